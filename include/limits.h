@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Sizes that the BPF programs and the agent agree on at compile time. Sizes
+ * that a user may change (how many instances, rows, sockets) are set on the
+ * maps by the loader before they are created; these are their defaults.
+ */
+#ifndef EDGETAP_LIMITS_H
+#define EDGETAP_LIMITS_H
+
+#define DEFAULT_MAX_INSTANCES 2048
+#define DEFAULT_MAX_STATUSES 8192
+#define DEFAULT_MAX_GROUPS 3072
+#define DEFAULT_MAX_SOCKETS 65536
+#define DEFAULT_MAX_DESTINATIONS 4096
+#define DEFAULT_MAX_LISTENERS 4096
+#define DEFAULT_EVENT_RING_BYTES (256 * 1024)
+
+/* Index of the entry that stands for everything beyond a limit: `__other__`. */
+#define OTHER_INDEX 0
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Histogram rows. The kernel takes a group of four rows at once, for one
+ * instance and one status; their number is bounded by the pool, whose first
+ * group is `__other__`.
+ */
+#ifndef EDGETAP_ROW_H
+#define EDGETAP_ROW_H
+
+#include "grid.h"
+
+struct row {
+	__u64 sum_ns;
+	__u64 cell[GRID_MAX_CELLS];
+};
+
+/* Rows of a group whose status is not STATUS_NONE. */
+enum http_row {
+	ROW_EDGE_RESPONSE = 0,
+	ROW_APP_RESPONSE = 1,
+	ROW_APP_FIRST_BYTE = 2,
+	ROW_APP_QUEUE = 3,
+};
+
+/* Rows of a group with STATUS_NONE: facts of connections, and the queue time of aborted requests. */
+enum connection_row {
+	ROW_RTT = 0,		 /* smoothed round-trip time at the end of a server connection */
+	ROW_APP_CONNECT = 1,	 /* handshake completed .. accepted; empty where accept is not observable */
+	ROW_OUTBOUND_CONNECT = 2, /* SYN sent .. established, client role */
+	ROW_ABORTED_QUEUE = 3,	 /* same fact as ROW_APP_QUEUE */
+};
+
+#define GROUP_ROWS 4
+#define STATUS_NONE 0xffff  /* group of connection rows */
+#define STATUS_OTHER 0xfffe /* `__other__` */
+#define STATUS_CLASS(c) (c) /* 1..5: a class; 100..999: an exact code */
+
+struct row_group_key {
+	__u32 slot;
+	__u16 status; /* class, exact code, STATUS_NONE or STATUS_OTHER */
+	__u16 pad;
+};
+
+struct row_group {
+	struct row_group_key key; /* valid while in_use */
+	__u32 in_use;
+	__u32 pad;
+	struct row row[GROUP_ROWS];
+};
+
+_Static_assert(sizeof(struct row_group_key) == 8, "hash key");
+_Static_assert(sizeof(struct row) == 8 + 8 * GRID_MAX_CELLS, "no padding");
+_Static_assert(sizeof(struct row_group) == 16 + 4 * sizeof(struct row), "no padding");
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who an instance is: from the kernel's key (cgroup, executable) to the labels
+ * that its series carry, and whether it still lives.
+ */
+#ifndef EDGETAP_IDENTITY_H
+#define EDGETAP_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.h"
+#include "instance.h"
+
+struct config;
+
+enum instance_kind {
+	INSTANCE_CONTAINER,
+	INSTANCE_UNIT,	     /* systemd service or scope */
+	INSTANCE_EXECUTABLE, /* processes outside both */
+	INSTANCE_OTHER,	     /* `__other__`: slot 0 */
+};
+
+/*
+ * Labels of one instance. Strings are never NULL; an empty one means that the
+ * label is absent. They stay valid until the slot is forgotten.
+ */
+struct identity {
+	enum instance_kind kind;
+	const char *app;
+	const char *instance; /* container short id, unit name or executable */
+	const char *namespace_; /* Kubernetes only, as are the next two */
+	const char *pod;
+	const char *container;
+	const char *runtime; /* "docker", "containerd", "cri-o", "podman", "systemd", "" */
+	bool dropped;	     /* a rule says that its series are not served */
+};
+
+struct identity_table;
+
+/*
+ * Makes a table for slot indices below slot_count, reading the mounted cgroup
+ * hierarchies and the configuration's rules (the configuration must outlive
+ * the table). Returns 0, or a negative errno after one logged sentence.
+ */
+int identity_table__new(struct identity_table **ret_table, const struct config *config,
+			uint32_t slot_count);
+void identity_table__free(struct identity_table *table);
+
+/*
+ * The cgroup hierarchy whose ids the kernel side must use: -1 for cgroup v2,
+ * else the v1 controller's name in ret_controller (static storage).
+ */
+int identity_table__hierarchy(const struct identity_table *table, const char **ret_controller);
+
+/*
+ * Ids of the cgroups that are neither container nor unit, whose processes are
+ * told apart by executable. Called once before attaching, and again whenever
+ * identity_table__born has returned 1. The array is the table's own.
+ */
+size_t identity_table__shared_cgroups(struct identity_table *table, const uint64_t **ret_ids);
+
+/*
+ * A slot was taken (EVENT_INSTANCE_BORN, or found in use at start). Resolves
+ * the labels now, while the processes live. Returns 0; 1 if its cgroup turned
+ * out to be a shared one that the kernel keyed by cgroup alone (the caller
+ * updates the shared set and retires the slot); or a negative errno.
+ */
+int identity_table__born(struct identity_table *table, const struct event *event);
+
+/* Hints that something died; the next sweep looks at it. */
+void identity_table__cgroup_removed(struct identity_table *table, uint64_t cgroup_id);
+void identity_table__executable_exited(struct identity_table *table, uint32_t slot);
+
+/*
+ * Looks which instances have died (cgroup gone, or no process of the
+ * executable left). Calls on_expired for every slot dead for at least the
+ * configured retention; each is reported once. now_ns is CLOCK_MONOTONIC.
+ */
+void identity_table__sweep(struct identity_table *table, uint64_t now_ns,
+			   void (*on_expired)(void *ctx, uint32_t slot), void *ctx);
+
+/* Labels of a slot in use, or NULL if it was never announced. */
+const struct identity *identity_table__get(const struct identity_table *table, uint32_t slot);
+
+/* The slot was retired: its labels end here. */
+void identity_table__forget(struct identity_table *table, uint32_t slot);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads the BPF programs that this kernel can run, attaches them and gives
+ * access to what they count. The only header behind which libbpf is known.
+ */
+#ifndef EDGETAP_LOADER_H
+#define EDGETAP_LOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.h"
+#include "snapshot/snapshot.h"
+
+struct config;
+struct loader;
+
+/* One line of what the kernel offers and what was chosen, for `doctor`. */
+struct loader_hook {
+	const char *fact;     /* what it observes */
+	const char *hook;     /* "tp_btf/sock_recv_length", "fexit/tcp_recvmsg", ... */
+	bool available;	      /* the kernel has it and the program loads */
+	bool chosen;
+	const char *reason;   /* why, or why not; static or owned by the loader */
+};
+
+/*
+ * Chooses hooks by probing (BTF and trial loads). Nothing stays loaded.
+ * hierarchy_controller is NULL for cgroup v2. On failure returns a negative
+ * errno and one sentence for the user in ret_message (static storage).
+ */
+int loader__new(struct loader **ret_loader, const struct config *config,
+		const char *hierarchy_controller, const char **ret_message);
+
+/* Hooks considered, valid as long as the loader. */
+size_t loader__hooks(const struct loader *loader, const struct loader_hook **ret_hooks);
+
+/* Loads and attaches; adopts sockets that are older. 0, or negative errno and a sentence. */
+int loader__attach(struct loader *loader, const uint64_t *shared_cgroups, size_t shared_count,
+		   const char **ret_message);
+
+/* Detaches and frees everything. NULL is allowed. */
+void loader__free(struct loader *loader);
+
+/* Marks a further cgroup as shared (see identity.h). 0 or a negative errno. */
+int loader__share_cgroup(struct loader *loader, uint64_t cgroup_id);
+
+/* File descriptor that polls readable while events wait; drain calls on_event for each. */
+int loader__event_fd(const struct loader *loader);
+int loader__drain(struct loader *loader, void (*on_event)(void *ctx, const struct event *event),
+		  void *ctx);
+
+/*
+ * The counts as they are now. The struct and what it points to are the
+ * loader's own and valid until the next call. Not thread-safe: callers hold
+ * the agent's lock.
+ */
+const struct snapshot *loader__snapshot(struct loader *loader);
+
+/*
+ * Retiring a slot takes two steps, so that a program that was running sees
+ * memory that is still its own: detach makes the kernel forget the slot (its
+ * counts stand still), and, at least a second later, reuse gives it back.
+ * Between the two the caller adds the final counts to its roll-up.
+ */
+int loader__slot_detach(struct loader *loader, uint32_t slot);
+int loader__slot_reuse(struct loader *loader, uint32_t slot);
+
+/* Kernel memory that all maps take at the configured sizes, bytes. */
+uint64_t loader__map_bytes(const struct loader *loader);
+
+#endif

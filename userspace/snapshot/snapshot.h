@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel has counted. The arrays are the BPF maps themselves, mapped
+ * read-only: values grow while they are read, and never fall. Nothing here
+ * includes libbpf; the loader makes a snapshot, tests make one by hand.
+ */
+#ifndef EDGETAP_SNAPSHOT_H
+#define EDGETAP_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "instance.h"
+#include "loss.h"
+#include "row.h"
+
+struct snapshot_destination {
+	struct destination_key key;
+	struct destination_counts counts;
+};
+
+struct snapshot_map {
+	const char *name;
+	uint64_t entries;
+	uint64_t capacity;
+	uint64_t bytes; /* kernel memory, as the kernel reports it */
+};
+
+struct snapshot_program {
+	const char *name;
+	uint64_t run_count; /* zero unless kernel.bpf_stats_enabled */
+	uint64_t run_ns;
+	uint64_t missed; /* runs that the kernel skipped because the program was already running */
+};
+
+struct snapshot {
+	const struct grid *grid;
+	const struct instance_slot *slots;
+	uint32_t slot_count; /* slots[0] is `__other__`; look at in_use */
+	const struct status_entry *statuses;
+	uint32_t status_count; /* statuses[0] is `__other__` */
+	const struct row_group *groups;
+	uint32_t group_count; /* groups[0] is `__other__` */
+	const struct snapshot_destination *destinations;
+	uint32_t destination_count;
+	const struct snapshot_map *maps;
+	uint32_t map_count;
+	const struct snapshot_program *programs;
+	uint32_t program_count;
+	uint64_t loss[LOSS_N];
+	uint64_t live_sockets;
+};
+
+#endif
