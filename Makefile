@@ -2,8 +2,21 @@
 # Everything that is made lands in build/. `make help` lists the targets.
 
 BUILD	?= build
-CLANG	?= $(firstword $(shell command -v clang clang-19 clang-16 clang-14 2>/dev/null) clang)
-BPFTOOL ?= $(firstword $(shell command -v bpftool /usr/sbin/bpftool 2>/dev/null) bpftool)
+PREFIX	?= /usr/local
+BINDIR	?= $(PREFIX)/bin
+MANDIR	?= $(PREFIX)/share/man
+UNITDIR	?= $(PREFIX)/lib/systemd/system
+CONFDIR	?= /etc/edgetap
+FUZZ_SECONDS ?= 10
+
+# The first that works. On Ubuntu bpftool is a wrapper that may lack its program.
+ifndef CLANG
+CLANG	:= $(shell command -v clang || command -v clang-19 || command -v clang-16 || command -v clang-14)
+endif
+ifndef BPFTOOL
+BPFTOOL := $(shell for b in bpftool /usr/sbin/bpftool /usr/lib/linux-tools/*/bpftool; do \
+		"$$b" version >/dev/null 2>&1 && echo "$$b" && break; done)
+endif
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0)
 REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 ARCH	:= $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
@@ -17,57 +30,178 @@ Q := @
 say = @printf '  %-8s %s\n' $(1) $(2)
 endif
 
-LIBS	 := libbpf libmicrohttpd yaml-0.1 jansson zlib
+# SAN=address,undefined (say) builds with these sanitizers; `make asan` does.
+LIBS	 := libbpf libelf libmicrohttpd yaml-0.1 jansson zlib
 WARN	 := -Wall -Wextra -Werror -Werror=unused-function -Wmissing-prototypes -Wshadow
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuserspace -I$(BUILD)/gen
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CFLAGS	 ?= -O2 -g
-CFLAGS	 += -std=gnu11 $(WARN)
-LDLIBS	 = $(shell pkg-config --libs $(LIBS)) -lm -lpthread
+override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuserspace -I$(BUILD)/gen
+override CFLAGS += -std=gnu11 $(WARN) $(SAN_FLAGS)
+PKG_LIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null)
+LDLIBS	 = $(PKG_LIBS) -lm -lpthread
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude -Ivmlinux -Ibpf \
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations -Wno-address-of-packed-member
+require = $(if $($(1)),,$(error $(2) not found; `make install-deps` as root installs what the build needs))
 
 BPF_SRC	 := $(wildcard bpf/*.bpf.c)
 BPF_SKEL := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/gen/%.skel.h)
 SRC	 := $(wildcard userspace/*/*.c)
 OBJ	 := $(SRC:%.c=$(BUILD)/obj/%.o)
 LIB_OBJ	 := $(filter-out $(BUILD)/obj/userspace/cli/main.o,$(OBJ))
-UNIT_SRC := $(wildcard tests/unit/*.c)
-UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/obj/%.o)
+TEST_SRC := $(wildcard tests/unit/*.c) tests/e2e/suite.c
+TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/obj/%.o)
+SUITES	 := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+HELPER_SRC := $(wildcard tests/e2e/helpers/*.c tests/bench/helpers/*.c)
+HELPERS	 := $(addprefix $(BUILD)/helpers/,$(notdir $(HELPER_SRC:.c=)))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+FUZZ_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(filter-out userspace/cli/main.c,$(SRC)))
+
+# Nested makes use every CPU unless the user has said how many.
+SUBMAKE	 = $(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all
+.PHONY: all run check unit e2e bench fuzz asan lint format install dist clean help \
+	install-deps install-test-deps install-lint-deps helpers FORCE
 all: $(BUILD)/edgetap	## build build/edgetap
+	@:
 
 $(BUILD)/edgetap: $(OBJ)
+	$(call require,PKG_LIBS,one of the libraries $(LIBS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/obj/%.o: %.c
+	$(call require,PKG_LIBS,one of the libraries $(LIBS))
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The loader is the only user of the skeletons.
-$(BUILD)/obj/userspace/loader/%.o: $(BPF_SKEL)
-$(BUILD)/obj/userspace/cli/%.o: CPPFLAGS += -DEDGETAP_VERSION='"$(VERSION)"' -DEDGETAP_REVISION='"$(REVISION)"'
+$(filter %.o,$(foreach root,obj fuzz/obj,$(patsubst %.c,$(BUILD)/$(root)/%.o,$(wildcard userspace/loader/*.c)))): \
+	| $(BPF_SKEL)
+$(BUILD)/obj/userspace/cli/%.o $(BUILD)/fuzz/obj/userspace/cli/%.o: \
+	CPPFLAGS += -DEDGETAP_VERSION='"$(VERSION)"' -DEDGETAP_REVISION='"$(REVISION)"'
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call require,CLANG,clang)
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Linking the one object drops its DWARF, which the kernel has no use for.
 $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call require,BPFTOOL,a bpftool that runs)
 	$(call say,SKEL,$@)
 	@mkdir -p $(@D)
-	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+	$(Q)$(BPFTOOL) gen object $(<:.bpf.o=.linked.o) $<
+	$(Q)$(BPFTOOL) gen skeleton $(<:.bpf.o=.linked.o) name $* > $@
 
-# Unit tests: every tests/unit/test_*.c defines one suite of its own name.
-$(BUILD)/unit: $(UNIT_OBJ) $(LIB_OBJ)
+install-deps:		## install the packages that building needs (root)
+	$(Q)deploy/install-packages.sh build
+
+install-test-deps:	## install the packages that the tests need (root)
+	$(Q)deploy/install-packages.sh build test
+
+install-lint-deps:	## install the packages that lint needs (root)
+	$(Q)deploy/install-packages.sh build lint
+
+run: install-deps	## install what is missing, build, observe this machine: ARGS='--listen ADDR:PORT ...'
+	$(SUBMAKE) all
+	@echo 'Observing this machine; metrics at http://127.0.0.1:9777/metrics unless configured otherwise. Ctrl-C ends it.'
+	$(Q)exec $(BUILD)/edgetap serve $(ARGS)
+
+# One program runs the unit tests and the end-to-end scripts, so that there is
+# one closing line. Every tests/unit/test_NAME.c defines Suite *NAME_suite(void).
+check: install-test-deps	## install what the tests need, build, run all tests
+	$(SUBMAKE) all $(BUILD)/check helpers
+	$(Q)V=$(V) BUILD=$(abspath $(BUILD)) $(BUILD)/check
+
+unit:			## run the unit tests, or one suite: T=NAME
+	$(SUBMAKE) $(BUILD)/check
+	$(Q)V=$(V) BUILD=$(abspath $(BUILD)) $(BUILD)/check unit $(T)
+
+e2e:			## run the end-to-end tests, or one: T=NAME
+	$(SUBMAKE) all $(BUILD)/check helpers
+	$(Q)V=$(V) BUILD=$(abspath $(BUILD)) $(BUILD)/check e2e $(T)
+
+bench:			## measure everything that has a budget; writes build/bench.json
+	$(SUBMAKE) all helpers
+	$(Q)BUILD=$(abspath $(BUILD)) python3 tests/bench/bench.py
+
+$(BUILD)/check: $(TEST_OBJ) $(LIB_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(LDLIBS)
+$(TEST_OBJ): | $(BPF_SKEL)
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Ibpf
+$(BUILD)/obj/tests/unit/main.o: $(BUILD)/gen/suites.h
+
+# Rewritten only when the set of suites has changed.
+$(BUILD)/gen/suites.h: FORCE
+	@mkdir -p $(@D)
+	@for name in $(SUITES); do echo "SUITE($$name)"; done > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# Programs that the end-to-end tests and benchmarks run, one source file each.
+helpers: $(HELPERS)
+	@:
+vpath %.c tests/e2e/helpers tests/bench/helpers
+$(BUILD)/helpers/%: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(if $(findstring uring,$*),-luring) -lpthread
+
+fuzz: $(FUZZ_BIN)	## run each fuzz target for FUZZ_SECONDS, or one: T=NAME
+	@for bin in $(if $(T),$(BUILD)/fuzz/fuzz_$(T),$(FUZZ_BIN)); do \
+		name=$${bin##*/fuzz_}; \
+		mkdir -p $(BUILD)/fuzz/corpus/$$name; \
+		seeds=tests/fuzz/corpus/$$name; [ -d $$seeds ] || seeds=; \
+		echo "  FUZZ     $$name ($(FUZZ_SECONDS) s)"; \
+		$$bin -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=$(V) \
+			-artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/corpus/$$name $$seeds || exit 1; \
+	done
+
+FUZZ_FLAGS = -O1 -g -std=gnu11 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/lib.a
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(CPPFLAGS) -Ibpf $(FUZZ_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $^ $(LDLIBS)
+$(BUILD)/fuzz/lib.a: $(FUZZ_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/fuzz/obj/%.o: %.c
+	$(call require,CLANG,clang)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+asan:			## run the unit tests under AddressSanitizer and UBSan
+	$(SUBMAKE) BUILD=$(BUILD)/asan SAN=address,undefined unit
+
+lint: install-lint-deps	## check format, comments, scripts; static analysis
+	$(SUBMAKE) $(BPF_SKEL) $(BUILD)/gen/suites.h
+	$(Q)CPPFLAGS='$(CPPFLAGS)' LIBS='$(LIBS)' V=$(V) tests/lint.sh
+
+format:			## format every C file in place
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' ':!vmlinux')
+
+install: all		## install under DESTDIR and PREFIX (/usr/local)
+	install -D -m 755 $(BUILD)/edgetap $(DESTDIR)$(BINDIR)/edgetap
+	install -D -m 644 deploy/edgetap.1 $(DESTDIR)$(MANDIR)/man1/edgetap.1
+	install -D -m 644 deploy/edgetap.yaml $(DESTDIR)$(CONFDIR)/edgetap.yaml.example
+	sed 's|@BINDIR@|$(BINDIR)|; s|@CONFDIR@|$(CONFDIR)|' deploy/edgetap.service.in > $(BUILD)/edgetap.service
+	install -D -m 644 $(BUILD)/edgetap.service $(DESTDIR)$(UNITDIR)/edgetap.service
+
+dist:			## pack the committed sources into build/edgetap-VERSION.tar.gz
+	@mkdir -p $(BUILD)
+	$(Q)git archive --format=tar.gz --prefix=edgetap-$(VERSION)/ -o $(BUILD)/edgetap-$(VERSION).tar.gz HEAD
+	@echo $(BUILD)/edgetap-$(VERSION).tar.gz
+
+clean:			## remove build/
+	rm -rf $(BUILD)
+
+help:			## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## *\(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+	@echo 'Variables: V=1 shows commands, BUILD=DIR builds elsewhere, CFLAGS, DESTDIR, PREFIX.'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

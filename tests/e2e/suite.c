@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Runs each end-to-end script in a process of its own, with a time limit, and
+ * leaves nothing of it behind: the test process is the reaper of all that the
+ * script has started, so daemons that have left the script's session are found
+ * and killed too. Output goes to BUILD/e2e/NAME.log, and to the terminal when
+ * the script fails or V=1.
+ */
+#include "suite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TIMEOUT_S 300
+#define EXIT_SKIPPED 77
+#define TAIL_BYTES (64 * 1024)
+
+static char **scripts; /* paths, sorted; owned by a glob_t that lives as long as the process */
+static size_t script_count;
+
+static const char *build_dir(void)
+{
+	const char *dir = getenv("BUILD");
+
+	return dir ? dir : "build";
+}
+
+/* "tests/e2e/test_NAME.py" -> "NAME" in static storage. */
+static const char *short_name(const char *path)
+{
+	static char name[128];
+	const char *base = strrchr(path, '/') + 1;
+
+	if (!strncmp(base, "test_", 5))
+		base += 5;
+	snprintf(name, sizeof(name), "%s", base);
+	name[strcspn(name, ".")] = '\0';
+	return name;
+}
+
+static double now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void find_scripts(const char *name)
+{
+	static glob_t found;
+	char wanted[128];
+
+	snprintf(wanted, sizeof(wanted), "/%s", name ? name : "");
+	if (name)
+		snprintf(wanted, sizeof(wanted), "%s", short_name(wanted));
+	glob("tests/e2e/test_*.py", 0, NULL, &found);
+	glob("tests/e2e/test_*.sh", GLOB_APPEND, NULL, &found);
+	scripts = found.gl_pathv;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		if (!name || !strcmp(wanted, short_name(scripts[i])))
+			scripts[script_count++] = scripts[i];
+	}
+}
+
+/* Kills and reaps all children, and what is reparented to us by that, until none is left. */
+static void reap_everything(void)
+{
+	char path[64], pids[4096];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	for (;;) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		len = fd < 0 ? -1 : read(fd, pids, sizeof(pids) - 1);
+		if (fd >= 0)
+			close(fd);
+		if (len <= 0)
+			return;
+		pids[len] = '\0';
+		for (char *p = pids, *end; *p; p = end + strspn(end, " ")) {
+			pid_t pid = strtol(p, &end, 10);
+
+			if (end == p)
+				break;
+			/* A number cut off by the end of the buffer is read again next time. */
+			if (*end != ' ')
+				break;
+			kill(pid, SIGKILL);
+			while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+				;
+		}
+	}
+}
+
+/* Waits for pid until the deadline; returns its wait status, or -1 at the deadline. */
+static int wait_until(pid_t pid, double deadline_s)
+{
+	const struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
+	int status;
+
+	while (now_s() < deadline_s) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		if (got == pid)
+			return status;
+		if (got < 0 && errno != EINTR)
+			return -1;
+		nanosleep(&tick, NULL);
+	}
+	return -1;
+}
+
+static pid_t start(const char *script, const char *log)
+{
+	int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	pid_t pid;
+
+	ck_assert_msg(fd >= 0, "cannot write %s: %s", log, strerror(errno));
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		int null = open("/dev/null", O_RDONLY);
+
+		dup2(null, STDIN_FILENO);
+		dup2(fd, STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+		execl(script, script, NULL);
+		dprintf(STDERR_FILENO, "cannot run %s: %s\n", script, strerror(errno));
+		_exit(127);
+	}
+	close(fd);
+	return pid;
+}
+
+/* The last bytes of a log, NUL-terminated; the caller frees it. */
+static char *read_tail(const char *log)
+{
+	char *text = calloc(1, TAIL_BYTES + 1);
+	int fd = open(log, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	ck_assert_ptr_nonnull(text);
+	if (fd >= 0 && !fstat(fd, &st)) {
+		off_t from = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
+
+		if (pread(fd, text, TAIL_BYTES, from) < 0)
+			text[0] = '\0';
+	}
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+/* The reason in the last line of text if it is "SKIP: reason", else NULL; cuts trailing newlines. */
+static const char *skip_reason(char *text)
+{
+	size_t len = strlen(text);
+	const char *line;
+
+	while (len && text[len - 1] == '\n')
+		text[--len] = '\0';
+	line = strrchr(text, '\n');
+	line = line ? line + 1 : text;
+	return !strncmp(line, "SKIP: ", 6) && line[6] ? line + 6 : NULL;
+}
+
+/* clang-format off */
+START_TEST(script)
+/* clang-format on */
+{
+	const char *path = scripts[_i], *name = short_name(path), *verbose = getenv("V");
+	const char *reason;
+	char log[512], *text;
+	double begun_s = now_s();
+	int status;
+
+	if (geteuid()) {
+		printf("SKIP %s: needs root\n", name);
+		return;
+	}
+	snprintf(log, sizeof(log), "%s/e2e", build_dir());
+	mkdir(log, 0755);
+	snprintf(log, sizeof(log), "%s/e2e/%s.log", build_dir(), name);
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	status = wait_until(start(path, log), begun_s + TIMEOUT_S);
+	reap_everything();
+
+	text = read_tail(log);
+	reason = skip_reason(text);
+	if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED && reason) {
+		printf("SKIP %s: %s\n", name, reason);
+		free(text);
+		return;
+	}
+	if (status || (verbose && !strcmp(verbose, "1")))
+		printf("---- %s (all of it: %s)\n%s\n----\n", path, log, text);
+	printf("%s %s (%.1f s)\n", status ? "FAIL" : "ok  ", name, now_s() - begun_s);
+	free(text);
+
+	ck_assert_msg(status != -1, "%s was killed after %d s; see %s", path, TIMEOUT_S, log);
+	ck_assert_msg(!WIFSIGNALED(status), "%s was killed by signal %d; see %s", path,
+		      WTERMSIG(status), log);
+	ck_assert_msg(WEXITSTATUS(status) != EXIT_SKIPPED, "%s skipped itself without a reason", path);
+	ck_assert_msg(!status, "%s exited with status %d; see %s", path, WEXITSTATUS(status), log);
+}
+END_TEST
+
+/* clang-format off */
+START_TEST(scripts_exist)
+/* clang-format on */
+{
+	ck_assert_msg(script_count > 0, "no end-to-end script of that name in tests/e2e");
+}
+END_TEST
+
+Suite *e2e_suite(const char *name)
+{
+	Suite *suite = suite_create("e2e");
+	TCase *scripts_case = tcase_create("scripts");
+
+	find_scripts(name);
+	tcase_set_timeout(scripts_case, TIMEOUT_S + 30);
+	tcase_add_test(scripts_case, scripts_exist);
+	tcase_add_loop_test(scripts_case, script, 0, script_count);
+	suite_add_tcase(suite, scripts_case);
+	return suite;
+}
