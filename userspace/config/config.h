@@ -12,6 +12,11 @@
 
 #include "grid.h"
 
+#define CONFIG_DEFAULT_FILE "/etc/edgetap.yaml"
+#define CONFIG_FILE_MAX_BYTES (1024 * 1024)
+#define CONFIG_MAX_RULES 1024
+#define CONFIG_ERROR_BYTES 512
+
 /* A rule: the first whose patterns (fnmatch, empty matches all) all fit decides. */
 struct config_rule {
 	char *match_app;
@@ -51,5 +56,57 @@ struct config {
 	struct config_rule *rules;
 	size_t rule_count;
 };
+
+/* One line without a newline: where, what was expected, what was found. */
+struct config_error {
+	char text[CONFIG_ERROR_BYTES];
+};
+
+/* A scalar option as given on the command line. */
+struct config_flag {
+	const char *name;  /* as in the file: `max_instances` */
+	const char *value; /* text */
+};
+
+/*
+ * Every function below that returns int returns 0, or a negative errno with
+ * the sentence for the user in error. None of them prints. After a failure the
+ * configuration may be partly changed, but is always safe to free.
+ */
+
+/* Fills config, whatever it held, with defaults. host is the machine's name. */
+int config__init(struct config *config, struct config_error *error);
+
+/* Frees what config points to and zeroes it. */
+void config__free(struct config *config);
+
+/*
+ * Applies a YAML text. name stands in error messages for the file; nothing is
+ * opened. An empty text changes nothing.
+ */
+int config__parse(struct config *config, const char *bytes, size_t length, const char *name,
+		  struct config_error *error);
+
+/* Reads and applies a file. -ENOENT if there is none. */
+int config__read_file(struct config *config, const char *path, struct config_error *error);
+
+/*
+ * All sources in their order. path is the file that a flag named, or NULL: then
+ * CONFIG_DEFAULT_FILE is used if it exists. EDGETAP_CONFIG in environment (a
+ * NULL-terminated vector of NAME=VALUE) overrides it. ret_path, if not NULL,
+ * tells which file was read, or NULL for none; it is path, points into
+ * environment, or is static.
+ */
+int config__load(struct config *config, const char *path, const struct config_flag *flags,
+		 size_t flag_count, char *const *environment, const char **ret_path,
+		 struct config_error *error);
+
+/*
+ * Takes over what may change while observing (region, host, retention, rules)
+ * from other, by exchanging it: other then holds the old values, which the
+ * caller frees once nobody uses them. Returns true if anything else differed,
+ * which takes a restart.
+ */
+bool config__reload(struct config *config, struct config *other);
 
 #endif

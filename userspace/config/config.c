@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/option.h"
+#include "limits.h"
+
+#define DEFAULT_LISTEN "127.0.0.1:9777"
+#define DEFAULT_RETENTION_NS (300ULL * 1000000000)
+#define DEFAULT_MAX_APPS 2048
+#define DEFAULT_HTTP_CONNECTIONS 64
+#define DEFAULT_HTTP_TIMEOUT_MS 10000
+#define VARIABLE_CONFIG "EDGETAP_CONFIG="
+
+static const uint64_t default_bucket_ns[] = {
+	100000,	  250000,    500000,	1000000,   2500000,    5000000,	   10000000,   25000000,
+	50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000,
+};
+
+#define DEFAULT_BUCKETS (sizeof(default_bucket_ns) / sizeof(default_bucket_ns[0]))
+
+_Static_assert(DEFAULT_BUCKETS <= GRID_MAX_CLASSIC, "the default fits the grid");
+
+int config__init(struct config *config, struct config_error *error)
+{
+	char host[256] = "";
+
+	/* Fails for no reason that a machine has; an empty name is a label left out. */
+	if (gethostname(host, sizeof(host) - 1))
+		host[0] = '\0';
+	*config = (struct config){
+		.listen = strdup(DEFAULT_LISTEN),
+		.region = strdup(""),
+		.host = strdup(host),
+		.cgroup_hierarchy = strdup("auto"),
+		.retention_ns = DEFAULT_RETENTION_NS,
+		.bucket_count = DEFAULT_BUCKETS,
+		.max_instances = DEFAULT_MAX_INSTANCES,
+		.max_statuses = DEFAULT_MAX_STATUSES,
+		.max_groups = DEFAULT_MAX_GROUPS,
+		.max_sockets = DEFAULT_MAX_SOCKETS,
+		.max_destinations = DEFAULT_MAX_DESTINATIONS,
+		.max_apps = DEFAULT_MAX_APPS,
+		.http_connections = DEFAULT_HTTP_CONNECTIONS,
+		.http_timeout_ms = DEFAULT_HTTP_TIMEOUT_MS,
+	};
+	memcpy(config->bucket_ns, default_bucket_ns, sizeof(default_bucket_ns));
+	if (config->listen && config->region && config->host && config->cgroup_hierarchy)
+		return 0;
+	return config_error__set(error, -ENOMEM, "configuration", "out of memory");
+}
+
+void config__free(struct config *config)
+{
+	for (size_t i = 0; i < config->rule_count; i++) {
+		free(config->rules[i].match_app);
+		free(config->rules[i].match_instance);
+		free(config->rules[i].match_cgroup);
+		free(config->rules[i].match_exe);
+		free(config->rules[i].set_app);
+	}
+	free(config->rules);
+	free(config->listen);
+	free(config->region);
+	free(config->host);
+	free(config->cgroup_hierarchy);
+	free(config->docker_socket);
+	free(config->podman_socket);
+	free(config->containerd_state);
+	free(config->crio_state);
+	memset(config, 0, sizeof(*config));
+}
+
+static int read_all(int fd, char *buffer, size_t size, size_t *ret_length)
+{
+	size_t length = 0;
+
+	while (length < size) {
+		ssize_t n = read(fd, buffer + length, size - length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+	}
+	*ret_length = length;
+	return 0;
+}
+
+int config__read_file(struct config *config, const char *path, struct config_error *error)
+{
+	struct stat stat;
+	size_t length = 0;
+	char *bytes;
+	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &stat))
+		err = -errno;
+	else if (S_ISDIR(stat.st_mode))
+		err = -EISDIR;
+	if (err) {
+		if (fd >= 0)
+			close(fd);
+		return config_error__set(error, err, path, "cannot read it: %s", strerror(-err));
+	}
+	bytes = malloc(CONFIG_FILE_MAX_BYTES + 1);
+	if (bytes)
+		err = read_all(fd, bytes, CONFIG_FILE_MAX_BYTES + 1, &length);
+	close(fd);
+	if (!bytes)
+		return config_error__set(error, -ENOMEM, path, "out of memory");
+	if (err)
+		config_error__set(error, err, path, "cannot read it: %s", strerror(-err));
+	else if (length > CONFIG_FILE_MAX_BYTES)
+		err = config_error__set(error, -EFBIG, path, "expected at most %d bytes",
+					CONFIG_FILE_MAX_BYTES);
+	else
+		err = config__parse(config, bytes, length, path, error);
+	free(bytes);
+	return err;
+}
+
+/* The value of NAME=, or NULL. An empty one counts as not set, as a pass-through in a pod does. */
+static const char *lookup(char *const *environment, const char *name_equals)
+{
+	size_t length = strlen(name_equals);
+
+	for (; *environment; environment++)
+		if (strncmp(*environment, name_equals, length) == 0)
+			return (*environment)[length] ? *environment + length : NULL;
+	return NULL;
+}
+
+/*
+ * Looks up each option's variable, not each variable's option: Kubernetes puts
+ * variables such as EDGETAP_PORT into pods beside a service of the same name.
+ */
+static int apply_environment(struct config *config, char *const *environment,
+			     struct config_error *error)
+{
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+
+	for (size_t i = 0; i < count; i++) {
+		char name[OPTION_SPELLING_BYTES + 1];
+		const char *value;
+		size_t length;
+		int err;
+
+		config_option__variable(&options[i], name);
+		length = strlen(name);
+		name[length] = '=';
+		name[length + 1] = '\0';
+		value = lookup(environment, name);
+		if (!value)
+			continue;
+		name[length] = '\0';
+		err = config_option__set(&options[i], config, value, name, error);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int apply_flags(struct config *config, const struct config_flag *flags, size_t count,
+		       struct config_error *error)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct config_option *option = config_option__find(flags[i].name);
+		char where[OPTION_SPELLING_BYTES + 2] = "--";
+		int err;
+
+		if (!option)
+			return config_error__set(error, -EINVAL, flags[i].name, "unknown option");
+		config_option__flag(option, where + 2);
+		err = config_option__set(option, config, flags[i].value, where, error);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int config__load(struct config *config, const char *path, const struct config_flag *flags,
+		 size_t flag_count, char *const *environment, const char **ret_path,
+		 struct config_error *error)
+{
+	const char *variable = lookup(environment, VARIABLE_CONFIG);
+	const char *used;
+	int err = config__init(config, error);
+
+	if (err)
+		return err;
+	if (variable)
+		path = variable;
+	used = path ? path : CONFIG_DEFAULT_FILE;
+	err = config__read_file(config, used, error);
+	if (err == -ENOENT && !path) {
+		used = NULL;
+		err = 0;
+	}
+	if (!err)
+		err = apply_flags(config, flags, flag_count, error);
+	if (!err)
+		err = apply_environment(config, environment, error);
+	if (!err && ret_path)
+		*ret_path = used;
+	return err;
+}
+
+static bool option_reloads(const struct config_option *option)
+{
+	static const char *const names[] = { "region", "host", "retention" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(option->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+#define EXCHANGE(field)                                                                            \
+	do {                                                                                       \
+		__typeof__(config->field) kept = config->field;                                    \
+                                                                                                   \
+		config->field = other->field;                                                      \
+		other->field = kept;                                                               \
+	} while (0)
+
+bool config__reload(struct config *config, struct config *other)
+{
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+	bool differs = false;
+
+	for (size_t i = 0; i < count; i++) {
+		char ours[OPTION_VALUE_BYTES], theirs[OPTION_VALUE_BYTES];
+
+		if (option_reloads(&options[i]))
+			continue;
+		config_option__format(&options[i], config, ours);
+		config_option__format(&options[i], other, theirs);
+		differs |= strcmp(ours, theirs) != 0;
+	}
+	EXCHANGE(region);
+	EXCHANGE(host);
+	EXCHANGE(retention_ns);
+	EXCHANGE(rules);
+	EXCHANGE(rule_count);
+	return differs;
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/option.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/value.h"
+#include "http/listen.h"
+#include "metrics/utf8.h"
+
+#define NS_PER_MS 1000000ULL
+#define NS_PER_DAY (86400ULL * 1000 * NS_PER_MS)
+#define SHOWN_BYTES 48 /* of a bad value in a message */
+
+#define FIELD(field) offsetof(struct config, field)
+
+/* clang-format off */
+static const struct config_option options[] = {
+	{ "listen", OPTION_LISTEN, FIELD(listen), 0, 0, "ADDR:PORT",
+	  "where to serve metrics" },
+	{ "region", OPTION_LABEL, FIELD(region), 0, 0, "NAME",
+	  "value of the label region" },
+	{ "host", OPTION_LABEL, FIELD(host), 0, 0, "NAME",
+	  "value of the label host (the machine's name)" },
+	{ "retention", OPTION_DURATION, FIELD(retention_ns), 0, 30 * NS_PER_DAY, "TIME",
+	  "how long the series of a dead instance stay" },
+	{ "buckets", OPTION_BUCKETS, FIELD(bucket_ns), 0, 0, "SECONDS,...",
+	  "upper bounds of the classic histogram buckets" },
+	{ "status_by_code", OPTION_BOOL, FIELD(status_by_code), 0, 0, "true|false",
+	  "histograms by exact status instead of its class" },
+	{ "cgroup_hierarchy", OPTION_HIERARCHY, FIELD(cgroup_hierarchy), 0, 0, "NAME",
+	  "auto, v2, or the v1 controller that tells containers apart" },
+	{ "max_instances", OPTION_NUMBER, FIELD(max_instances), 2, 65536, "N",
+	  "instances observed at once, __other__ included" },
+	{ "max_statuses", OPTION_NUMBER, FIELD(max_statuses), 2, 1048576, "N",
+	  "pairs of instance and status" },
+	{ "max_groups", OPTION_NUMBER, FIELD(max_groups), 2, 65536, "N",
+	  "groups of histogram rows" },
+	{ "max_sockets", OPTION_NUMBER, FIELD(max_sockets), 16, 4194304, "N",
+	  "connections followed at once" },
+	{ "max_destinations", OPTION_NUMBER, FIELD(max_destinations), 1, 1048576, "N",
+	  "addresses connected to" },
+	{ "max_apps", OPTION_NUMBER, FIELD(max_apps), 1, 65536, "N",
+	  "apps whose totals outlive their instances" },
+	{ "docker_socket", OPTION_PATH, FIELD(docker_socket), 0, 0, "PATH",
+	  "Docker's API socket" },
+	{ "podman_socket", OPTION_PATH, FIELD(podman_socket), 0, 0, "PATH",
+	  "Podman's API socket" },
+	{ "containerd_state", OPTION_PATH, FIELD(containerd_state), 0, 0, "DIR",
+	  "containerd's state directory" },
+	{ "crio_state", OPTION_PATH, FIELD(crio_state), 0, 0, "DIR",
+	  "CRI-O's state directory" },
+	{ "http_connections", OPTION_NUMBER, FIELD(http_connections), 1, 1024, "N",
+	  "clients served at once" },
+	{ "http_timeout", OPTION_TIMEOUT, FIELD(http_timeout_ms), 1000, 600000, "TIME",
+	  "how long a silent client is kept" },
+};
+/* clang-format on */
+
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+size_t config_option__all(const struct config_option **ret_options)
+{
+	*ret_options = options;
+	return OPTION_COUNT;
+}
+
+const struct config_option *config_option__find(const char *name)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+void config_option__flag(const struct config_option *option, char *buffer)
+{
+	snprintf(buffer, OPTION_SPELLING_BYTES, "%s", option->name);
+	for (char *p = buffer; *p; p++)
+		if (*p == '_')
+			*p = '-';
+}
+
+void config_option__variable(const struct config_option *option, char *buffer)
+{
+	snprintf(buffer, OPTION_SPELLING_BYTES, "EDGETAP_%s", option->name);
+	for (char *p = buffer; *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+}
+
+int config_error__set(struct config_error *error, int err, const char *where, const char *format,
+		      ...)
+{
+	char message[CONFIG_ERROR_BYTES], line[CONFIG_ERROR_BYTES];
+	char repaired[sizeof(line) * UTF8_REPAIR_GROWTH];
+	va_list arguments;
+	size_t length;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	/* A path may be as long as it likes; what was expected must still be readable. */
+	snprintf(line, sizeof(line), "%.200s: %.299s", where, message);
+	for (char *p = line; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	utf8__repair(repaired, line);
+	/* Cut where a character ends. */
+	for (length = strnlen(repaired, sizeof(error->text) - 1);
+	     ((unsigned char)repaired[length] & 0xc0) == 0x80; length--)
+		;
+	memcpy(error->text, repaired, length);
+	error->text[length] = '\0';
+	return err;
+}
+
+static int expected(struct config_error *error, int err, const char *where, const char *what,
+		    const char *text)
+{
+	return config_error__set(error, err, where, "expected %s, got \"%.*s%s\"", what,
+				 SHOWN_BYTES, text, strlen(text) > SHOWN_BYTES ? "..." : "");
+}
+
+void config_buckets__clear(struct config *config)
+{
+	config->bucket_count = 0;
+}
+
+int config_buckets__add(struct config *config, const char *text, const char *where,
+			struct config_error *error)
+{
+	const uint64_t top_ns = (1ULL << GRID_TOP_EXPONENT) * 1000 * NS_PER_MS;
+	uint64_t ns;
+
+	if (value__seconds(text, &ns) || ns == 0 || ns > top_ns)
+		return expected(error, -EINVAL, where,
+				"seconds from 0.000000001 to 65536 as decimal numbers", text);
+	if (config->bucket_count == GRID_MAX_CLASSIC)
+		return config_error__set(error, -E2BIG, where, "expected at most %d numbers",
+					 GRID_MAX_CLASSIC);
+	if (config->bucket_count > 0 && ns <= config->bucket_ns[config->bucket_count - 1])
+		return expected(error, -EINVAL, where, "numbers in ascending order", text);
+	config->bucket_ns[config->bucket_count++] = ns;
+	return 0;
+}
+
+static int set_buckets(struct config *config, const char *text, const char *where,
+		       struct config_error *error)
+{
+	config_buckets__clear(config);
+	for (;;) {
+		char item[64];
+		size_t length = strcspn(text, ",");
+		int err;
+
+		if (length >= sizeof(item))
+			return expected(error, -EINVAL, where, "numbers separated by commas", text);
+		memcpy(item, text, length);
+		item[length] = '\0';
+		err = config_buckets__add(config, item, where, error);
+		if (err)
+			return err;
+		if (text[length] == '\0')
+			return 0;
+		text += length + 1;
+	}
+}
+
+static int set_string(char **field, const char *text, const char *where, struct config_error *error)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return config_error__set(error, -ENOMEM, where, "out of memory");
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static bool is_hierarchy(const char *text)
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return length > 0 && length <= 32 && text[length] == '\0';
+}
+
+static int set_time(const struct config_option *option, void *field, const char *text,
+		    const char *where, struct config_error *error)
+{
+	uint64_t unit = option->type == OPTION_TIMEOUT ? NS_PER_MS : 1;
+	char what[160], low[48], high[48];
+	uint64_t ns;
+
+	if (value__duration(text, &ns) || ns < option->min * unit || ns > option->max * unit) {
+		value__format_duration(option->min * unit, low, sizeof(low));
+		value__format_duration(option->max * unit, high, sizeof(high));
+		snprintf(what, sizeof(what), "a time from %s to %s, such as 90s or 5m", low, high);
+		return expected(error, -EINVAL, where, what, text);
+	}
+	if (option->type == OPTION_TIMEOUT)
+		*(uint32_t *)field = (uint32_t)(ns / NS_PER_MS);
+	else
+		*(uint64_t *)field = ns;
+	return 0;
+}
+
+int config_option__set(const struct config_option *option, struct config *config, const char *text,
+		       const char *where, struct config_error *error)
+{
+	void *field = (char *)config + option->offset;
+	struct http_address address;
+	const char *message;
+	char what[128];
+
+	switch (option->type) {
+	case OPTION_LISTEN:
+		if (http_address__parse(&address, text, &message))
+			return expected(error, -EINVAL, where,
+					"ADDRESS:PORT such as 127.0.0.1:9777 or [::1]:9777", text);
+		return set_string(field, text, where, error);
+	case OPTION_LABEL:
+		if (!value__is_label(text))
+			return expected(
+				error, -EINVAL, where,
+				"at most 128 bytes of UTF-8 text without control characters", text);
+		return set_string(field, text, where, error);
+	case OPTION_PATH:
+		if (text[0] != '/' || strlen(text) >= OPTION_VALUE_BYTES)
+			return expected(error, -EINVAL, where, "an absolute path", text);
+		return set_string(field, text, where, error);
+	case OPTION_HIERARCHY:
+		if (!is_hierarchy(text))
+			return expected(error, -EINVAL, where,
+					"auto, v2 or the name of a v1 controller", text);
+		return set_string(field, text, where, error);
+	case OPTION_DURATION:
+	case OPTION_TIMEOUT:
+		return set_time(option, field, text, where, error);
+	case OPTION_NUMBER:
+		if (value__u32(text, (uint32_t)option->min, (uint32_t)option->max, field) == 0)
+			return 0;
+		snprintf(what, sizeof(what), "a whole number from %llu to %llu",
+			 (unsigned long long)option->min, (unsigned long long)option->max);
+		return expected(error, -EINVAL, where, what, text);
+	case OPTION_BOOL:
+		if (value__bool(text, field) == 0)
+			return 0;
+		return expected(error, -EINVAL, where, "true or false", text);
+	case OPTION_BUCKETS:
+		return set_buckets(config, text, where, error);
+	}
+	return -EINVAL;
+}
+
+static void format_buckets(const struct config *config, char buffer[OPTION_VALUE_BYTES])
+{
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; i < config->bucket_count && used < OPTION_VALUE_BYTES; i++) {
+		char number[40];
+
+		value__format_seconds(config->bucket_ns[i], number, sizeof(number));
+		used += (size_t)snprintf(buffer + used, OPTION_VALUE_BYTES - used, "%s%s",
+					 i ? "," : "", number);
+	}
+}
+
+void config_option__format(const struct config_option *option, const struct config *config,
+			   char buffer[OPTION_VALUE_BYTES])
+{
+	const void *field = (const char *)config + option->offset;
+	const char *text;
+
+	switch (option->type) {
+	case OPTION_LISTEN:
+	case OPTION_LABEL:
+	case OPTION_PATH:
+	case OPTION_HIERARCHY:
+		text = *(char *const *)field;
+		snprintf(buffer, OPTION_VALUE_BYTES, "%s", text ? text : "");
+		break;
+	case OPTION_DURATION:
+		value__format_duration(*(const uint64_t *)field, buffer, OPTION_VALUE_BYTES);
+		break;
+	case OPTION_TIMEOUT:
+		value__format_duration(*(const uint32_t *)field * NS_PER_MS, buffer,
+				       OPTION_VALUE_BYTES);
+		break;
+	case OPTION_NUMBER:
+		snprintf(buffer, OPTION_VALUE_BYTES, "%u", *(const uint32_t *)field);
+		break;
+	case OPTION_BOOL:
+		snprintf(buffer, OPTION_VALUE_BYTES, "%s", *(const bool *)field ? "true" : "false");
+		break;
+	case OPTION_BUCKETS:
+		format_buckets(config, buffer);
+		break;
+	}
+}
