@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What runtimes write about a container, reduced to what labels need. Pure:
+ * bytes in, facts out. The bytes are not trusted: any input is survived, and
+ * every string that comes out is clean (see names.h).
+ */
+#ifndef EDGETAP_IDENTITY_RUNTIME_FACTS_H
+#define EDGETAP_IDENTITY_RUNTIME_FACTS_H
+
+#include <stddef.h>
+
+#include "identity/names.h"
+
+#define RUNTIME_DOCUMENT_MAX (1024 * 1024) /* larger ones are not read */
+#define RUNTIME_PATH_BYTES 1024
+
+/* Empty strings are facts that are not known. */
+struct runtime_facts {
+	char name[LABEL_BYTES];		/* what the user calls the container */
+	char app[LABEL_BYTES];		/* said outright by a label */
+	int app_rank;			/* how much that label counts for; 0: none */
+	char namespace_[LABEL_BYTES];	/* Kubernetes, as are the next two */
+	char pod[LABEL_BYTES];
+	char container[LABEL_BYTES];
+	char sandbox_id[LABEL_BYTES];	/* CRI-O keeps the pod's labels there */
+	char bundle[RUNTIME_PATH_BYTES]; /* directory of the OCI config.json */
+};
+
+/*
+ * Each reads one JSON document of len bytes and adds what it says to facts;
+ * what is known already stays, except an app that a weaker label gave. Returns
+ * 0, -EBADMSG if it is not such a document, or -ENOENT if it does not speak of
+ * the container.
+ */
+
+/* Docker's GET /containers/ID/json (Podman's too), and Docker's own config.v2.json. */
+int runtime_facts__docker(struct runtime_facts *facts, const char *json, size_t len);
+
+/* An OCI bundle's config.json: annotations of CRI runtimes, Podman, nerdctl. */
+int runtime_facts__oci(struct runtime_facts *facts, const char *json, size_t len);
+
+/* The containers.json of containers/storage (Podman): the name of one id. */
+int runtime_facts__storage(struct runtime_facts *facts, const char *json, size_t len,
+			   const char *id);
+
+/* runc's state.json: the annotations, as "key=value" strings, and the bundle. */
+int runtime_facts__runc(struct runtime_facts *facts, const char *json, size_t len);
+
+/*
+ * Where runc's state.json, crun's status or an OCI config.json say that the
+ * container's cgroup is. strip_point removes a hierarchy's mount from an
+ * absolute file name and returns what is below, or NULL. path holds size
+ * bytes. Returns 0 or as above.
+ */
+int runtime_facts__cgroup(const char *json, size_t len,
+			  const char *(*strip_point)(void *ctx, const char *file), void *ctx,
+			  char *path, size_t size);
+
+#endif
