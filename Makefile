@@ -57,8 +57,11 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(filter-out userspace/cli/main.c,$(SRC)))
 
+# What the test programs and scripts are told.
+TEST_ENV = V=$(V) BUILD=$(abspath $(BUILD)) EDGETAP=$(abspath $(BUILD)/edgetap) E2E_BUILD=$(abspath $(BUILD)/e2e)
+
 # Nested makes use every CPU unless the user has said how many.
-SUBMAKE	 = $(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
+SUBMAKE	 = +$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -116,19 +119,19 @@ run: install-deps	## install what is missing, build, observe this machine: ARGS=
 # one closing line. Every tests/unit/test_NAME.c defines Suite *NAME_suite(void).
 check: install-test-deps	## install what the tests need, build, run all tests
 	$(SUBMAKE) all $(BUILD)/check helpers
-	$(Q)V=$(V) BUILD=$(abspath $(BUILD)) $(BUILD)/check
+	$(Q)$(TEST_ENV) $(BUILD)/check
 
 unit:			## run the unit tests, or one suite: T=NAME
 	$(SUBMAKE) $(BUILD)/check
-	$(Q)V=$(V) BUILD=$(abspath $(BUILD)) $(BUILD)/check unit $(T)
+	$(Q)$(TEST_ENV) $(BUILD)/check unit $(T)
 
 e2e:			## run the end-to-end tests, or one: T=NAME
 	$(SUBMAKE) all $(BUILD)/check helpers
-	$(Q)V=$(V) BUILD=$(abspath $(BUILD)) $(BUILD)/check e2e $(T)
+	$(Q)$(TEST_ENV) $(BUILD)/check e2e $(T)
 
 bench:			## measure everything that has a budget; writes build/bench.json
 	$(SUBMAKE) all helpers
-	$(Q)BUILD=$(abspath $(BUILD)) python3 tests/bench/bench.py
+	$(Q)$(TEST_ENV) /usr/bin/python3 tests/bench/bench.py
 
 $(BUILD)/check: $(TEST_OBJ) $(LIB_OBJ)
 	$(call say,LINK,$@)

@@ -178,9 +178,7 @@ static const char *skip_reason(char *text)
 	return !strncmp(line, "SKIP: ", 6) && line[6] ? line + 6 : NULL;
 }
 
-/* clang-format off */
 START_TEST(script)
-/* clang-format on */
 {
 	const char *path = scripts[_i], *name = short_name(path), *verbose = getenv("V");
 	const char *reason;
@@ -215,14 +213,13 @@ START_TEST(script)
 	ck_assert_msg(status != -1, "%s was killed after %d s; see %s", path, TIMEOUT_S, log);
 	ck_assert_msg(!WIFSIGNALED(status), "%s was killed by signal %d; see %s", path,
 		      WTERMSIG(status), log);
-	ck_assert_msg(WEXITSTATUS(status) != EXIT_SKIPPED, "%s skipped itself without a reason", path);
+	ck_assert_msg(WEXITSTATUS(status) != EXIT_SKIPPED, "%s skipped itself without a reason",
+		      path);
 	ck_assert_msg(!status, "%s exited with status %d; see %s", path, WEXITSTATUS(status), log);
 }
 END_TEST
 
-/* clang-format off */
 START_TEST(scripts_exist)
-/* clang-format on */
 {
 	ck_assert_msg(script_count > 0, "no end-to-end script of that name in tests/e2e");
 }
