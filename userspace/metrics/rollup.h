@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What retired instances have counted, so that no sum falls when one dies.
+ *
+ * A retired slot's counts go to the entry of its app and namespace. But while
+ * another slot with the very same labels lives (a restarted unit, a replaced
+ * executable), its series go on, and must not fall either: then they go to an
+ * entry of all its labels, and to the app only when the last such slot goes.
+ *
+ * The number of entries is bounded; beyond it, `__other__` takes the counts.
+ * Gauges are facts of the living and are not kept.
+ */
+#ifndef EDGETAP_METRICS_ROLLUP_H
+#define EDGETAP_METRICS_ROLLUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "identity/identity.h"
+#include "snapshot/snapshot.h"
+
+#define VALUE_OTHER "__other__"	    /* beyond a limit */
+#define VALUE_UNKNOWN "__unknown__" /* counted by the kernel, never announced */
+
+/* Labels that tell instances apart, in the order in which they are compared. */
+enum model_label {
+	MODEL_APP,
+	MODEL_NAMESPACE,
+	MODEL_INSTANCE,
+	MODEL_POD,
+	MODEL_CONTAINER,
+	MODEL_LABELS
+};
+
+#define MODEL_ALL_LABELS ((1U << MODEL_LABELS) - 1)
+#define MODEL_APP_LABELS (1U << MODEL_APP | 1U << MODEL_NAMESPACE)
+
+struct model_labels {
+	const char *value[MODEL_LABELS]; /* "": absent */
+};
+
+/* Where labels come from: identity_table__get and its table, or a test's own. */
+struct model_identities {
+	const struct identity *(*get)(const struct identity_table *table, uint32_t slot);
+	const struct identity_table *table;
+};
+
+/* Bounds of one entry; what goes beyond is counted as STATUS_OTHER, or as not listed. */
+#define ROLLUP_MAX_STATUSES 64
+#define ROLLUP_MAX_GROUPS 16
+#define ROLLUP_MAX_DESTINATIONS 64
+
+struct rollup_status {
+	uint16_t status;
+	__u64 responses[METHOD_N];
+};
+
+struct rollup_group {
+	uint16_t status;
+	struct row row[GROUP_ROWS];
+};
+
+struct rollup_destination {
+	struct destination_key key; /* slot and generation are 0 */
+	struct destination_counts counts;
+};
+
+struct rollup_entry {
+	struct model_labels labels; /* as they were given, not checked for UTF-8 */
+	bool whole; /* all labels, for a slot whose like still lives; else app and namespace */
+	__u64 count[INSTANCE_COUNTS];
+	struct rollup_status *statuses;
+	uint32_t status_count;
+	struct rollup_group **groups;
+	uint32_t group_count;
+	struct rollup_destination *destinations;
+	uint32_t destination_count;
+};
+
+struct rollup;
+
+/* At most max_apps entries of either kind. Returns 0 or -ENOMEM. */
+int rollup__new(struct rollup **ret_rollup, uint32_t max_apps, uint32_t slot_count);
+void rollup__free(struct rollup *rollup);
+
+/*
+ * Adds the final counts of a slot that the kernel has forgotten but not given
+ * away (between loader__slot_detach and loader__slot_reuse), while its
+ * identity is still there. From now on the model passes over the slot until
+ * it is born anew, so that a scrape counts it once whenever it comes. Adding
+ * the same life of a slot again does nothing, nor does a slot that a rule
+ * drops. Never fails: without memory the counts go to `__other__`.
+ */
+void rollup__retire(struct rollup *rollup, const struct snapshot *snapshot, uint32_t slot,
+		    const struct model_identities *identities);
+
+/* Whether the counts of the slot, in its present life, are in the roll-up already. */
+bool rollup__has_retired(const struct rollup *rollup, const struct snapshot *snapshot,
+			 uint32_t slot);
+
+/* Entries, the first of which is `__other__`. The pointers are valid until the next retire. */
+uint32_t rollup__count(const struct rollup *rollup);
+const struct rollup_entry *rollup__entry(const struct rollup *rollup, uint32_t index);
+
+/*
+ * The labels of a slot in use: its identity's; `__other__` for the slot of
+ * that name; `__unknown__` for one that has none. False if a rule drops it.
+ * The strings are the identity's own, not checked for UTF-8.
+ */
+bool model_labels__of_slot(struct model_labels *ret_labels, uint32_t slot,
+			   const struct model_identities *identities);
+
+/* Order by the labels in mask (bits of enum model_label). */
+int model_labels__compare(const struct model_labels *a, const struct model_labels *b,
+			  unsigned int mask);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Label values must be UTF-8; names of files and processes need not be. */
+#ifndef EDGETAP_METRICS_UTF8_H
+#define EDGETAP_METRICS_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Largest growth of a string by utf8__repair: one bad byte becomes three. */
+#define UTF8_REPAIR_GROWTH 3
+
+/* Whether a string is well-formed UTF-8 (Unicode 15, table 3-7). */
+bool utf8__valid(const char *text);
+
+/*
+ * Copies text with every ill-formed part replaced by U+FFFD, one for each
+ * maximal subpart. ret_text has room for UTF8_REPAIR_GROWTH * strlen + 1
+ * bytes. Returns the length written, without the NUL.
+ */
+size_t utf8__repair(char *ret_text, const char *text);
+
+#endif
