@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What servers and the kernel say happened, in the words of the agent's metrics."""
+import re
+import subprocess
+from collections import Counter
+
+from lib import between, equal, eventually, need
+
+METHODS = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split()
+
+
+def method_label(text):
+    return text if text in METHODS else "__other__"
+
+
+class Requests:
+    """responses: {(status, method): n}; aborted: {(by, phase): n}; times in seconds."""
+
+    def __init__(self, responses=None, aborted=None):
+        self.responses = Counter(responses or {})
+        self.aborted = Counter(aborted or {})
+        self.seconds = 0.0  # sum over the responses
+        self.connections = set()
+
+    def answered(self, status, method, seconds=0.0):
+        self.responses[(str(status), method_label(method))] += 1
+        self.seconds += seconds
+
+    def total(self):
+        return sum(self.responses.values())
+
+
+def expect_http(agent, app, want, seconds=10, **match):
+    """
+    Responses by status and method, aborted requests and the count of every
+    histogram equal the oracle's, nothing is left in flight, and stays so.
+    Returns the last scrape.
+    """
+
+    def check(scrape):
+        have = dict(app=app, **match)
+        for side in ("edge", "app"):
+            name = f"edgetap_{side}_http_responses_total"
+            equal(scrape.by(name, "status", "method", **have), dict(want.responses), f"{app} {name}")
+        name = "edgetap_app_http_requests_aborted_total"
+        equal(scrape.by(name, "by", "phase", **have), dict(want.aborted), f"{app} {name}")
+        for family in ("edge_http_response_time", "app_http_response_time"):
+            count = scrape.value(f"edgetap_{family}_seconds_count", **have)
+            equal(count, want.total(), f"{app} count of {family}")
+        by_class = Counter()
+        for (status, _), n in want.responses.items():
+            by_class[(status[0] + "xx",)] += n
+        got = scrape.by("edgetap_edge_http_response_time_seconds_count", "status", **have)
+        equal(got, dict(by_class), f"{app} edge histogram by class")
+        equal(scrape.value("edgetap_app_concurrency", **have), 0, f"{app} in flight")
+
+    return agent.expect(check, seconds)
+
+
+def expect_connections(agent, app, opened, closed=None, seconds=10):
+    """Connections taken and ended; all of them ended unless `closed` says otherwise."""
+    closed = opened if closed is None else closed
+
+    def check(scrape):
+        for name, want in (
+            ("edge_tcp_connects_total", opened),
+            ("app_tcp_connects_total", opened),
+            ("edge_tcp_disconnects_total", closed),
+        ):
+            equal(scrape.value(f"edgetap_{name}", app=app), want, f"{app} {name}")
+
+    return agent.expect(check, seconds)
+
+
+def expect_time(scrape, app, side, seconds, within, **match):
+    """The sum of a response-time histogram agrees with the oracle's sum."""
+    have = scrape.histogram(f"edgetap_{side}_http_response_time_seconds", app=app, **match)
+    between(have.sum, seconds - within, seconds + within, f"{app} sum of {side} response times")
+    return have
+
+
+def ss(port):
+    """
+    {(local port, peer port): {field: number}} of the established sockets on a
+    port, from `ss -ti`: bytes_acked, bytes_received, segs_out and the like.
+    """
+    filters = ["state", "connected", f"( sport = :{port} or dport = :{port} )"]
+    done = subprocess.run(
+        [need("ss"), "-tinH", *filters], capture_output=True, text=True, check=True
+    )
+    return parse_ss(done.stdout)
+
+
+def parse_ss(text):
+    out = {}
+    ends = None
+    for line in text.splitlines():
+        if not line[:1].isspace():
+            local, peer = line.split()[3:5]
+            ends = (int(local.rsplit(":", 1)[1]), int(peer.rsplit(":", 1)[1]))
+            out[ends] = {"state": line.split()[0]}
+            continue
+        for name, value in re.findall(r"\b([a-z_]+):(\d+)\b", line):
+            out[ends][name] = int(value)
+    return out
+
+
+def settled(server, requests, seconds=20):
+    """The server's log once it has as many lines as the clients made requests."""
+
+    def check():
+        out = server.oracle()
+        have = out.total() + sum(out.aborted.values())
+        equal(have, requests, f"lines in the log of {server.name}")
+        return out
+
+    return eventually(check, seconds)
