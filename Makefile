@@ -6,7 +6,7 @@ PREFIX	?= /usr/local
 BINDIR	?= $(PREFIX)/bin
 MANDIR	?= $(PREFIX)/share/man
 UNITDIR	?= $(PREFIX)/lib/systemd/system
-CONFDIR	?= /etc/edgetap
+SYSCONFDIR ?= /etc
 FUZZ_SECONDS ?= 10
 
 # The first that works. On Ubuntu bpftool is a wrapper that may lack its program.
@@ -51,8 +51,6 @@ LIB_OBJ	 := $(filter-out $(BUILD)/obj/userspace/cli/main.o,$(OBJ))
 TEST_SRC := $(wildcard tests/unit/*.c) tests/e2e/suite.c
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/obj/%.o)
 SUITES	 := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
-HELPER_SRC := $(wildcard tests/e2e/helpers/*.c tests/bench/helpers/*.c)
-HELPERS	 := $(addprefix $(BUILD)/helpers/,$(notdir $(HELPER_SRC:.c=)))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(filter-out userspace/cli/main.c,$(SRC)))
@@ -66,7 +64,7 @@ SUBMAKE	 = +$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MA
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all run check unit e2e bench fuzz asan lint format install dist clean help \
-	install-deps install-test-deps install-lint-deps helpers FORCE
+	install-deps install-test-deps install-lint-deps FORCE
 all: $(BUILD)/edgetap	## build build/edgetap
 	@:
 
@@ -118,7 +116,7 @@ run: install-deps	## install what is missing, build, observe this machine: ARGS=
 # One program runs the unit tests and the end-to-end scripts, so that there is
 # one closing line. Every tests/unit/test_NAME.c defines Suite *NAME_suite(void).
 check: install-test-deps	## install what the tests need, build, run all tests
-	$(SUBMAKE) all $(BUILD)/check helpers
+	$(SUBMAKE) all $(BUILD)/check
 	$(Q)$(TEST_ENV) $(BUILD)/check
 
 unit:			## run the unit tests, or one suite: T=NAME
@@ -126,11 +124,11 @@ unit:			## run the unit tests, or one suite: T=NAME
 	$(Q)$(TEST_ENV) $(BUILD)/check unit $(T)
 
 e2e:			## run the end-to-end tests, or one: T=NAME
-	$(SUBMAKE) all $(BUILD)/check helpers
+	$(SUBMAKE) all $(BUILD)/check
 	$(Q)$(TEST_ENV) $(BUILD)/check e2e $(T)
 
 bench:			## measure everything that has a budget; writes build/bench.json
-	$(SUBMAKE) all helpers
+	$(SUBMAKE) all
 	$(Q)$(TEST_ENV) /usr/bin/python3 tests/bench/bench.py
 
 $(BUILD)/check: $(TEST_OBJ) $(LIB_OBJ)
@@ -145,15 +143,6 @@ $(BUILD)/gen/suites.h: FORCE
 	@mkdir -p $(@D)
 	@for name in $(SUITES); do echo "SUITE($$name)"; done > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-
-# Programs that the end-to-end tests and benchmarks run, one source file each.
-helpers: $(HELPERS)
-	@:
-vpath %.c tests/e2e/helpers tests/bench/helpers
-$(BUILD)/helpers/%: %.c
-	$(call say,CC,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(if $(findstring uring,$*),-luring) -lpthread
 
 fuzz: $(FUZZ_BIN)	## run each fuzz target for FUZZ_SECONDS, or one: T=NAME
 	@for bin in $(if $(T),$(BUILD)/fuzz/fuzz_$(T),$(FUZZ_BIN)); do \
@@ -191,8 +180,9 @@ format:			## format every C file in place
 install: all		## install under DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(BUILD)/edgetap $(DESTDIR)$(BINDIR)/edgetap
 	install -D -m 644 deploy/edgetap.1 $(DESTDIR)$(MANDIR)/man1/edgetap.1
-	install -D -m 644 deploy/edgetap.yaml $(DESTDIR)$(CONFDIR)/edgetap.yaml.example
-	sed 's|@BINDIR@|$(BINDIR)|; s|@CONFDIR@|$(CONFDIR)|' deploy/edgetap.service.in > $(BUILD)/edgetap.service
+	[ -e $(DESTDIR)$(SYSCONFDIR)/edgetap.yaml ] || \
+		install -D -m 644 deploy/edgetap.yaml $(DESTDIR)$(SYSCONFDIR)/edgetap.yaml
+	sed 's|@BINDIR@|$(BINDIR)|' deploy/edgetap.service.in > $(BUILD)/edgetap.service
 	install -D -m 644 $(BUILD)/edgetap.service $(DESTDIR)$(UNITDIR)/edgetap.service
 
 dist:			## pack the committed sources into build/edgetap-VERSION.tar.gz

@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What deploy/ ships is accepted by the programs that it is for: Prometheus reads
+# the scrape configuration, systemd the unit, edgetap its own example, and
+# `make install` puts them where they belong.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+edgetap=${EDGETAP:-build/edgetap}
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+skipped=()
+
+fail() {
+	echo "$*" >&2
+	exit 1
+}
+
+echo "make install"
+make --no-print-directory install DESTDIR="$stage" PREFIX=/usr ${BUILD:+BUILD="$BUILD"}
+for file in usr/bin/edgetap usr/share/man/man1/edgetap.1 usr/lib/systemd/system/edgetap.service \
+	etc/edgetap.yaml; do
+	[[ -s $stage/$file ]] || fail "make install did not install $file"
+done
+! grep -n '@[A-Z]*@' "$stage/usr/lib/systemd/system/edgetap.service" ||
+	fail "the unit has an unfilled placeholder"
+echo '# mine' >>"$stage/etc/edgetap.yaml"
+make --no-print-directory install DESTDIR="$stage" PREFIX=/usr ${BUILD:+BUILD="$BUILD"} >/dev/null
+grep -q '^# mine' "$stage/etc/edgetap.yaml" || fail "make install overwrote the administrator's configuration"
+
+echo "edgetap check-config"
+"$edgetap" check-config "$stage/etc/edgetap.yaml"
+
+echo "promtool check config"
+if command -v promtool >/dev/null; then
+	promtool check config deploy/prometheus.yml
+	jobs=$(grep -c '^ *- job_name:' deploy/prometheus.yml)
+	honoured=$(grep -c '^ *honor_labels: true$' deploy/prometheus.yml)
+	[[ $jobs -eq $honoured ]] || fail "$jobs scrape jobs, but $honoured honour the agent's labels"
+else
+	skipped+=("promtool is not installed")
+fi
+
+echo "systemd-analyze verify"
+if command -v systemd-analyze >/dev/null; then
+	# Read as the root of a system of its own, which needs the units it orders against.
+	unit=$stage/usr/lib/systemd/system/edgetap.service
+	sed -i "s|^ExecStart=/usr/bin|ExecStart=$stage/usr/bin|; /^Documentation=/d" "$unit"
+	said=$(systemd-analyze verify "$unit" 2>&1 | grep -F edgetap.service) || true
+	[[ -z $said ]] || fail "$said"
+else
+	skipped+=("systemd-analyze is not installed")
+fi
+
+if [[ ${#skipped[@]} -gt 0 ]]; then
+	echo "SKIP: ${skipped[*]}"
+	exit 77
+fi
