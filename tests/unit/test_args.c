@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/args.h"
+#include "config/option.h"
+
+Suite *args_suite(void);
+
+static struct args args;
+static char error[ARGS_ERROR_BYTES];
+
+/* Parses a line of words; "" between two blanks is none. */
+static int parse(const char *line)
+{
+	static char words[512];
+	static char *argv[64];
+	int argc = 0;
+
+	snprintf(words, sizeof(words), "%s", line);
+	for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	error[0] = '\0';
+	memset(&args, 0, sizeof(args));
+	return args__parse(&args, argc, argv, error);
+}
+
+static const struct {
+	const char *line;
+	enum command command;
+	bool help;
+	bool json;
+} good[] = {
+	{ "edgetap", COMMAND_SERVE, false, false },
+	{ "edgetap serve", COMMAND_SERVE, false, false },
+	{ "edgetap --listen 127.0.0.1:1", COMMAND_SERVE, false, false },
+	{ "edgetap serve --help", COMMAND_SERVE, true, false },
+	{ "edgetap doctor --json", COMMAND_DOCTOR, false, true },
+	{ "edgetap doctor -h", COMMAND_DOCTOR, true, false },
+	{ "edgetap check-config", COMMAND_CHECK_CONFIG, false, false },
+	{ "edgetap version", COMMAND_VERSION, false, false },
+	{ "edgetap --version", COMMAND_VERSION, false, false },
+	{ "edgetap -V --json", COMMAND_VERSION, false, true },
+	{ "edgetap help", COMMAND_HELP, false, false },
+	{ "edgetap --help", COMMAND_HELP, false, false },
+	{ "edgetap help serve", COMMAND_SERVE, true, false },
+};
+
+START_TEST(test_good)
+{
+	ck_assert_msg(parse(good[_i].line) == 0, "%s: %s", good[_i].line, error);
+	ck_assert_int_eq(args.command, good[_i].command);
+	ck_assert_int_eq(args.help, good[_i].help);
+	ck_assert_int_eq(args.json, good[_i].json);
+}
+END_TEST
+
+static const struct {
+	const char *line;
+	const char *message;
+} bad[] = {
+	{ "edgetap observe", "unknown command \"observe\"; see `edgetap help`" },
+	{ "edgetap help me", "unknown command \"me\"; see `edgetap help`" },
+	{ "edgetap serve --lisen x", "unknown option --lisen; see `edgetap serve --help`" },
+	{ "edgetap -x", "unknown option -x; see `edgetap serve --help`" },
+	{ "edgetap serve --json", "unknown option --json; see `edgetap serve --help`" },
+	{ "edgetap version --listen x", "unknown option --listen; see `edgetap version --help`" },
+	{ "edgetap serve --listen", "option --listen needs a value" },
+	{ "edgetap serve -c", "option -c needs a value" },
+	{ "edgetap doctor --json=yes", "option --json=yes takes no value" },
+	{ "edgetap serve extra", "unexpected argument \"extra\"; see `edgetap serve --help`" },
+	{ "edgetap check-config a b",
+	  "unexpected argument \"b\"; see `edgetap check-config --help`" },
+	{ "edgetap check-config -c a b",
+	  "unexpected argument \"b\"; see `edgetap check-config --help`" },
+};
+
+START_TEST(test_bad)
+{
+	ck_assert_int_eq(parse(bad[_i].line), -EINVAL);
+	ck_assert_str_eq(error, bad[_i].message);
+}
+END_TEST
+
+START_TEST(test_values)
+{
+	ck_assert_int_eq(
+		parse("edgetap serve --config=/c --max-apps 5 --status-by-code --max-apps=6"), 0);
+	ck_assert_str_eq(args.config_path, "/c");
+	ck_assert_uint_eq(args.flag_count, 2);
+	ck_assert_str_eq(args.flags[0].name, "max_apps");
+	ck_assert_str_eq(args.flags[0].value, "6");
+	ck_assert_str_eq(args.flags[1].name, "status_by_code");
+	ck_assert_str_eq(args.flags[1].value, "true");
+	ck_assert_int_eq(parse("edgetap check-config /d --status-by-code=false"), 0);
+	ck_assert_str_eq(args.config_path, "/d");
+	ck_assert_str_eq(args.flags[0].value, "false");
+}
+END_TEST
+
+/* No option of the configuration is without a flag. */
+START_TEST(test_every_option_is_a_flag)
+{
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+
+	for (size_t i = 0; i < count; i++) {
+		char flag[OPTION_SPELLING_BYTES], line[128];
+
+		config_option__flag(&options[i], flag);
+		snprintf(line, sizeof(line), "edgetap serve --%s=v", flag);
+		ck_assert_msg(parse(line) == 0, "%s: %s", line, error);
+		ck_assert_uint_eq(args.flag_count, 1);
+		ck_assert_str_eq(args.flags[0].name, options[i].name);
+		ck_assert_str_eq(args.flags[0].value, "v");
+	}
+}
+END_TEST
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+Suite *args_suite(void)
+{
+	Suite *suite = suite_create("args");
+	TCase *tc = tcase_create("args");
+
+	tcase_add_loop_test(tc, test_good, 0, ROWS(good));
+	tcase_add_loop_test(tc, test_bad, 0, ROWS(bad));
+	tcase_add_test(tc, test_values);
+	tcase_add_test(tc, test_every_option_is_a_flag);
+	suite_add_tcase(suite, tc);
+	return suite;
+}

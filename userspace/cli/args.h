@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line. */
+#ifndef EDGETAP_CLI_ARGS_H
+#define EDGETAP_CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+
+#define ARGS_MAX_FLAGS 64
+#define ARGS_ERROR_BYTES 160
+
+enum command {
+	COMMAND_SERVE,
+	COMMAND_DOCTOR,
+	COMMAND_CHECK_CONFIG,
+	COMMAND_VERSION,
+	COMMAND_HELP,
+	COMMAND_N
+};
+
+struct args {
+	enum command command;
+	bool help; /* asked for the help of command; for COMMAND_HELP, for all of it */
+	bool json;
+	const char *config_path; /* NULL: not given */
+	struct config_flag flags[ARGS_MAX_FLAGS];
+	size_t flag_count;
+};
+
+/*
+ * Reads the command line. No command is `serve`. Strings point into argv, which
+ * is not reordered by more than getopt_long(3) does. Returns 0, or -EINVAL with
+ * one sentence in error.
+ */
+int args__parse(struct args *ret_args, int argc, char **argv, char error[ARGS_ERROR_BYTES]);
+
+/* As typed: "check-config". */
+const char *command__name(enum command command);
+
+/* The help text of a command, to standard output. COMMAND_HELP: the overview. */
+void args__print_help(enum command command);
+
+#endif

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "config/config.h"
+#include "config/option.h"
+
+/* What would be used, in the spelling of the file. */
+static json_t *effective(const struct config *config)
+{
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < count; i++) {
+		char text[OPTION_VALUE_BYTES];
+
+		config_option__format(&options[i], config, text);
+		json_object_set_new(object, options[i].name, json_string(text));
+	}
+	json_object_set_new(object, "rules", json_integer((json_int_t)config->rule_count));
+	return object;
+}
+
+static int print_json(const struct config *config, const char *path, const char *error)
+{
+	json_t *root = json_object();
+	char *text;
+
+	json_object_set_new(root, "ok", json_boolean(!error));
+	json_object_set_new(root, "file", path ? json_string(path) : json_null());
+	if (error)
+		json_object_set_new(root, "error", json_string(error));
+	else
+		json_object_set_new(root, "config", effective(config));
+	text = json_dumps(root, JSON_INDENT(2));
+	json_decref(root);
+	if (!text) {
+		fprintf(stderr, "edgetap: out of memory\n");
+		return 1;
+	}
+	puts(text);
+	free(text);
+	return 0;
+}
+
+static void print_text(const struct config *config, const char *path)
+{
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+
+	printf("# %s: good. What would be used, with flags and environment:\n",
+	       path ? path : "no file");
+	for (size_t i = 0; i < count; i++) {
+		char text[OPTION_VALUE_BYTES];
+
+		config_option__format(&options[i], config, text);
+		printf("%s: %s\n", options[i].name, text);
+	}
+	printf("# rules: %zu\n", config->rule_count);
+}
+
+int command__check_config(const struct args *args)
+{
+	struct config config = { 0 };
+	struct config_error error;
+	const char *path = args->config_path;
+	int status = 0;
+
+	if (config__load(&config, args->config_path, args->flags, args->flag_count, environ, &path,
+			 &error)) {
+		if (args->json)
+			print_json(&config, path, error.text);
+		else
+			fprintf(stderr, "edgetap: %s\n", error.text);
+		status = 1;
+	} else if (args->json) {
+		status = print_json(&config, path, NULL);
+	} else {
+		print_text(&config, path);
+	}
+	config__free(&config);
+	return status;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands. Each prints what it has to say and returns the process's exit
+ * status: 0, or 1 after one sentence on standard error.
+ */
+#ifndef EDGETAP_CLI_COMMANDS_H
+#define EDGETAP_CLI_COMMANDS_H
+
+#include "cli/args.h"
+
+int command__serve(const struct args *args);
+int command__doctor(const struct args *args);
+int command__check_config(const struct args *args);
+int command__version(const struct args *args);
+
+#endif

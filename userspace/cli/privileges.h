@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Capabilities (capabilities(7)): what is needed to start, and the few that are
+ * kept once everything is attached.
+ */
+#ifndef EDGETAP_CLI_PRIVILEGES_H
+#define EDGETAP_CLI_PRIVILEGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct capability {
+	int number;
+	const char *name;
+	const char *use;
+	bool required; /* without it serve cannot start */
+	bool kept;     /* after attaching */
+	bool held;     /* by this thread, effective */
+};
+
+#define CAPABILITY_COUNT 5
+
+/*
+ * What edgetap wants to have at start and what it has. CAP_SYS_ADMIN stands for
+ * CAP_BPF and CAP_PERFMON, as in the kernel. 0 or a negative errno.
+ */
+int privileges__read(struct capability ret_capabilities[CAPABILITY_COUNT]);
+
+/*
+ * Gives up every capability but those marked as kept, for this thread and every
+ * one that it starts later: effective, permitted, inheritable, ambient and
+ * bounding sets, and no execve may ever gain any (no_new_privs). The user id
+ * stays. 0 or a negative errno; after an error less may have been given up.
+ */
+int privileges__drop(void);
+
+#endif
