@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/dispatch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "http/clock.h"
+#include "http/header.h"
+#include "http/internal.h"
+
+/*
+ * Content that nobody asked for is read up to here before it is refused: a
+ * close with unread bytes would be a reset, and the client might never see the
+ * answer. A client with more is refused at once.
+ */
+#define CONTENT_MAX_BYTES (64 * 1024)
+
+#define NS_PER_MS 1000000ULL
+
+const struct http_server *dispatch__server(const struct http_request *request)
+{
+	return request->server;
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
+
+static uint64_t in_ms(uint32_t ms)
+{
+	return clock__now_ns() + ms * NS_PER_MS;
+}
+
+void dispatch__connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct http_server *server = cls;
+	const union MHD_ConnectionInfo *info;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*socket_context)
+			client_table__remove(&server->clients, *socket_context);
+		*socket_context = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*socket_context = client_table__add(&server->clients, info->connect_fd,
+					    in_ms(server->options.request_timeout_ms));
+	/* Never a connection without a deadline. */
+	if (!*socket_context)
+		shutdown(info->connect_fd, SHUT_RDWR);
+}
+
+/*
+ * A percent-encoded NUL would end the path early ("/metrics%00x"), and bytes
+ * below the space have no place in a target (RFC 9112, 3.2).
+ */
+static bool target_is_bad(const char *target)
+{
+	if (!target)
+		return true;
+	for (; *target; target++)
+		if ((unsigned char)*target <= ' ' || *target == 0x7f ||
+		    !strncmp(target, "%00", 3))
+			return true;
+	return false;
+}
+
+void *dispatch__target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+	struct http_server *server = cls;
+	struct client *client = client_of(connection);
+	struct http_request *request;
+
+	if (!client)
+		return NULL;
+	request = calloc(1, sizeof(*request));
+	if (!request)
+		return NULL;
+	request->server = server;
+	request->connection = connection;
+	request->client = client;
+	request->arrived_ns = clock__now_ns();
+	request->bad_target = target_is_bad(target);
+	/* A first request has its deadline from the connect. */
+	if (client->requests++)
+		client_table__enter(&server->clients, client, CLIENT_REQUEST,
+				    in_ms(server->options.request_timeout_ms));
+	return request;
+}
+
+void dispatch__completed(void *cls, struct MHD_Connection *connection, void **request_context,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct http_server *server = cls;
+	struct http_request *request = *request_context;
+
+	(void)connection;
+	(void)code;
+	if (!request)
+		return;
+	client_table__enter(&server->clients, request->client, CLIENT_IDLE,
+			    in_ms(server->options.idle_timeout_ms));
+	if (request->response)
+		MHD_destroy_response(request->response);
+	free(request);
+	*request_context = NULL;
+}
+
+static enum MHD_Result send_response(struct http_request *request, unsigned int status,
+				     struct MHD_Response *response)
+{
+	struct http_server *server = request->server;
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	atomic_fetch_add(&server->requests, 1);
+	client_table__enter(&server->clients, request->client, CLIENT_SEND,
+			    in_ms(server->options.send_timeout_ms));
+	result = MHD_queue_response(request->connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result answer(struct http_request *request, struct http_reply *reply)
+{
+	unsigned int status = 0;
+	struct MHD_Response *response = response__make(request, reply, &status);
+
+	return send_response(request, status, response);
+}
+
+static enum MHD_Result refuse(struct http_request *request, unsigned int status, const char *why)
+{
+	struct http_reply reply = {};
+
+	if (status == 405)
+		http_reply__field(&reply, "Allow", "GET, HEAD");
+	if (status == 503)
+		http_reply__field(&reply, "Retry-After", "1");
+	http_reply__text(&reply, status, "%s\n", why);
+	return answer(request, &reply);
+}
+
+/* A proxy's absolute-form, "GET http://host/path", means the path (RFC 9112, 3.2.2). */
+static const char *path_of(const char *url)
+{
+	const char *slash;
+
+	if (strncasecmp(url, "http://", 7))
+		return url;
+	slash = strchr(url + 7, '/');
+	return slash ? slash : "/";
+}
+
+static const struct http_route *find_route(const struct http_server *server, const char *path)
+{
+	for (size_t i = 0; i < server->route_count; i++)
+		if (!strcmp(server->routes[i].path, path))
+			return &server->routes[i];
+	return NULL;
+}
+
+/* Sets the deadline. -EINVAL if the client's wish makes no sense. */
+static int set_deadline(struct http_request *request)
+{
+	const char *wish = http_request__header(request, "X-Prometheus-Scrape-Timeout-Seconds");
+	uint64_t timeout_ns = request->server->options.render_timeout_ms * NS_PER_MS;
+	int err = wish ? http_header__scrape_timeout(&timeout_ns, wish) : 0;
+
+	request->deadline_ns = request->arrived_ns + timeout_ns;
+	return err;
+}
+
+static enum MHD_Result run_route(struct http_request *request)
+{
+	struct http_reply reply = {};
+	int err;
+
+	if (request->route->quick) {
+		response__run(request, request->route->handle, &reply);
+		return answer(request, &reply);
+	}
+	err = render_queue__push(request);
+	if (err == -ESHUTDOWN)
+		return refuse(request, 503, "shutting down");
+	if (err) {
+		atomic_fetch_add(&request->server->refused_busy, 1);
+		return refuse(request, 503, "too many requests wait already");
+	}
+	return MHD_YES;
+}
+
+/* The request is here in full. */
+static enum MHD_Result dispatch(struct http_request *request)
+{
+	struct http_server *server = request->server;
+	struct http_reply reply = {};
+	int timeout_err = set_deadline(request);
+
+	client_table__enter(&server->clients, request->client, CLIENT_WORKING, 0);
+	if (request->bad_target || request->path[0] != '/')
+		return refuse(request, 400, "the request target is no path");
+	if (server->options.before && response__run(request, server->options.before, &reply))
+		return answer(request, &reply);
+	request->route = find_route(server, request->path);
+	if (!request->route) {
+		http_reply__text(&reply, 404, "%s", server->not_found);
+		return answer(request, &reply);
+	}
+	if (strcmp(request->method, "GET") && strcmp(request->method, "HEAD"))
+		return refuse(request, 405, "only GET and HEAD are served");
+	if (request->has_content)
+		return refuse(request, 413, "requests with content are not served");
+	if (timeout_err)
+		return refuse(request, 400,
+			      "X-Prometheus-Scrape-Timeout-Seconds: expected seconds above 0");
+	return run_route(request);
+}
+
+/* Content-Length as the library has checked it; chunked content has no known size. */
+static uint64_t content_length(const struct http_request *request)
+{
+	const char *length = http_request__header(request, "Content-Length");
+
+	return length ? strtoull(length, NULL, 10) : 0;
+}
+
+/* The header section is here; content may follow. */
+static enum MHD_Result begin(struct http_request *request, const char *url, const char *method)
+{
+	bool chunked = http_request__header(request, "Transfer-Encoding");
+	uint64_t length = chunked ? 0 : content_length(request);
+
+	request->state = REQUEST_READING;
+	request->method = method;
+	request->path = path_of(url);
+	request->has_content = chunked || length;
+	/* Answered now, and the connection closed: the content is not wanted. */
+	if (length > CONTENT_MAX_BYTES ||
+	    (request->has_content && http_request__header(request, "Expect"))) {
+		request->deadline_ns = UINT64_MAX;
+		return refuse(request, 413, "requests with content are not served");
+	}
+	return MHD_YES;
+}
+
+enum MHD_Result dispatch__request(void *cls, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *content,
+				  size_t *content_size, void **request_context)
+{
+	struct http_request *request = *request_context;
+	struct MHD_Response *response;
+
+	(void)cls;
+	(void)connection;
+	(void)version;
+	(void)content;
+	if (!request)
+		return MHD_NO;
+	switch (request->state) {
+	case REQUEST_NEW:
+		return begin(request, url, method);
+	case REQUEST_READING:
+		if (!*content_size)
+			return dispatch(request);
+		request->content_bytes += *content_size;
+		*content_size = 0;
+		return request->content_bytes > CONTENT_MAX_BYTES ? MHD_NO : MHD_YES;
+	case REQUEST_RENDERING:
+		response = request->response;
+		request->response = NULL;
+		return send_response(request, request->status, response);
+	}
+	return MHD_NO;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the serving stage share; nobody else includes it. */
+#ifndef EDGETAP_HTTP_INTERNAL_H
+#define EDGETAP_HTTP_INTERNAL_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http/client.h"
+#include "http/server.h"
+
+enum request_state {
+	REQUEST_NEW,	  /* its request line was read */
+	REQUEST_READING,  /* its header section was read */
+	REQUEST_RENDERING, /* suspended; the render thread's until it resumes it */
+};
+
+struct http_request {
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	struct client *client;
+	const struct http_route *route;
+	const char *method;
+	const char *path;
+	enum request_state state;
+	uint64_t arrived_ns;
+	uint64_t deadline_ns;
+	uint64_t content_bytes; /* of a body that nobody asked for */
+	bool has_content;
+	bool bad_target;
+
+	/* Written by the render thread. */
+	struct MHD_Response *response;
+	unsigned int status;
+	struct http_request *next; /* in the queue */
+};
+
+/* The render thread and those who wait for it. */
+struct render_queue {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t thread;
+	struct http_request *head;
+	struct http_request **tail;
+	uint32_t waiting;
+	bool stopping;
+};
+
+struct http_server {
+	struct http_server_options options;
+	const struct http_route *routes; /* ours: built-in ones last */
+	size_t route_count;
+	void *ctx;
+	uint16_t port;
+	char *landing;
+	char *not_found;
+	struct MHD_Daemon *daemon;
+	struct client_table clients;
+	struct render_queue queue;
+
+	_Atomic uint64_t requests;
+	_Atomic uint64_t refused_busy;
+	_Atomic uint64_t refused_late;
+	_Atomic uint64_t refused_memory;
+	_Atomic uint64_t abandoned;
+	_Atomic uint64_t response_bytes;
+};
+
+/*
+ * render.c: starts and ends the render thread. Start returns 0 or a negative
+ * errno. After the stop no connection is suspended and none will be.
+ */
+int render_queue__start(struct http_server *server);
+void render_queue__stop(struct http_server *server);
+
+/* After the network thread has ended as well. */
+void render_queue__destroy(struct http_server *server);
+
+/*
+ * Suspends the request's connection and hands it to the render thread, which
+ * fills in response and status and resumes it. -EBUSY: too many wait already;
+ * -ESHUTDOWN: the server is stopping.
+ */
+int render_queue__push(struct http_request *request);
+
+/*
+ * response.c: lets a handler or the hook answer, turning its error into a 500.
+ * Returns what it returned.
+ */
+int response__run(const struct http_request *request, http_handle_fn handle,
+		  struct http_reply *reply);
+
+/*
+ * Makes the library's response of a reply and takes its body,
+ * compressed if the client likes that. Out of memory or over the server's
+ * limit it makes a 503 instead; past the deadline too. NULL only when even that fails.
+ */
+struct MHD_Response *response__make(const struct http_request *request, struct http_reply *reply,
+				    unsigned int *ret_status);
+
+#endif

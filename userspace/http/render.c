@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The render thread: runs the handlers that are not quick, one at a time. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "http/clock.h"
+#include "http/internal.h"
+
+/* A reset or fully closed connection; a client that only sent its FIN still reads. */
+static bool client_gone(const struct client *client)
+{
+	struct pollfd pfd = { .fd = client->fd };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
+}
+
+static void refuse(struct http_reply *reply, _Atomic uint64_t *counter, const char *why)
+{
+	atomic_fetch_add(counter, 1);
+	reply->field_count = 0;
+	http_reply__field(reply, "Retry-After", "1");
+	http_reply__text(reply, 503, "%s\n", why);
+}
+
+/* Whether there is any point in rendering; if not, the reply says why. */
+static bool worth_it(const struct http_request *request, struct http_reply *reply)
+{
+	struct http_server *server = request->server;
+
+	if (clock__now_ns() >= request->deadline_ns) {
+		refuse(reply, &server->refused_late, "the scrape timeout passed while waiting");
+		return false;
+	}
+	if (client_gone(request->client)) {
+		refuse(reply, &server->abandoned, "the client has gone");
+		return false;
+	}
+	if (atomic_load(&server->response_bytes) >= server->options.max_response_bytes) {
+		refuse(reply, &server->refused_memory, "slow clients hold all response memory");
+		return false;
+	}
+	return true;
+}
+
+static void render(struct http_request *request)
+{
+	struct http_reply reply = {};
+
+	if (worth_it(request, &reply)) {
+		response__run(request, request->route->handle, &reply);
+		if (clock__now_ns() >= request->deadline_ns)
+			refuse(&reply, &request->server->refused_late,
+			       "the scrape timeout passed while rendering");
+	}
+	request->response = response__make(request, &reply, &request->status);
+}
+
+static struct http_request *pop(struct render_queue *queue)
+{
+	struct http_request *request = queue->head;
+
+	queue->head = request->next;
+	if (!queue->head)
+		queue->tail = &queue->head;
+	queue->waiting--;
+	return request;
+}
+
+static void *run(void *arg)
+{
+	struct http_server *server = arg;
+	struct render_queue *queue = &server->queue;
+	struct http_request *request;
+
+	pthread_setname_np(pthread_self(), "http-render");
+	pthread_mutex_lock(&queue->lock);
+	for (;;) {
+		while (!queue->head && !queue->stopping)
+			pthread_cond_wait(&queue->wake, &queue->lock);
+		if (!queue->head)
+			break;
+		request = pop(queue);
+		/* When stopping, whoever still waits is let go unanswered. */
+		if (!queue->stopping) {
+			pthread_mutex_unlock(&queue->lock);
+			render(request);
+			pthread_mutex_lock(&queue->lock);
+		}
+		/* From here on the request is the network thread's again. */
+		MHD_resume_connection(request->connection);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return NULL;
+}
+
+int render_queue__start(struct http_server *server)
+{
+	struct render_queue *queue = &server->queue;
+	int err;
+
+	queue->tail = &queue->head;
+	pthread_mutex_init(&queue->lock, NULL);
+	pthread_cond_init(&queue->wake, NULL);
+	err = pthread_create(&queue->thread, NULL, run, server);
+	if (err)
+		render_queue__destroy(server);
+	return -err;
+}
+
+void render_queue__destroy(struct http_server *server)
+{
+	pthread_cond_destroy(&server->queue.wake);
+	pthread_mutex_destroy(&server->queue.lock);
+}
+
+void render_queue__stop(struct http_server *server)
+{
+	struct render_queue *queue = &server->queue;
+
+	pthread_mutex_lock(&queue->lock);
+	queue->stopping = true;
+	pthread_cond_signal(&queue->wake);
+	pthread_mutex_unlock(&queue->lock);
+	pthread_join(queue->thread, NULL);
+}
+
+int render_queue__push(struct http_request *request)
+{
+	struct render_queue *queue = &request->server->queue;
+	int err = 0;
+
+	pthread_mutex_lock(&queue->lock);
+	if (queue->stopping) {
+		err = -ESHUTDOWN;
+	} else if (queue->waiting >= request->server->options.max_waiting) {
+		err = -EBUSY;
+	} else {
+		/* Suspended first: the render thread may resume it at once. */
+		MHD_suspend_connection(request->connection);
+		request->state = REQUEST_RENDERING;
+		request->next = NULL;
+		*queue->tail = request;
+		queue->tail = &request->next;
+		queue->waiting++;
+		pthread_cond_signal(&queue->wake);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return err;
+}

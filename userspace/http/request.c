@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/request.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/internal.h"
+
+const char *http_request__path(const struct http_request *request)
+{
+	return request->path;
+}
+
+const char *http_request__method(const struct http_request *request)
+{
+	return request->method;
+}
+
+uint64_t http_request__deadline_ns(const struct http_request *request)
+{
+	return request->deadline_ns;
+}
+
+const char *http_request__query(const struct http_request *request, const char *name)
+{
+	const char *value = NULL;
+
+	if (MHD_lookup_connection_value_n(request->connection, MHD_GET_ARGUMENT_KIND, name,
+					  strlen(name), &value, NULL) != MHD_YES)
+		return NULL;
+	return value ? value : "";
+}
+
+const char *http_request__header(const struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+int http_reply__field(struct http_reply *reply, const char *name, const char *value)
+{
+	struct http_field *field;
+	size_t len = strlen(value);
+
+	if (reply->field_count == HTTP_REPLY_FIELDS_MAX)
+		return -ENOSPC;
+	if (len >= sizeof(field->value))
+		return -E2BIG;
+	for (const char *p = value; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return -EINVAL;
+	field = &reply->fields[reply->field_count++];
+	field->name = name;
+	memcpy(field->value, value, len + 1);
+	return 0;
+}
+
+int http_reply__text(struct http_reply *reply, unsigned int status, const char *fmt, ...)
+{
+	char *text;
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vasprintf(&text, fmt, args);
+	va_end(args);
+	free(reply->body);
+	reply->status = status;
+	reply->content_type = NULL;
+	reply->body = len < 0 ? NULL : text;
+	reply->size = len < 0 ? 0 : len;
+	return len < 0 ? -ENOMEM : 0;
+}

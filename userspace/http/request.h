@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a route's handler sees of a request and says in reply. Nothing here
+ * knows the HTTP library.
+ */
+#ifndef EDGETAP_HTTP_REQUEST_H
+#define EDGETAP_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_REPLY_FIELDS_MAX 8
+#define HTTP_FIELD_VALUE_MAX  256
+
+/* Strings that the accessors return live as long as the handler runs. */
+struct http_request;
+
+/* The path without query, percent-decoded, always starting with a slash. */
+const char *http_request__path(const struct http_request *request);
+
+/* "GET" or "HEAD" for a route; any token for the hook before dispatch. */
+const char *http_request__method(const struct http_request *request);
+
+/* First value of a query argument, "" if it has none, NULL if it is absent. */
+const char *http_request__query(const struct http_request *request, const char *name);
+
+/* First value of a header field (its name in any case), or NULL. */
+const char *http_request__header(const struct http_request *request, const char *name);
+
+/*
+ * CLOCK_MONOTONIC nanoseconds after which nobody waits for the reply any more:
+ * from X-Prometheus-Scrape-Timeout-Seconds, else the server's render timeout.
+ */
+uint64_t http_request__deadline_ns(const struct http_request *request);
+
+struct http_field {
+	const char *name; /* static storage */
+	char value[HTTP_FIELD_VALUE_MAX];
+};
+
+/* All zeros before the handler runs. */
+struct http_reply {
+	unsigned int status;	  /* 200 .. 599; 0 is taken as 200 */
+	const char *content_type; /* static storage; NULL: text/plain in UTF-8 */
+	char *body;		  /* from malloc; the server frees it, whatever the handler returns */
+	size_t size;		  /* bytes in body */
+	struct http_field fields[HTTP_REPLY_FIELDS_MAX];
+	size_t field_count;
+};
+
+/*
+ * Adds a header field beside those the server sends itself. The name must be
+ * in static storage, the value is copied. Returns 0, -EINVAL (a control
+ * character), -E2BIG (value too long) or -ENOSPC (too many fields).
+ */
+int http_reply__field(struct http_reply *reply, const char *name, const char *value);
+
+/*
+ * Makes the reply a line of plain text in place of any body. Returns 0, or
+ * -ENOMEM, in which case the body is empty.
+ */
+int http_reply__text(struct http_reply *reply, unsigned int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Answers a request. ctx is what http_server__start got. Returns 0, or a
+ * negative errno, which the client sees as a 500 with its text.
+ */
+typedef int (*http_handle_fn)(void *ctx, const struct http_request *request,
+			      struct http_reply *reply);
+
+struct http_route {
+	const char *path;	 /* compared whole */
+	const char *description; /* one line for the landing page; NULL: not listed */
+	http_handle_fn handle;
+	/*
+	 * Quick handlers run on the network thread, beside a scrape in
+	 * progress: they must not block and make small replies. The others run
+	 * one at a time on the render thread.
+	 */
+	bool quick;
+};
+
+#endif

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From a handler's reply to the library's response: fields, gzip, accounting. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/compress.h"
+#include "http/header.h"
+#include "http/internal.h"
+
+/* Below this the gzip header and a second packet saved do not pay. */
+#define GZIP_MIN_BYTES 1400
+
+/*
+ * Bodies up to this size are never refused: there is at most one per
+ * connection, and /-/healthy must answer while slow clients hold all the rest.
+ */
+#define SMALL_BODY_BYTES 4096
+
+/* A body on its way to a client, counted until the library lets go of it. */
+struct body {
+	struct http_server *server;
+	size_t size;
+	char *bytes;
+};
+
+static void body_free(void *cls)
+{
+	struct body *body = cls;
+
+	atomic_fetch_sub(&body->server->response_bytes, body->size);
+	free(body->bytes);
+	free(body);
+}
+
+/* Takes the reply's body whatever happens. Returns NULL if there is no room for it. */
+static struct MHD_Response *take_body(struct http_server *server, struct http_reply *reply)
+{
+	struct body *body = malloc(sizeof(*body));
+	struct MHD_Response *response;
+	uint64_t before;
+
+	if (!body) {
+		free(reply->body);
+		reply->body = NULL;
+		return NULL;
+	}
+	*body = (struct body){ .server = server, .size = reply->size, .bytes = reply->body };
+	reply->body = NULL;
+	before = atomic_fetch_add(&server->response_bytes, body->size);
+	if (body->size > SMALL_BODY_BYTES &&
+	    before + body->size > server->options.max_response_bytes) {
+		atomic_fetch_add(&server->refused_memory, 1);
+		body_free(body);
+		return NULL;
+	}
+	response = MHD_create_response_from_buffer_with_free_callback_cls(body->size, body->bytes,
+									  body_free, body);
+	if (!response)
+		body_free(body);
+	return response;
+}
+
+static struct MHD_Response *unavailable(void)
+{
+	static char text[] = "out of memory for responses; try again\n";
+
+	return MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
+}
+
+/* Returns whether the body now is gzip. */
+static bool compress(const struct http_request *request, struct http_reply *reply)
+{
+	char *gzip;
+	size_t size;
+	int err;
+
+	if (reply->size < GZIP_MIN_BYTES ||
+	    !http_header__accepts_gzip(http_request__header(request, "Accept-Encoding")))
+		return false;
+	err = http_compress__gzip(&gzip, &size, reply->body, reply->size, request->deadline_ns);
+	if (err == -ETIME) {
+		atomic_fetch_add(&request->server->refused_late, 1);
+		http_reply__text(reply, 503, "the scrape timeout passed while compressing\n");
+	}
+	if (err)
+		return false;
+	free(reply->body);
+	reply->body = gzip;
+	reply->size = size;
+	return true;
+}
+
+int response__run(const struct http_request *request, http_handle_fn handle,
+		  struct http_reply *reply)
+{
+	int err = handle(request->server->ctx, request, reply);
+
+	if (err < 0) {
+		reply->field_count = 0;
+		http_reply__text(reply, 500, "%s: %s\n", request->path, strerror(-err));
+	}
+	return err;
+}
+
+static int add_fields(struct MHD_Response *response, const struct http_request *request,
+		      const struct http_reply *reply, bool gzip)
+{
+	const struct http_server_options *options = &request->server->options;
+	const char *type = reply->content_type ? reply->content_type : "text/plain; charset=utf-8";
+	int ok = 1;
+
+	ok &= MHD_add_response_header(response, "Content-Type", type) == MHD_YES;
+	ok &= MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES;
+	ok &= MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES;
+	ok &= MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding") == MHD_YES;
+	if (gzip)
+		ok &= MHD_add_response_header(response, "Content-Encoding", "gzip") == MHD_YES;
+	if (options->max_requests_per_connection &&
+	    request->client->requests >= options->max_requests_per_connection)
+		ok &= MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+	for (size_t i = 0; i < reply->field_count; i++)
+		ok &= MHD_add_response_header(response, reply->fields[i].name,
+					      reply->fields[i].value) == MHD_YES;
+	return ok ? 0 : -ENOMEM;
+}
+
+struct MHD_Response *response__make(const struct http_request *request, struct http_reply *reply,
+				    unsigned int *ret_status)
+{
+	struct MHD_Response *response;
+	bool gzip = compress(request, reply);
+	unsigned int status = reply->status ? reply->status : 200;
+
+	response = take_body(request->server, reply);
+	if (!response) {
+		*reply = (struct http_reply){};
+		http_reply__field(reply, "Retry-After", "1");
+		gzip = false;
+		status = 503;
+		response = unavailable();
+	}
+	if (!response)
+		return NULL;
+	if (add_fields(response, request, reply, gzip)) {
+		MHD_destroy_response(response);
+		return NULL;
+	}
+	*ret_status = status;
+	return response;
+}

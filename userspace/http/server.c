@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http/dispatch.h"
+#include "http/internal.h"
+#include "http/listen.h"
+#include "http/page.h"
+
+/* Request line and header section of one request, and the response's header section. */
+#define CONNECTION_MEMORY_BYTES (16 * 1024)
+#define NETWORK_STACK_BYTES	(512 * 1024)
+
+/* Routes of our own: the landing page and /-/healthy. */
+#define BUILT_IN_ROUTES 2
+
+static _Thread_local char message[160];
+
+void http_server_options__defaults(struct http_server_options *options)
+{
+	*options = (struct http_server_options){
+		.listen = "127.0.0.1:9777",
+		.listen_fd = -1,
+		.max_connections = 64,
+		.max_connections_per_address = 16,
+		.max_requests_per_connection = 1000,
+		.max_waiting = 4,
+		.max_response_bytes = 64UL * 1024 * 1024,
+		.request_timeout_ms = 10 * 1000,
+		.idle_timeout_ms = 75 * 1000,
+		.send_timeout_ms = 30 * 1000,
+		.render_timeout_ms = 10 * 1000,
+	};
+}
+
+static int handle_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	(void)ctx;
+	(void)request;
+	return http_reply__text(reply, 200, "healthy\n");
+}
+
+static int handle_landing(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	(void)ctx;
+	reply->body = strdup(dispatch__server(request)->landing);
+	if (!reply->body)
+		return -ENOMEM;
+	reply->size = strlen(reply->body);
+	reply->content_type = "text/html; charset=utf-8";
+	return http_reply__field(reply, "Content-Security-Policy",
+				 "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+				 "form-action 'none'; frame-ancestors 'none'");
+}
+
+static const struct http_route built_in[BUILT_IN_ROUTES] = {
+	{ "/-/healthy", "200 while the agent runs", handle_healthy, true },
+	{ "/", NULL, handle_landing, true },
+};
+
+static int make_routes(struct http_server *server, const struct http_route *routes, size_t count)
+{
+	struct http_route *all = calloc(count + BUILT_IN_ROUTES, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	if (count)
+		memcpy(all, routes, count * sizeof(*all));
+	/* The first route that fits is taken, so the caller's win. */
+	memcpy(all + count, built_in, sizeof(built_in));
+	server->routes = all;
+	server->route_count = count + BUILT_IN_ROUTES;
+	server->landing = page__landing(server->options.version, server->options.observed, all,
+					server->route_count);
+	server->not_found = page__not_found(all, server->route_count);
+	return server->landing && server->not_found ? 0 : -ENOMEM;
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
+{
+	const struct http_server_options *options = &server->options;
+
+	/* The library closes the socket it was given, in most of its failures too. */
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return NULL;
+	return MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+		NULL, dispatch__request, server,
+		/* */
+		MHD_OPTION_LISTEN_SOCKET, fd,
+		/* */
+		MHD_OPTION_NOTIFY_CONNECTION, dispatch__connection, server,
+		/* */
+		MHD_OPTION_URI_LOG_CALLBACK, dispatch__target, server,
+		/* */
+		MHD_OPTION_NOTIFY_COMPLETED, dispatch__completed, server,
+		/* */
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)options->max_connections,
+		/* */
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		(unsigned int)options->max_connections_per_address,
+		/* */
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+		/* */
+		MHD_OPTION_THREAD_STACK_SIZE, (size_t)NETWORK_STACK_BYTES,
+		/* HTTP/1.1 without Host and spaces in the target are refused. */
+		MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		/* */
+		MHD_OPTION_END);
+}
+
+static int start_threads(struct http_server *server, int fd)
+{
+	sigset_t all, before;
+	int err;
+
+	/* Signals are for the thread that waits for them, never for ours. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = client_table__start(&server->clients);
+	if (err)
+		goto restore;
+	err = render_queue__start(server);
+	if (err)
+		goto stop_clients;
+	server->daemon = start_daemon(server, fd);
+	if (!server->daemon) {
+		err = -errno;
+		err = err ? err : -ENOMEM;
+		goto stop_queue;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return 0;
+
+stop_queue:
+	render_queue__stop(server);
+	render_queue__destroy(server);
+stop_clients:
+	client_table__stop(&server->clients);
+	client_table__destroy(&server->clients);
+restore:
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
+static void server_free(struct http_server *server)
+{
+	free((void *)server->routes);
+	free(server->landing);
+	free(server->not_found);
+	free(server);
+}
+
+static int fail(const char **ret_message, int err)
+{
+	snprintf(message, sizeof(message), "the HTTP server cannot start: %s", strerror(-err));
+	*ret_message = message;
+	return err;
+}
+
+int http_server__start(struct http_server **ret_server, const struct http_server_options *options,
+		       const struct http_route *routes, size_t route_count, void *ctx,
+		       const char **ret_message)
+{
+	struct http_server *server = calloc(1, sizeof(*server));
+	int fd = options->listen_fd, err;
+
+	if (!server)
+		return fail(ret_message, -ENOMEM);
+	server->options = *options;
+	server->ctx = ctx;
+	err = make_routes(server, routes, route_count);
+	if (err) {
+		server_free(server);
+		return fail(ret_message, err);
+	}
+	if (options->listen) {
+		err = http_listen__open(&fd, options->listen, ret_message);
+		if (err) {
+			server_free(server);
+			return err;
+		}
+	}
+	err = http_listen__port(fd);
+	if (err >= 0) {
+		server->port = err;
+		err = start_threads(server, fd);
+	}
+	if (err) {
+		if (options->listen)
+			close(fd);
+		server_free(server);
+		return fail(ret_message, err);
+	}
+	close(fd); /* the daemon has its own */
+	*ret_server = server;
+	return 0;
+}
+
+void http_server__stop(struct http_server *server)
+{
+	if (!server)
+		return;
+	/* No connection may be suspended when the daemon stops: the library aborts on that. */
+	render_queue__stop(server);
+	MHD_stop_daemon(server->daemon);
+	render_queue__destroy(server);
+	client_table__stop(&server->clients);
+	client_table__destroy(&server->clients);
+	server_free(server);
+}
+
+uint16_t http_server__port(const struct http_server *server)
+{
+	return server->port;
+}
+
+void http_server__stats(const struct http_server *server, struct http_server_stats *ret_stats)
+{
+	struct client_table *clients = (struct client_table *)&server->clients;
+	struct http_server_stats stats = {
+		.requests = atomic_load(&server->requests),
+		.refused_busy = atomic_load(&server->refused_busy),
+		.refused_late = atomic_load(&server->refused_late),
+		.refused_memory = atomic_load(&server->refused_memory),
+		.abandoned = atomic_load(&server->abandoned),
+		.response_bytes = atomic_load(&server->response_bytes),
+	};
+
+	pthread_mutex_lock(&clients->lock);
+	stats.connections = clients->opened;
+	stats.open_connections = clients->open;
+	stats.cut_request = clients->cut_request;
+	stats.cut_send = clients->cut_send;
+	pthread_mutex_unlock(&clients->lock);
+	*ret_stats = stats;
+}
