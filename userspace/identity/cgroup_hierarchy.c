@@ -123,6 +123,11 @@ void cgroup_hierarchy__close(struct cgroup_hierarchy *h)
 	free(h);
 }
 
+bool cgroup_hierarchy__by_handle(const struct cgroup_hierarchy *h)
+{
+	return h->by_handle;
+}
+
 uint64_t cgroup_hierarchy__id(const struct cgroup_hierarchy *h, const char *path)
 {
 	struct stat st;

@@ -31,6 +31,9 @@ int cgroup_hierarchy__open(struct cgroup_hierarchy **ret_hierarchy, const char *
 			   const char *point, const char *controller);
 void cgroup_hierarchy__close(struct cgroup_hierarchy *hierarchy);
 
+/* Whether ids are turned into paths by file handle, else by walking (slower, and cached). */
+bool cgroup_hierarchy__by_handle(const struct cgroup_hierarchy *hierarchy);
+
 /*
  * The path of a cgroup below the mount, "/" being the root. pid is a process
  * that is likely to be in it, which is the cheapest way to know, or 0; what it

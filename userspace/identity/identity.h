@@ -33,7 +33,9 @@ struct identity {
 	const char *namespace_; /* Kubernetes only, as are the next two */
 	const char *pod;
 	const char *container;
-	const char *runtime; /* "docker", "containerd", "cri-o", "podman", "systemd", "" */
+	/* "docker", "containerd", "cri-o", "podman", "runc", "crun", "lxc", "systemd-nspawn",
+	 * "systemd", or "" */
+	const char *runtime;
 	bool dropped;	     /* a rule says that its series are not served */
 };
 
@@ -83,6 +85,12 @@ void identity_table__sweep(struct identity_table *table, uint64_t now_ns,
 
 /* Labels of a slot in use, or NULL if it was never announced. */
 const struct identity *identity_table__get(const struct identity_table *table, uint32_t slot);
+
+/*
+ * What was found and chosen at the start, one sentence a line, for `doctor`.
+ * The lines are the table's own. Returns their number.
+ */
+size_t identity_table__describe(const struct identity_table *table, const char *const **ret_lines);
 
 /* The slot was retired: its labels end here. */
 void identity_table__forget(struct identity_table *table, uint32_t slot);

@@ -6,13 +6,6 @@
 
 #include "identity/runtime_facts.h"
 
-#define _cleanup_json_ __attribute__((cleanup(json_decrefp)))
-
-static void json_decrefp(json_t **json)
-{
-	json_decref(*json);
-}
-
 static json_t *load(const char *json, size_t len)
 {
 	/* jansson bounds the depth of nesting itself (JSON_PARSER_MAX_DEPTH) */
@@ -114,7 +107,7 @@ static void add_labels(struct runtime_facts *facts, json_t *labels)
 
 int runtime_facts__docker(struct runtime_facts *facts, const char *json, size_t len)
 {
-	_cleanup_json_ json_t *root = load(json, len);
+	json_auto_t *root = load(json, len);
 	const json_t *name = json_object_get(root, "Name");
 	const char *text = json_string_value(name);
 
@@ -128,8 +121,8 @@ int runtime_facts__docker(struct runtime_facts *facts, const char *json, size_t 
 
 int runtime_facts__oci(struct runtime_facts *facts, const char *json, size_t len)
 {
-	_cleanup_json_ json_t *root = load(json, len);
-	_cleanup_json_ json_t *labels = NULL;
+	json_auto_t *root = load(json, len);
+	json_auto_t *labels = NULL;
 	json_t *annotations = json_object_get(root, "annotations");
 	const json_t *text;
 
@@ -148,7 +141,7 @@ int runtime_facts__oci(struct runtime_facts *facts, const char *json, size_t len
 int runtime_facts__storage(struct runtime_facts *facts, const char *json, size_t len,
 			   const char *id)
 {
-	_cleanup_json_ json_t *root = load(json, len);
+	json_auto_t *root = load(json, len);
 	json_t *entry;
 	size_t i;
 
@@ -167,7 +160,7 @@ int runtime_facts__storage(struct runtime_facts *facts, const char *json, size_t
 
 int runtime_facts__runc(struct runtime_facts *facts, const char *json, size_t len)
 {
-	_cleanup_json_ json_t *root = load(json, len);
+	json_auto_t *root = load(json, len);
 	json_t *labels = json_object_get(json_object_get(root, "config"), "labels");
 	json_t *label;
 	size_t i;
@@ -208,7 +201,7 @@ int runtime_facts__cgroup(const char *json, size_t len,
 			  char *path, size_t size)
 {
 	static const char *const hierarchies[] = { "", "memory", "pids", "name=systemd" };
-	_cleanup_json_ json_t *root = load(json, len);
+	json_auto_t *root = load(json, len);
 	json_t *paths = json_object_get(root, "cgroup_paths");
 	const char *text;
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files that others write, read whole and with care. */
+#ifndef EDGETAP_IDENTITY_FILES_H
+#define EDGETAP_IDENTITY_FILES_H
+
+#include <stddef.h>
+
+/*
+ * Reads a regular file of at most max bytes into memory that the caller frees,
+ * NUL-terminated. Never blocks on what is not a regular file. Returns 0,
+ * -EFBIG, -EINVAL for other kinds of file, or the error of open or read.
+ */
+int files__read(const char *path, size_t max, char **ret_text, size_t *ret_len);
+
+/* The same for a file in /proc, whose size is not known before. */
+int files__read_proc(const char *path, size_t max, char **ret_text, size_t *ret_len);
+
+#endif

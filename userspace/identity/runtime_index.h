@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers whose cgroup path does not give them away, because whoever
+ * started them chose it: found by what OCI runtimes keep in their state
+ * directories.
+ */
+#ifndef EDGETAP_IDENTITY_RUNTIME_INDEX_H
+#define EDGETAP_IDENTITY_RUNTIME_INDEX_H
+
+#include "identity/cgroup_mounts.h"
+
+struct config;
+struct runtime_index;
+
+struct runtime_container {
+	const char *path;    /* of its cgroup, below the hierarchy's mount */
+	const char *id;
+	const char *runtime; /* static */
+};
+
+/*
+ * host_root is "" or the root directory of the host's mount namespace. config
+ * and mounts must outlive the index. Returns 0 or -ENOMEM.
+ */
+int runtime_index__new(struct runtime_index **ret_index, const struct config *config,
+		       const char *host_root, const struct cgroup_mounts *mounts);
+void runtime_index__free(struct runtime_index *index);
+
+/*
+ * The container that the cgroup at `path` is, or is in; NULL if no runtime
+ * knows of one. Looks again at the state directories only when they changed.
+ * The result is valid until the next call.
+ */
+const struct runtime_container *runtime_index__find(struct runtime_index *index, const char *path);
+
+#endif

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Each runtime has one function that returns whether it knows the container.
+ * Files come first where the path leaves the runtime open: they cost
+ * microseconds, a socket may cost all the time there is.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "config/config.h"
+#include "identity/files.h"
+#include "identity/process.h"
+#include "identity/runtime_lookup.h"
+#include "identity/runtime_places.h"
+#include "identity/unix_http.h"
+
+/* A daemon that did not answer in time is left alone for so long. */
+#define SOCKET_PAUSE_NS (10 * 1000000000ull)
+#define FILE_PATH_BYTES 2048
+#define ANCESTORS_MAX 8
+
+struct socket_place {
+	char path[RUNTIME_PLACE_BYTES];
+	uint64_t paused_until_ns;
+};
+
+struct sockets {
+	size_t count;
+	struct socket_place place[RUNTIME_PLACES_MAX];
+};
+
+struct runtime_lookup {
+	struct sockets docker;
+	struct sockets podman;
+	struct runtime_places containerd;
+	struct runtime_places storage;
+	struct runtime_places storage_list; /* directories that have a containers.json */
+	struct runtime_places docker_state;
+	struct runtime_places runc;
+};
+
+/* One question. */
+struct question {
+	struct runtime_lookup *lookup;
+	const char *id;
+	bool hex;
+	pid_t pid;
+	uint64_t deadline_ns;
+	struct runtime_facts *facts;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static void take_sockets(struct sockets *sockets, const struct runtime_places *places)
+{
+	sockets->count = places->count;
+	for (size_t i = 0; i < places->count; i++)
+		memcpy(sockets->place[i].path, places->dir[i], RUNTIME_PLACE_BYTES);
+}
+
+int runtime_lookup__new(struct runtime_lookup **ret_lookup, const struct config *config,
+			const char *host_root)
+{
+	struct runtime_lookup *lookup = calloc(1, sizeof(*lookup));
+	struct runtime_places places;
+
+	if (!lookup)
+		return -ENOMEM;
+	runtime_places__docker_socket(&places, config, host_root);
+	take_sockets(&lookup->docker, &places);
+	runtime_places__podman_socket(&places, config, host_root);
+	take_sockets(&lookup->podman, &places);
+	runtime_places__containerd(&lookup->containerd, config, host_root);
+	runtime_places__storage(&lookup->storage, config, host_root);
+	runtime_places__fixed(&lookup->storage_list,
+			      "/var/lib/containers/storage/overlay-containers", host_root);
+	runtime_places__fixed(&lookup->docker_state, "/var/lib/docker/containers", host_root);
+	runtime_places__fixed(&lookup->runc, "/run/runc", host_root);
+	*ret_lookup = lookup;
+	return 0;
+}
+
+void runtime_lookup__free(struct runtime_lookup *lookup)
+{
+	free(lookup);
+}
+
+/* Reads "DIR/ID/FILE" and hands it to a reader of facts. 0 or a negative errno. */
+static int read_document(const char *dir, const char *id, const char *file,
+			 struct runtime_facts *facts,
+			 int (*reader)(struct runtime_facts *, const char *, size_t))
+{
+	char path[FILE_PATH_BYTES];
+	char *text;
+	size_t len;
+	int err;
+
+	if (snprintf(path, sizeof(path), "%s/%s/%s", dir, id, file) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	err = files__read(path, RUNTIME_DOCUMENT_MAX, &text, &len);
+	if (err)
+		return err;
+	err = reader(facts, text, len);
+	free(text);
+	return err;
+}
+
+static bool ask_sockets(struct question *q, struct sockets *sockets)
+{
+	char target[128];
+
+	/* the id becomes part of a URL */
+	if (!q->hex)
+		return false;
+	snprintf(target, sizeof(target), "/containers/%s/json", q->id);
+	for (size_t i = 0; i < sockets->count; i++) {
+		struct socket_place *place = &sockets->place[i];
+		char *body;
+		size_t len;
+		int err;
+
+		if (place->paused_until_ns > now_ns())
+			continue;
+		err = unix_http__get(place->path, target, q->deadline_ns, RUNTIME_DOCUMENT_MAX,
+				     &body, &len);
+		if (err == -ETIMEDOUT || err == -EAGAIN)
+			place->paused_until_ns = now_ns() + SOCKET_PAUSE_NS;
+		if (err)
+			continue;
+		err = runtime_facts__docker(q->facts, body, len);
+		free(body);
+		if (!err)
+			return true;
+	}
+	return false;
+}
+
+static bool ask_docker(struct question *q)
+{
+	if (ask_sockets(q, &q->lookup->docker))
+		return true;
+	for (size_t i = 0; q->hex && i < q->lookup->docker_state.count; i++)
+		if (read_document(q->lookup->docker_state.dir[i], q->id, "config.v2.json", q->facts,
+				  runtime_facts__docker) == 0)
+			return true;
+	return false;
+}
+
+/* conmon, one per container, is an ancestor of its processes; its arguments name it. */
+static bool ask_conmon(struct question *q)
+{
+	pid_t pid = q->pid;
+
+	for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
+		char args[8192];
+		ssize_t len;
+		const char *id, *name, *bundle;
+
+		pid = process__parent(pid);
+		if (pid <= 1)
+			break;
+		len = process__cmdline(pid, args, sizeof(args));
+		if (len <= 0 || !strstr(args, "conmon"))
+			continue;
+		id = process__option(args, (size_t)len, "-c", "--cid");
+		if (!id || strcmp(id, q->id) != 0)
+			continue;
+		name = process__option(args, (size_t)len, "-n", "--name");
+		bundle = process__option(args, (size_t)len, "-b", "--bundle");
+		if (name && !q->facts->name[0])
+			names__clean(q->facts->name, name, strlen(name));
+		if (bundle)
+			read_document(bundle, ".", "config.json", q->facts, runtime_facts__oci);
+		return true;
+	}
+	return false;
+}
+
+static bool ask_storage_list(struct question *q)
+{
+	for (size_t i = 0; i < q->lookup->storage_list.count; i++) {
+		char path[FILE_PATH_BYTES];
+		char *text;
+		size_t len;
+		int err;
+
+		snprintf(path, sizeof(path), "%s/containers.json", q->lookup->storage_list.dir[i]);
+		if (files__read(path, RUNTIME_DOCUMENT_MAX, &text, &len))
+			continue;
+		err = runtime_facts__storage(q->facts, text, len, q->id);
+		free(text);
+		if (!err)
+			return true;
+	}
+	return false;
+}
+
+static bool ask_podman(struct question *q)
+{
+	if (ask_sockets(q, &q->lookup->podman))
+		return true;
+	return ask_conmon(q) || ask_storage_list(q);
+}
+
+static bool ask_containerd(struct question *q)
+{
+	for (size_t i = 0; i < q->lookup->containerd.count; i++) {
+		const char *root = q->lookup->containerd.dir[i];
+		struct dirent *entry;
+		bool found = false;
+		DIR *stream = opendir(root);
+
+		while (stream && !found && (entry = readdir(stream))) {
+			char dir[FILE_PATH_BYTES];
+
+			if (entry->d_name[0] == '.')
+				continue;
+			if (snprintf(dir, sizeof(dir), "%s/%s", root, entry->d_name) >=
+			    (int)sizeof(dir))
+				continue;
+			found = read_document(dir, q->id, "config.json", q->facts,
+					      runtime_facts__oci) == 0;
+		}
+		if (stream)
+			closedir(stream);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+static bool ask_crio(struct question *q)
+{
+	for (size_t i = 0; i < q->lookup->storage.count; i++) {
+		const char *dir = q->lookup->storage.dir[i];
+		struct runtime_facts pod = { 0 };
+
+		if (read_document(dir, q->id, "userdata/config.json", q->facts,
+				  runtime_facts__oci) != 0)
+			continue;
+		/* only the sandbox has the pod's labels */
+		if (q->facts->sandbox_id[0] &&
+		    cgroup_path__is_hex_id(q->facts->sandbox_id, strlen(q->facts->sandbox_id)) &&
+		    read_document(dir, q->facts->sandbox_id, "userdata/config.json", &pod,
+				  runtime_facts__oci) == 0 &&
+		    pod.app_rank > q->facts->app_rank) {
+			memcpy(q->facts->app, pod.app, sizeof(pod.app));
+			q->facts->app_rank = pod.app_rank;
+		}
+		return true;
+	}
+	return false;
+}
+
+static bool ask_runc(struct question *q)
+{
+	for (size_t i = 0; i < q->lookup->runc.count; i++) {
+		if (read_document(q->lookup->runc.dir[i], q->id, "state.json", q->facts,
+				  runtime_facts__runc) == 0) {
+			if (q->facts->bundle[0])
+				read_document(q->facts->bundle, ".", "config.json", q->facts,
+					      runtime_facts__oci);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* CRI-O and Podman keep their containers in one place; only a pod's container is CRI-O's. */
+static bool ask_unknown_crio(struct question *q)
+{
+	struct runtime_facts facts = *q->facts, *given = q->facts;
+	bool found;
+
+	q->facts = &facts;
+	found = ask_crio(q) && facts.pod[0];
+	q->facts = given;
+	if (found)
+		*given = facts;
+	return found;
+}
+
+const char *runtime_lookup__find(struct runtime_lookup *lookup, const struct cgroup_path *class,
+				 pid_t pid, struct runtime_facts *ret_facts)
+{
+	static const struct {
+		const char *runtime;
+		bool (*ask)(struct question *q);
+		bool (*ask_unknown)(struct question *q); /* where the path left it open */
+	} runtimes[] = {
+		{ "containerd", ask_containerd, ask_containerd },
+		{ "cri-o", ask_crio, ask_unknown_crio },
+		{ "docker", ask_docker, ask_docker },
+		{ "podman", ask_podman, ask_podman },
+		{ "runc", ask_runc, ask_runc },
+	};
+	struct runtime_facts facts = { 0 };
+	struct question q = {
+		.lookup = lookup,
+		.id = class->id,
+		.hex = cgroup_path__is_hex_id(class->id, strlen(class->id)),
+		.pid = pid,
+		.deadline_ns = now_ns() + RUNTIME_LOOKUP_MS * 1000000ull,
+		.facts = &facts,
+	};
+	const char *runtime = class->runtime;
+
+	/* the id becomes part of file names: "." and ".." are none */
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]) && class->id[0] != '.'; i++) {
+		bool open = !class->runtime[0];
+
+		if (!open && strcmp(class->runtime, runtimes[i].runtime) != 0)
+			continue;
+		if (open ? runtimes[i].ask_unknown(&q) : runtimes[i].ask(&q)) {
+			runtime = runtimes[i].runtime;
+			break;
+		}
+	}
+	*ret_facts = facts;
+	return runtime;
+}

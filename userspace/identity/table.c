@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "config/config.h"
+#include "identity/files.h"
+#include "identity/hierarchy_choice.h"
+#include "identity/table.h"
+#include "limits.h"
+
+#define HOST_ROOT "/proc/1/root"
+#define MOUNTINFO_MAX (4 * 1024 * 1024)
+/* the kernel's own set is bounded too; what does not fit is keyed by cgroup alone */
+#define SHARED_MAX 65536
+
+__attribute__((format(printf, 2, 3))) static void describe(struct identity_table *table,
+							    const char *format, ...)
+{
+	va_list args;
+	char *line;
+	int len;
+
+	if (table->line_count == DESCRIBE_LINES_MAX)
+		return;
+	va_start(args, format);
+	len = vasprintf(&line, format, args);
+	va_end(args);
+	if (len >= 0)
+		table->line[table->line_count++] = line;
+}
+
+/*
+ * In a container that shares the host's PID namespace, the host's files are
+ * below init's root, and its hierarchies are whole there.
+ */
+static const char *find_host_root(void)
+{
+	struct stat own, init;
+
+	if (stat("/", &own) < 0 || stat(HOST_ROOT "/", &init) < 0)
+		return "";
+	return own.st_dev == init.st_dev && own.st_ino == init.st_ino ? "" : HOST_ROOT;
+}
+
+static int read_mounts(struct cgroup_mounts *mounts, const char *path)
+{
+	char *text;
+	size_t len;
+	int err = files__read_proc(path, MOUNTINFO_MAX, &text, &len);
+
+	if (err)
+		return err;
+	cgroup_mounts__parse(text, mounts);
+	free(text);
+	return 0;
+}
+
+static int add_shared(struct identity_table *table, uint64_t id)
+{
+	for (size_t i = 0; i < table->shared_count; i++)
+		if (table->shared[i] == id)
+			return 0;
+	if (table->shared_count == SHARED_MAX)
+		return 0;
+	if (table->shared_count == table->shared_room) {
+		size_t room = table->shared_room ? table->shared_room * 2 : 64;
+		uint64_t *shared = realloc(table->shared, room * sizeof(*shared));
+
+		if (!shared)
+			return -ENOMEM;
+		table->shared = shared;
+		table->shared_room = room;
+	}
+	table->shared[table->shared_count++] = id;
+	return 0;
+}
+
+static int visit_cgroup(void *ctx, const char *path, uint64_t id)
+{
+	struct identity_table *table = ctx;
+
+	return resolve__is_shared(table, path) ? add_shared(table, id) : 0;
+}
+
+static int prepare(struct identity_table *table, const char *host_root)
+{
+	struct hierarchy_choice choice;
+	int err = read_mounts(&table->mounts, *host_root ? "/proc/1/mountinfo" :
+							   "/proc/self/mountinfo");
+
+	if (err) {
+		fprintf(stderr, "edgetap: cannot read the mounted cgroup hierarchies: %s\n",
+			strerror(-err));
+		return err;
+	}
+	err = runtime_index__new(&table->index, table->config, host_root, &table->mounts);
+	if (!err)
+		err = runtime_lookup__new(&table->lookup, table->config, host_root);
+	if (err)
+		return err;
+	err = hierarchy_choice__make(&choice, table->config->cgroup_hierarchy, host_root,
+				     &table->mounts, table->index);
+	table->hierarchy = choice.hierarchy;
+	if (err) {
+		fprintf(stderr, "edgetap: containers cannot be told apart: %s\n", choice.reason);
+		return err;
+	}
+	table->controller = choice.controller;
+	table->other_controller = choice.other;
+	for (size_t i = 0; i < table->mounts.count; i++) {
+		const struct cgroup_mount *mount = &table->mounts.mount[i];
+
+		describe(table, "cgroup %s%s at %s%s%s", mount->v2 ? "v2" : "v1 ",
+			 mount->controllers, host_root, mount->point,
+			 mount->whole ? "" : ", of which only a part is mounted");
+	}
+	err = cgroup_hierarchy__walk(table->hierarchy, visit_cgroup, table);
+	if (err) {
+		fprintf(stderr, "edgetap: cannot walk the cgroup hierarchy %s: %s\n",
+			choice.controller ? choice.controller : "v2", strerror(-err));
+		return err;
+	}
+	describe(table, "chosen: cgroup %s%s: %s", choice.controller ? "v1 " : "v2",
+		 choice.controller ? choice.controller : "", choice.reason);
+	describe(table, "cgroup ids become paths by %s",
+		 cgroup_hierarchy__by_handle(table->hierarchy) ?
+			 "file handle" :
+			 "walking the hierarchy: CAP_DAC_READ_SEARCH is missing");
+	describe(table, "%zu cgroups are no container or unit; their processes go by executable",
+		 table->shared_count);
+	return 0;
+}
+
+int identity_table__new(struct identity_table **ret_table, const struct config *config,
+			uint32_t slot_count)
+{
+	struct identity_table *table = calloc(1, sizeof(*table));
+	const char *host_root = find_host_root();
+	int err;
+
+	if (table) {
+		table->config = config;
+		table->slot_count = slot_count;
+		table->slot = calloc(slot_count ? slot_count : 1, sizeof(*table->slot));
+		table->other = (struct identity){
+			.kind = INSTANCE_OTHER,
+			.app = "__other__",
+			.instance = "__other__",
+			.namespace_ = "",
+			.pod = "",
+			.container = "",
+			.runtime = "",
+		};
+	}
+	if (!table || !table->slot) {
+		fprintf(stderr, "edgetap: no memory for %u instances\n", slot_count);
+		identity_table__free(table);
+		return -ENOMEM;
+	}
+	err = prepare(table, host_root);
+	if (err) {
+		if (err == -ENOMEM)
+			fprintf(stderr, "edgetap: no memory to read the cgroup hierarchies\n");
+		identity_table__free(table);
+		return err;
+	}
+	*ret_table = table;
+	return 0;
+}
+
+void identity_table__free(struct identity_table *table)
+{
+	if (!table)
+		return;
+	for (uint32_t i = 0; table->slot && i < table->slot_count; i++)
+		free(table->slot[i]);
+	free(table->slot);
+	free(table->shared);
+	for (size_t i = 0; i < table->line_count; i++)
+		free(table->line[i]);
+	cgroup_hierarchy__close(table->hierarchy);
+	runtime_index__free(table->index);
+	runtime_lookup__free(table->lookup);
+	free(table);
+}
+
+int identity_table__hierarchy(const struct identity_table *table, const char **ret_controller)
+{
+	if (!table->controller)
+		return -1;
+	*ret_controller = table->controller;
+	return 0;
+}
+
+size_t identity_table__describe(const struct identity_table *table, const char *const **ret_lines)
+{
+	*ret_lines = (const char *const *)table->line;
+	return table->line_count;
+}
+
+size_t identity_table__shared_cgroups(struct identity_table *table, const uint64_t **ret_ids)
+{
+	*ret_ids = table->shared;
+	return table->shared_count;
+}
+
+int identity_table__born(struct identity_table *table, const struct event *event)
+{
+	struct table_entry *old, *entry;
+	int err;
+
+	if (event->slot >= table->slot_count)
+		return -EINVAL;
+	if (event->slot == OTHER_INDEX)
+		return 0;
+	old = table->slot[event->slot];
+	/* found in use at the start, and announced by an event that was waiting */
+	if (old && old->generation == event->generation &&
+	    memcmp(&old->key, &event->key, sizeof(old->key)) == 0) {
+		old->dead_since_ns = 0;
+		old->reported = false;
+		old->hinted = true;
+		return 0;
+	}
+	err = resolve__instance(table, event, &entry);
+	if (err < 0)
+		return err;
+	identity_table__forget(table, event->slot);
+	if (err == 1) {
+		err = add_shared(table, event->key.cgroup_id);
+		return err ? err : 1;
+	}
+	table->slot[event->slot] = entry;
+	return 0;
+}
+
+void identity_table__cgroup_removed(struct identity_table *table, uint64_t cgroup_id)
+{
+	for (uint32_t i = 0; i < table->slot_count; i++)
+		if (table->slot[i] && table->slot[i]->key.cgroup_id == cgroup_id)
+			table->slot[i]->hinted = true;
+	for (size_t i = 0; i < table->shared_count; i++) {
+		if (table->shared[i] == cgroup_id) {
+			table->shared[i] = table->shared[--table->shared_count];
+			break;
+		}
+	}
+}
+
+void identity_table__executable_exited(struct identity_table *table, uint32_t slot)
+{
+	if (slot < table->slot_count && table->slot[slot])
+		table->slot[slot]->hinted = true;
+}
+
+const struct identity *identity_table__get(const struct identity_table *table, uint32_t slot)
+{
+	if (slot == OTHER_INDEX)
+		return &table->other;
+	if (slot >= table->slot_count || !table->slot[slot])
+		return NULL;
+	return &table->slot[slot]->identity;
+}
+
+void identity_table__forget(struct identity_table *table, uint32_t slot)
+{
+	if (slot >= table->slot_count)
+		return;
+	free(table->slot[slot]);
+	table->slot[slot] = NULL;
+}
