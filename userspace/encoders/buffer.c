@@ -32,6 +32,19 @@ void buffer__clear(struct buffer *buffer)
 	buffer->error = 0;
 }
 
+char *buffer__take(struct buffer *buffer, size_t *ret_length)
+{
+	char *data = buffer->data;
+
+	if (buffer->error)
+		return NULL;
+	*ret_length = buffer->length;
+	buffer->data = NULL;
+	buffer->capacity = 0;
+	buffer__clear(buffer);
+	return data;
+}
+
 int buffer__flush(struct buffer *buffer)
 {
 	if (!buffer->error && buffer->write && buffer->length) {

@@ -38,6 +38,12 @@ void buffer__free(struct buffer *buffer);
 /* Forgets what is in it, and any error; keeps the memory for the next use. */
 void buffer__clear(struct buffer *buffer);
 
+/*
+ * Gives what is in it to the caller, who frees it; the buffer is empty and
+ * without memory. NULL, and no length, if it failed.
+ */
+char *buffer__take(struct buffer *buffer, size_t *ret_length);
+
 /* Hands on what is left of a stream. Returns the buffer's error, 0 if none. */
 int buffer__flush(struct buffer *buffer);
 

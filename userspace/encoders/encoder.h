@@ -38,13 +38,12 @@ struct metric_labels {
 /* One `le` in the form of the encoder, with what follows it up to the value. */
 #define ENCODING_LE_BYTES (NUMBER_BYTES + 8)
 
-/* State of one exposition being written; the members below `layout` are the encoders' own. */
+/* State of one exposition being written; the members after layout are the encoders' own. */
 struct encoding {
 	struct buffer *out;
 	const struct grid_layout *layout;
 	struct metric_head head;
-	struct buffer prefix; /* of a series' lines; of a family in protobuf */
-	struct buffer series; /* one series in protobuf */
+	struct buffer prefix; /* in text what a series' lines begin with; in protobuf the family */
 	char le[GRID_MAX_CLASSIC + 1][ENCODING_LE_BYTES];
 	uint8_t le_length[GRID_MAX_CLASSIC + 1];
 };

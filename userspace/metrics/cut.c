@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "metrics/model_internal.h"
+
+void cut_storage__free(struct cut_storage *storage)
+{
+	free(storage->cut.entity);
+	free(storage->cut.responses);
+	free(storage->cut.rows);
+	free(storage->cut.destinations);
+	free(storage->member);
+	free(storage->entity_of);
+}
+
+static int reserve(struct cut_storage *storage, const struct model *model)
+{
+	struct model_cut *cut = &storage->cut;
+
+	if (model__grow(&storage->member, &storage->member_capacity, model->sources,
+			sizeof(*storage->member)) ||
+	    model__grow(&storage->entity_of, &storage->entity_of_capacity, model->sources,
+			sizeof(*storage->entity_of)) ||
+	    model__grow(&cut->entity, &storage->entity_capacity, model->sources,
+			sizeof(*cut->entity)) ||
+	    model__grow(&cut->responses, &storage->responses_capacity, model->response_items,
+			sizeof(*cut->responses)) ||
+	    model__grow(&cut->rows, &storage->rows_capacity, model->row_items,
+			sizeof(*cut->rows)) ||
+	    model__grow(&cut->destinations, &storage->destinations_capacity,
+			model->destination_items, sizeof(*cut->destinations)))
+		return -ENOMEM;
+	return 0;
+}
+
+struct order {
+	const struct model *model;
+	unsigned int mask;
+};
+
+static int compare_sources(const void *a, const void *b, void *ctx)
+{
+	const struct order *order = ctx;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	int by_labels = model_labels__compare(&order->model->source[x].labels,
+					      &order->model->source[y].labels, order->mask);
+
+	return by_labels ? by_labels : (x > y) - (x < y);
+}
+
+/* By owner and status, then in the order of reading, which qsort does not keep by itself. */
+static int compare_responses(const void *a, const void *b)
+{
+	const struct model_responses *x = a, *y = b;
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	if (x->status != y->status)
+		return x->status < y->status ? -1 : 1;
+	return (x->by_method > y->by_method) - (x->by_method < y->by_method);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct model_rows *x = a, *y = b;
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	if (x->status != y->status)
+		return x->status < y->status ? -1 : 1;
+	return (x->row > y->row) - (x->row < y->row);
+}
+
+static int compare_destinations(const void *a, const void *b)
+{
+	const struct model_destination *x = a, *y = b;
+	int order;
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	order = memcmp(x->key->addr, y->key->addr, sizeof(x->key->addr));
+	if (order)
+		return order;
+	return memcmp(&x->key->port_be16, &y->key->port_be16, sizeof(x->key->port_be16));
+}
+
+static void add_source(struct model_entity *entity, const struct model_source *source)
+{
+	for (int i = 0; i < INSTANCE_COUNTS; i++) {
+		uint64_t count = source->count[i];
+
+		if (i != GAUGE_LISTEN_BACKLOG && i != GAUGE_LISTEN_BACKLOG_LIMIT)
+			entity->count[i] += count;
+		else if (source->live && count > entity->count[i])
+			entity->count[i] = count;
+	}
+	entity->in_flight += source->in_flight;
+	for (int f = 0; f < DESTINATION_FIELDS; f++)
+		entity->rest[f] += source->rest[f];
+}
+
+static void make_entities(struct cut_storage *storage, const struct model *model)
+{
+	struct order order = { model, storage->cut.mask };
+	bool tells_instances = storage->cut.mask & ~MODEL_APP_LABELS;
+	struct model_entity *entity = NULL;
+	uint32_t members = 0;
+
+	storage->cut.entity_count = 0;
+	for (uint32_t i = 0; i < model->sources; i++) {
+		storage->entity_of[i] = NO_SOURCE;
+		if (!model->source[i].app_only || !tells_instances)
+			storage->member[members++] = i;
+	}
+	qsort_r(storage->member, members, sizeof(storage->member[0]), compare_sources, &order);
+	for (uint32_t i = 0; i < members; i++) {
+		const struct model_source *source = &model->source[storage->member[i]];
+
+		if (!entity || model_labels__compare(entity->labels, &source->labels, order.mask)) {
+			entity = &storage->cut.entity[storage->cut.entity_count++];
+			*entity = (struct model_entity){ .labels = &source->labels };
+		}
+		storage->entity_of[storage->member[i]] = storage->cut.entity_count - 1;
+		add_source(entity, source);
+	}
+}
+
+/* Copies the items that belong to an entity, with the entity as owner; returns how many. */
+#define TAKE_ITEMS(to, from, count, entity_of)                                                     \
+	({                                                                                         \
+		uint32_t taken = 0;                                                                \
+		for (uint32_t i = 0; i < (count); i++) {                                           \
+			if ((entity_of)[(from)[i].owner] == NO_SOURCE)                             \
+				continue;                                                          \
+			(to)[taken] = (from)[i];                                                   \
+			(to)[taken++].owner = (entity_of)[(from)[i].owner];                        \
+		}                                                                                  \
+		taken;                                                                             \
+	})
+
+/* Tells each entity its range of ordered items. */
+#define SET_RANGES(cut, items, count, first, end)                                                  \
+	do {                                                                                       \
+		uint32_t at = 0;                                                                   \
+		for (uint32_t e = 0; e < (cut)->entity_count; e++) {                               \
+			(cut)->entity[e].first = at;                                               \
+			while (at < (count) && (items)[at].owner == e)                             \
+				at++;                                                              \
+			(cut)->entity[e].end = at;                                                 \
+		}                                                                                  \
+	} while (0)
+
+static void place_items(struct cut_storage *storage, const struct model *model)
+{
+	struct model_cut *cut = &storage->cut;
+	uint32_t count;
+
+	count = TAKE_ITEMS(cut->responses, model->responses, model->response_items,
+			   storage->entity_of);
+	qsort(cut->responses, count, sizeof(cut->responses[0]), compare_responses);
+	SET_RANGES(cut, cut->responses, count, first_responses, end_responses);
+
+	count = TAKE_ITEMS(cut->rows, model->rows, model->row_items, storage->entity_of);
+	qsort(cut->rows, count, sizeof(cut->rows[0]), compare_rows);
+	SET_RANGES(cut, cut->rows, count, first_rows, end_rows);
+
+	count = TAKE_ITEMS(cut->destinations, model->destinations, model->destination_items,
+			   storage->entity_of);
+	qsort(cut->destinations, count, sizeof(cut->destinations[0]), compare_destinations);
+	SET_RANGES(cut, cut->destinations, count, first_destination, end_destination);
+}
+
+static unsigned int roles_of(const struct model_cut *cut, const struct model_entity *entity)
+{
+	unsigned int roles = 0;
+
+	for (int i = 0; i < INSTANCE_COUNTS; i++) {
+		if (!entity->count[i])
+			continue;
+		roles |= i >= COUNT_OUTBOUND_CONNECTS && i <= COUNT_OUTBOUND_RETRANSMITS
+				 ? ROLE_CLIENT
+				 : ROLE_SERVER;
+	}
+	for (uint32_t i = entity->first_responses; i < entity->end_responses; i++)
+		for (int m = 0; m < METHOD_N; m++)
+			if (cut->responses[i].by_method[m])
+				roles |= ROLE_SERVER;
+	return roles;
+}
+
+int model__cut(struct model *model, unsigned int mask, const struct model_cut **ret_cut)
+{
+	struct cut_storage *storage;
+	int err;
+
+	for (int i = 0; i < MODEL_CUTS; i++) {
+		if (model->cuts[i].valid && model->cuts[i].cut.mask == mask) {
+			*ret_cut = &model->cuts[i].cut;
+			return 0;
+		}
+	}
+	storage = &model->cuts[model->next_cut];
+	model->next_cut = (model->next_cut + 1) % MODEL_CUTS;
+	storage->valid = false;
+	err = reserve(storage, model);
+	if (err)
+		return err;
+
+	storage->cut.mask = mask;
+	make_entities(storage, model);
+	place_items(storage, model);
+	for (uint32_t e = 0; e < storage->cut.entity_count; e++)
+		storage->cut.entity[e].roles = roles_of(&storage->cut, &storage->cut.entity[e]);
+	storage->valid = true;
+	*ret_cut = &storage->cut;
+	return 0;
+}

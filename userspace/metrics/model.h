@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The metric model: what the kernel and the roll-up have counted, told by
+ * labels instead of slots. A *source* is one slot or one entry of the roll-up.
+ * A *cut* groups sources into *entities* by some of their labels: by all of
+ * them it is instances, by app and namespace it is apps. What a source counts
+ * is summed into its entity, so every cut has the same totals.
+ */
+#ifndef EDGETAP_METRICS_MODEL_H
+#define EDGETAP_METRICS_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "metrics/rollup.h"
+#include "snapshot/snapshot.h"
+
+/* Fields of struct destination_counts, as an index. */
+enum destination_field {
+	DESTINATION_CONNECTS,
+	DESTINATION_REFUSED,
+	DESTINATION_FAILED,
+	DESTINATION_FIELDS
+};
+
+/* Roles in which an entity has been seen. */
+enum model_role { ROLE_SERVER = 1, ROLE_CLIENT = 2 };
+
+/* Final responses with one status; owner is an index of sources or, in a cut, of entities. */
+struct model_responses {
+	uint32_t owner;
+	uint16_t status; /* exact code or STATUS_OTHER */
+	const __u64 *by_method;
+};
+
+/* The histogram rows of one status, or of connections (STATUS_NONE). */
+struct model_rows {
+	uint32_t owner;
+	uint16_t status; /* as in struct row_group_key */
+	const struct row *row;
+};
+
+struct model_destination {
+	uint32_t owner;
+	const struct destination_key *key; /* only address and port tell destinations apart */
+	const struct destination_counts *counts;
+};
+
+struct model_entity {
+	const struct model_labels *labels; /* those in the cut's mask are common to its sources */
+	unsigned int roles;
+	uint64_t count[INSTANCE_COUNTS];   /* counters summed, gauges the largest */
+	uint64_t in_flight;		   /* requests, of living instances */
+	uint64_t rest[DESTINATION_FIELDS]; /* totals less what the destinations list */
+
+	/* Ranges of the cut's arrays. */
+	uint32_t first_responses, end_responses;
+	uint32_t first_rows, end_rows;
+	uint32_t first_destination, end_destination;
+};
+
+/* Arrays are ordered by entity, then status, or address and port. */
+struct model_cut {
+	unsigned int mask; /* bits of enum model_label */
+	struct model_entity *entity;
+	uint32_t entity_count;
+	struct model_responses *responses;
+	struct model_rows *rows;
+	struct model_destination *destinations;
+};
+
+struct model;
+
+/* Returns 0 or -ENOMEM. */
+int model__new(struct model **ret_model);
+void model__free(struct model *model);
+
+/*
+ * Reads a snapshot. rollup may be NULL. Everything pointed to must stay until
+ * the model is built again or no longer asked. Memory is kept from one time to
+ * the next and bounded by the snapshot's sizes. Returns 0 or -ENOMEM.
+ */
+int model__build(struct model *model, const struct snapshot *snapshot,
+		 const struct model_identities *identities, const struct rollup *rollup);
+
+/* How many cuts can be in use at the same time. */
+#define MODEL_CUTS 4
+
+/*
+ * The cut by the labels in mask, made at the first call. Retired instances are
+ * part of it unless it tells apart what the roll-up does not. The cut is the
+ * model's own, valid until the next build or until MODEL_CUTS others were
+ * asked for. Returns 0 or -ENOMEM.
+ */
+int model__cut(struct model *model, unsigned int mask, const struct model_cut **ret_cut);
+
+/* Instances that are observed now, without `__other__` and those that a rule drops. */
+uint32_t model__instances(const struct model *model);
+
+static inline uint64_t destination_counts__get(const struct destination_counts *counts,
+					       enum destination_field field)
+{
+	return field == DESTINATION_CONNECTS  ? counts->connects
+	       : field == DESTINATION_REFUSED ? counts->refused
+					      : counts->failed;
+}
+
+#endif

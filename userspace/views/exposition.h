@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a snapshot to the bytes of a scrape: builds the model, walks a view's
+ * table over it and feeds an encoder.
+ */
+#ifndef EDGETAP_VIEWS_EXPOSITION_H
+#define EDGETAP_VIEWS_EXPOSITION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "encoders/buffer.h"
+#include "encoders/encoder.h"
+#include "metrics/rollup.h"
+#include "snapshot/snapshot.h"
+#include "views/view.h"
+
+struct exposition_options {
+	const char *region, *host; /* "": no such label */
+	const char *version, *revision;
+	const uint64_t *classic_ns; /* the bounds that the grid was built with */
+	size_t classic_count;
+	struct model_identities identities;
+	const struct rollup *rollup; /* NULL: nothing retires */
+};
+
+struct exposition;
+
+/*
+ * Strings and bounds are copied; identities and roll-up must outlive it.
+ * Returns 0, -ENOMEM, or -E2BIG for more bounds than GRID_MAX_CLASSIC.
+ */
+int exposition__new(struct exposition **ret_exposition, const struct exposition_options *options);
+void exposition__free(struct exposition *exposition);
+
+/*
+ * Appends a whole exposition to out (and flushes it, if it is a stream). The
+ * working memory is kept for the next time. Not thread-safe, and neither
+ * identities nor roll-up may change meanwhile: callers hold the agent's lock.
+ * Returns 0, -ENOMEM, -EINVAL if the snapshot's grid does not have the
+ * configured bounds, or the error of a stream's write.
+ */
+int exposition__render(struct exposition *exposition, const struct snapshot *snapshot,
+		       const struct view *view, const struct encoder *encoder, struct buffer *out);
+
+#endif

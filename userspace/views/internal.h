@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What walking a table needs, shared by the facts of entities and those of the agent. */
+#ifndef EDGETAP_VIEWS_INTERNAL_H
+#define EDGETAP_VIEWS_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "views/exposition.h"
+
+/* Standard labels of all entities of a cut, rendered once for all families. */
+struct rendered_cut {
+	bool valid;
+	unsigned int standard; /* which labels: bits of enum standard_label */
+	struct buffer text;
+	size_t *end; /* by entity: end of its part of text */
+	uint32_t end_capacity;
+};
+
+/* One exposition in the making. */
+struct walk {
+	struct exposition *exposition;
+	const struct snapshot *snapshot;
+	const struct view *view;
+	const struct encoder *encoder;
+	struct encoding *encoding;
+
+	const struct family *family;
+	bool begun;		/* the family's head is written */
+	struct buffer *series;	/* labels of the series in hand */
+	size_t standard_length; /* how much of them are the standard ones */
+};
+
+struct exposition {
+	char *region, *host, *version, *revision;
+	struct model_identities identities;
+	const struct rollup *rollup;
+	uint64_t classic_ns[GRID_MAX_CLASSIC];
+	size_t classic_count;
+
+	struct model *model;
+	struct grid_layout layout;
+	struct encoding encoding;
+	struct buffer series;
+	struct histogram histogram;
+	struct rendered_cut rendered[MODEL_CUTS];
+	unsigned int next_rendered;
+	uint64_t last_render_ns;
+};
+
+/* Starts a series with these standard labels, already rendered. */
+void walk__start(struct walk *walk, const char *labels, size_t length);
+
+/* Forgets all but the standard labels, for the next series of the same entity. */
+void walk__again(struct walk *walk);
+
+/* Adds a label unless the family has no such (name NULL) or it is empty. */
+void walk__label(struct walk *walk, const char *name, const char *value);
+
+/* Write the series with its labels so far, after the family's head if it is the first. */
+void walk__value(struct walk *walk, uint64_t value);
+void walk__histogram(struct walk *walk, const struct histogram *histogram);
+
+/* Writes the family's series of one entity. */
+void walk__entity(struct walk *walk, const struct model_cut *cut,
+		  const struct model_entity *entity);
+
+/* Writes the family's series of the agent itself. */
+void walk__agent(struct walk *walk);
+
+#endif

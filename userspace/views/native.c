@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The native view, and the same families by app. */
+#include "views/view.h"
+
+#define BIT(n) (1U << (n))
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define PARTS(array) .part = (array), .part_count = LENGTH(array)
+
+#define COUNTER(name_, unit_, help_)                                                               \
+	.head = { .name = (name_), .help = (help_), .unit = (unit_), .type = METRIC_COUNTER }
+#define GAUGE(name_, unit_, help_)                                                                 \
+	.head = { .name = (name_), .help = (help_), .unit = (unit_), .type = METRIC_GAUGE }
+/* Times are ns inside and seconds outside. */
+#define TIMES(name_, help_)                                                                        \
+	.head = { .name = (name_),                                                                 \
+		  .help = (help_),                                                                 \
+		  .unit = "seconds",                                                               \
+		  .type = METRIC_HISTOGRAM,                                                        \
+		  .scale = 9 },                                                                    \
+	.fact = FACT_HISTOGRAM
+
+/* A counter of one kernel count. */
+#define COUNT(count_, roles_, name_, unit_, help_)                                                 \
+	{                                                                                          \
+		COUNTER(name_, unit_, help_),                                                      \
+			.fact = FACT_COUNTS, .roles = (roles_),                                    \
+			.part = &(const struct family_part){ .field = (count_) }, .part_count = 1  \
+	}
+
+#define ABORTED(by_, phase_) (COUNT_HTTP_ABORTED + (by_)*ABORT_PHASE_N + (phase_))
+
+static const struct family_part aborted[] = {
+	{ ABORTED(ABORT_BY_CLIENT, ABORT_IN_REQUEST), { "client", "request" } },
+	{ ABORTED(ABORT_BY_CLIENT, ABORT_IN_WAIT), { "client", "wait" } },
+	{ ABORTED(ABORT_BY_CLIENT, ABORT_IN_RESPONSE), { "client", "response" } },
+	{ ABORTED(ABORT_BY_SERVER, ABORT_IN_REQUEST), { "server", "request" } },
+	{ ABORTED(ABORT_BY_SERVER, ABORT_IN_WAIT), { "server", "wait" } },
+	{ ABORTED(ABORT_BY_SERVER, ABORT_IN_RESPONSE), { "server", "response" } },
+};
+
+static const struct family_part resets[] = {
+	{ COUNT_RESETS_IN, { "in" } },
+	{ COUNT_RESETS_OUT, { "out" } },
+};
+
+static const struct family_part connect_errors[] = {
+	{ COUNT_OUTBOUND_REFUSED, { "refused" } },
+	{ COUNT_OUTBOUND_FAILED, { "failed" } },
+};
+
+static const struct family_part destination_connects[] = {
+	{ DESTINATION_CONNECTS, {} },
+};
+
+static const struct family_part destination_errors[] = {
+	{ DESTINATION_REFUSED, { "refused" } },
+	{ DESTINATION_FAILED, { "failed" } },
+};
+
+static const struct family_part backlog[] = { { GAUGE_LISTEN_BACKLOG, {} } };
+static const struct family_part backlog_limit[] = { { GAUGE_LISTEN_BACKLOG_LIMIT, {} } };
+
+static const struct family families[] = {
+	{ COUNTER("edgetap_edge_http_responses_total", "",
+		  "Final HTTP responses that left the instance, by exact status and method."),
+	  .fact = FACT_RESPONSES, .label = { "status", "method" } },
+	{ COUNTER("edgetap_app_http_responses_total", "",
+		  "Final HTTP responses written by the app, by exact status and method."),
+	  .fact = FACT_RESPONSES, .label = { "status", "method" } },
+	{ COUNTER("edgetap_app_http_requests_aborted_total", "",
+		  "Requests whose final response was not completed, by who ended them and when: "
+		  "while the request was read, before the response, or within it."),
+	  .fact = FACT_COUNTS, .roles = ROLE_SERVER, .label = { "by", "phase" }, PARTS(aborted) },
+	{ TIMES("edgetap_edge_http_response_time_seconds",
+		"From the first byte of the request in the receive queue to the last byte of the "
+		"response taken by the kernel."),
+	  .label = { "status" }, .http_rows = BIT(ROW_EDGE_RESPONSE) },
+	{ TIMES("edgetap_app_http_response_time_seconds",
+		"From the first byte of the request read by the app to the last byte of the "
+		"response written."),
+	  .label = { "status" }, .http_rows = BIT(ROW_APP_RESPONSE) },
+	{ TIMES("edgetap_app_http_time_to_first_byte_seconds",
+		"From the first byte of the request read by the app to the first byte of the "
+		"final response written."),
+	  .label = { "status" }, .http_rows = BIT(ROW_APP_FIRST_BYTE) },
+	{ TIMES("edgetap_app_http_queue_time_seconds",
+		"From the first byte of the request in the receive queue to the app reading it."),
+	  .http_rows = BIT(ROW_APP_QUEUE), .connection_rows = BIT(ROW_ABORTED_QUEUE) },
+	COUNT(COUNT_FIRST_BYTE_UNSEEN, ROLE_SERVER, "edgetap_app_http_first_bytes_unseen_total", "",
+	      "Responses missing from the time to first byte, as only the end of a large write "
+	      "was visible."),
+	{ GAUGE("edgetap_app_concurrency", "",
+		"Requests read by the app whose response is not yet written."),
+	  .fact = FACT_IN_FLIGHT, .roles = ROLE_SERVER },
+
+	COUNT(COUNT_EDGE_CONNECTS, ROLE_SERVER, "edgetap_edge_tcp_connects_total", "",
+	      "TCP handshakes completed on listening sockets."),
+	COUNT(COUNT_EDGE_DISCONNECTS, ROLE_SERVER, "edgetap_edge_tcp_disconnects_total", "",
+	      "Connections of listening sockets that have ended."),
+	COUNT(COUNT_APP_CONNECTS, ROLE_SERVER, "edgetap_app_tcp_connects_total", "",
+	      "Connections that the app took."),
+	COUNT(COUNT_APP_DISCONNECTS, ROLE_SERVER, "edgetap_app_tcp_disconnects_total", "",
+	      "Connections that the app gave up itself."),
+	{ TIMES("edgetap_app_connect_time_seconds",
+		"From the completed TCP handshake to the app accepting the connection."),
+	  .connection_rows = BIT(ROW_APP_CONNECT) },
+	COUNT(COUNT_BYTES_IN, ROLE_SERVER, "edgetap_edge_data_in_bytes_total", "bytes",
+	      "TCP payload received from clients."),
+	COUNT(COUNT_BYTES_OUT, ROLE_SERVER, "edgetap_edge_data_out_bytes_total", "bytes",
+	      "TCP payload acknowledged by clients."),
+	{ GAUGE("edgetap_edge_listen_backlog", "",
+		"Connections waiting to be accepted, as the newest one met them, itself included."),
+	  .fact = FACT_COUNTS, .roles = ROLE_SERVER, PARTS(backlog) },
+	{ GAUGE("edgetap_edge_listen_backlog_limit", "",
+		"Connections that may wait to be accepted before new ones are dropped."),
+	  .fact = FACT_COUNTS, .roles = ROLE_SERVER, .skip_zero = 1, PARTS(backlog_limit) },
+	COUNT(COUNT_LISTEN_OVERFLOWS, ROLE_SERVER, "edgetap_edge_listen_overflows_total", "",
+	      "Connections dropped because too many were waiting to be accepted."),
+	{ COUNTER("edgetap_edge_tcp_resets_total", "",
+		  "TCP resets on connections of clients, received (in) or sent (out)."),
+	  .fact = FACT_COUNTS, .roles = ROLE_SERVER, .label = { "direction" }, PARTS(resets) },
+	COUNT(COUNT_RETRANSMITS, ROLE_SERVER, "edgetap_edge_tcp_retransmits_total", "",
+	      "TCP segments sent again to clients."),
+	{ TIMES("edgetap_edge_tcp_round_trip_time_seconds",
+		"Smoothed round-trip time of a client's connection at its end."),
+	  .connection_rows = BIT(ROW_RTT) },
+
+	COUNT(COUNT_OUTBOUND_CONNECTS, ROLE_CLIENT, "edgetap_outbound_tcp_connects_total", "",
+	      "Outbound connections established."),
+	COUNT(COUNT_OUTBOUND_DISCONNECTS, ROLE_CLIENT, "edgetap_outbound_tcp_disconnects_total", "",
+	      "Outbound connections that have ended."),
+	{ COUNTER("edgetap_outbound_tcp_connect_errors_total", "",
+		  "Outbound connections not established: refused by a reset, or failed otherwise."),
+	  .fact = FACT_COUNTS, .roles = ROLE_CLIENT, .label = { "reason" }, PARTS(connect_errors) },
+	{ TIMES("edgetap_outbound_tcp_connect_time_seconds",
+		"From the first SYN of an outbound connection to its being established."),
+	  .connection_rows = BIT(ROW_OUTBOUND_CONNECT) },
+	COUNT(COUNT_OUTBOUND_BYTES_IN, ROLE_CLIENT, "edgetap_outbound_data_in_bytes_total", "bytes",
+	      "TCP payload received on outbound connections."),
+	COUNT(COUNT_OUTBOUND_BYTES_OUT, ROLE_CLIENT, "edgetap_outbound_data_out_bytes_total",
+	      "bytes", "TCP payload acknowledged on outbound connections."),
+	COUNT(COUNT_OUTBOUND_RETRANSMITS, ROLE_CLIENT, "edgetap_outbound_tcp_retransmits_total", "",
+	      "TCP segments sent again on outbound connections."),
+	{ COUNTER("edgetap_outbound_destination_connects_total", "",
+		  "Outbound connections established, by address and port."),
+	  .fact = FACT_DESTINATIONS, .label = { "destination" }, .skip_zero = 1,
+	  PARTS(destination_connects) },
+	{ COUNTER("edgetap_outbound_destination_connect_errors_total", "",
+		  "Outbound connections not established, by address and port, and reason."),
+	  .fact = FACT_DESTINATIONS, .label = { "destination", "reason" }, .skip_zero = 1,
+	  PARTS(destination_errors) },
+
+	{ .head = { .name = "edgetap_build_info",
+		    .help = "Version and revision of the agent, always 1.",
+		    .unit = "",
+		    .type = METRIC_INFO },
+	  .fact = FACT_BUILD,
+	  .label = { "version", "revision" } },
+	{ GAUGE("edgetap_instances", "", "Instances observed now."), .fact = FACT_INSTANCES },
+	{ GAUGE("edgetap_live_sockets", "", "Sockets observed now."), .fact = FACT_SOCKETS },
+	{ COUNTER("edgetap_losses_total", "",
+		  "What could not be observed, parsed, stored or delivered, by reason."),
+	  .fact = FACT_LOSSES, .label = { "reason" } },
+	{ COUNTER("edgetap_program_runs_total", "",
+		  "Runs of each kernel program while kernel.bpf_stats_enabled is set."),
+	  .fact = FACT_PROGRAM_RUNS, .label = { "name" } },
+	{ .head = { .name = "edgetap_program_run_time_seconds_total",
+		    .help = "Time spent in each kernel program while kernel.bpf_stats_enabled is "
+			    "set.",
+		    .unit = "seconds",
+		    .type = METRIC_COUNTER,
+		    .scale = 9 },
+	  .fact = FACT_PROGRAM_TIME,
+	  .label = { "name" } },
+	{ COUNTER("edgetap_program_missed_runs_total", "",
+		  "Runs that the kernel skipped because the program was already running."),
+	  .fact = FACT_PROGRAM_MISSED, .label = { "name" } },
+	{ GAUGE("edgetap_map_entries", "", "Entries in use of each kernel map."),
+	  .fact = FACT_MAP_ENTRIES, .label = { "name" } },
+	{ GAUGE("edgetap_map_entries_limit", "", "Entries that each kernel map has room for."),
+	  .fact = FACT_MAP_CAPACITY, .label = { "name" } },
+	{ GAUGE("edgetap_map_memory_bytes", "bytes", "Kernel memory of each map."),
+	  .fact = FACT_MAP_BYTES, .label = { "name" } },
+	{ .head = { .name = "edgetap_last_scrape_duration_seconds",
+		    .help = "Time that it took to render the scrape before this one.",
+		    .unit = "seconds",
+		    .type = METRIC_GAUGE,
+		    .scale = 9 },
+	  .fact = FACT_RENDER_TIME },
+};
+
+const struct view view_native = {
+	.name = "native",
+	.path = "/metrics",
+	.description = "Metrics of every instance",
+	.label = { [STANDARD_APP] = "app",
+		   [STANDARD_REGION] = "region",
+		   [STANDARD_HOST] = "host",
+		   [STANDARD_INSTANCE] = "instance",
+		   [STANDARD_NAMESPACE] = "namespace",
+		   [STANDARD_POD] = "pod",
+		   [STANDARD_CONTAINER] = "container" },
+	.family = families,
+	.family_count = LENGTH(families),
+};
+
+const struct view view_apps = {
+	.name = "apps",
+	.path = "/metrics/apps",
+	.description = "Metrics of every app, retired instances included",
+	.label = { [STANDARD_APP] = "app",
+		   [STANDARD_REGION] = "region",
+		   [STANDARD_HOST] = "host",
+		   [STANDARD_NAMESPACE] = "namespace" },
+	.family = families,
+	.family_count = LENGTH(families),
+};
+
+const struct view *const *view__all(size_t *ret_count)
+{
+	static const struct view *const views[] = { &view_native, &view_apps };
+
+	*ret_count = LENGTH(views);
+	return views;
+}

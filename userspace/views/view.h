@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A view is a table. Each row is a family: what it is called, which fact it
+ * shows, under which labels, in which unit. What a row does not name as a
+ * label is summed over, so a view without `instance` shows apps, including
+ * what their retired instances have counted.
+ */
+#ifndef EDGETAP_VIEWS_VIEW_H
+#define EDGETAP_VIEWS_VIEW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "encoders/encoder.h"
+#include "metrics/model.h"
+
+/* Labels that any series may carry; empty ones are left out. */
+enum standard_label {
+	STANDARD_APP,
+	STANDARD_REGION,
+	STANDARD_HOST,
+	STANDARD_INSTANCE,
+	STANDARD_NAMESPACE,
+	STANDARD_POD,
+	STANDARD_CONTAINER,
+	STANDARD_LABELS
+};
+
+enum fact {
+	/* Of entities. */
+	FACT_COUNTS,	   /* parts: enum instance_count */
+	FACT_IN_FLIGHT,	   /* requests */
+	FACT_RESPONSES,	   /* labels: status, method */
+	FACT_HISTOGRAM,	   /* http_rows, connection_rows; labels: status */
+	FACT_DESTINATIONS, /* parts: enum destination_field; labels: destination, the parts' first */
+
+	/* Of the agent; they carry region and host only. */
+	FACT_BUILD, /* labels: version, revision */
+	FACT_INSTANCES,
+	FACT_SOCKETS,
+	FACT_LOSSES,	   /* labels: reason */
+	FACT_PROGRAM_RUNS, /* this and below: labels: name */
+	FACT_PROGRAM_TIME, /* ns */
+	FACT_PROGRAM_MISSED,
+	FACT_MAP_ENTRIES,
+	FACT_MAP_CAPACITY,
+	FACT_MAP_BYTES,
+	FACT_RENDER_TIME, /* ns, of the exposition before this; no label */
+	FACT_N
+};
+
+#define FAMILY_LABELS 2
+
+/* One of several counts in a family, and the values of the family's labels that tell it apart. */
+struct family_part {
+	unsigned int field;
+	const char *value[FAMILY_LABELS]; /* NULL where the family has no such label */
+};
+
+struct family {
+	struct metric_head head;
+	enum fact fact;
+	/* Names of the fact's labels in its order; NULL: summed over. */
+	const char *label[FAMILY_LABELS];
+	unsigned int roles; /* only entities seen in one of these (enum model_role); 0: all */
+	unsigned int drop;  /* bits of enum standard_label, beyond what the view drops */
+
+	const struct family_part *part;
+	size_t part_count;
+	unsigned int http_rows;	      /* bits of enum http_row */
+	unsigned int connection_rows; /* bits of enum connection_row */
+	uint8_t status_by_class;      /* statuses as "2xx" even where the exact code is known */
+	uint8_t skip_zero;	      /* a series whose value is zero is left out */
+};
+
+struct view {
+	const char *name;
+	const char *path;		    /* where it is served */
+	const char *description;	    /* one line, for the landing page */
+	const char *label[STANDARD_LABELS]; /* their names here; NULL: summed over */
+	const struct family *family;
+	size_t family_count;
+};
+
+extern const struct view view_native; /* /metrics */
+extern const struct view view_apps;   /* /metrics/apps */
+
+/* All views. */
+const struct view *const *view__all(size_t *ret_count);
+
+#endif
