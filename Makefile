@@ -131,9 +131,11 @@ bench:			## measure everything that has a budget; writes build/bench.json
 	$(SUBMAKE) all
 	$(Q)$(TEST_ENV) /usr/bin/python3 tests/bench/bench.py
 
-$(BUILD)/check: $(TEST_OBJ) $(LIB_OBJ)
+$(BUILD)/check: $(TEST_OBJ) $(BUILD)/libedgetap.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(LDLIBS)
+$(BUILD)/libedgetap.a: $(LIB_OBJ)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(TEST_OBJ): | $(BPF_SKEL)
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Ibpf
 $(BUILD)/obj/tests/unit/main.o: $(BUILD)/gen/suites.h
@@ -160,7 +162,7 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/lib.a
 	$(call say,LINK,$@)
 	$(Q)$(CLANG) $(CPPFLAGS) -Ibpf $(FUZZ_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $^ $(LDLIBS)
 $(BUILD)/fuzz/lib.a: $(FUZZ_OBJ)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/fuzz/obj/%.o: %.c
 	$(call require,CLANG,clang)
 	$(call say,CC,$@)

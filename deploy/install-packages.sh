@@ -169,7 +169,7 @@ done
 [[ $mode == list ]] && exit
 [[ ${#missing[@]} -eq 0 ]] && exit
 
-preferred=("${missing[@]%% *}")
+mapfile -t preferred < <(printf '%s\n' "${missing[@]%% *}" | awk '!seen[$0]++')
 [[ $mode == check ]] && die "missing: ${preferred[*]//+/ }"
 command -v apt-get >/dev/null ||
 	die "this machine has no apt-get; please install the equivalent of: ${preferred[*]//+/ }"
