@@ -89,8 +89,8 @@ static inline const char *response__field(const struct response *r, const char *
 	for (const char *line = strstr(r->head, "\r\n"); line; line = strstr(line, "\r\n")) {
 		line += 2;
 		if (!strncasecmp(line, name, len) && line[len] == ':') {
-			snprintf(value, sizeof(value), "%.*s",
-				 (int)strcspn(line + len + 2, "\r"), line + len + 2);
+			snprintf(value, sizeof(value), "%.*s", (int)strcspn(line + len + 2, "\r"),
+				 line + len + 2);
 			return value;
 		}
 	}
@@ -194,7 +194,7 @@ static inline bool server__reaches(const struct http_server *server, size_t offs
 	return false;
 }
 
-#define ck_server_reaches(server, counter, least)                                              \
+#define ck_server_reaches(server, counter, least)                                                  \
 	ck_assert_msg(server__reaches(server, offsetof(struct http_server_stats, counter), least), \
 		      #counter " never reached %d", (int)(least))
 

@@ -40,10 +40,10 @@ static int handle_echo(void *ctx, const struct http_request *request, struct htt
 	uint64_t now_ns = clock__now_ns(), deadline_ns = http_request__deadline_ns(request);
 
 	(void)ctx;
-	return http_reply__text(reply, 201, "%s %s a=%s b=%s accept=%s left=%llu",
-				http_request__method(request), http_request__path(request),
-				a ? a : "-", b ? b : "-", accept ? accept : "-",
-				(unsigned long long)((deadline_ns - now_ns + 999999999) / 1000000000));
+	return http_reply__text(
+		reply, 201, "%s %s a=%s b=%s accept=%s left=%llu", http_request__method(request),
+		http_request__path(request), a ? a : "-", b ? b : "-", accept ? accept : "-",
+		(unsigned long long)((deadline_ns - now_ns + 999999999) / 1000000000));
 }
 
 /* Stays inside until the test lets it go. */
@@ -160,8 +160,7 @@ START_TEST(failed_start_says_why)
 	snprintf(text, sizeof(text), "127.0.0.1:%d", http_server__port(server));
 	snprintf(expected, sizeof(expected), "listen %s: address already in use", text);
 	other.listen = text;
-	ck_assert_int_eq(http_server__start(&second, &other, NULL, 0, NULL, &message),
-			 -EADDRINUSE);
+	ck_assert_int_eq(http_server__start(&second, &other, NULL, 0, NULL, &message), -EADDRINUSE);
 	ck_assert_str_eq(message, expected);
 	ck_assert_ptr_null(second);
 	other.listen = NULL;
@@ -499,8 +498,9 @@ START_TEST(keep_alive_pipelining_and_its_limit)
 	start();
 	fd = client__connect(server);
 	for (int i = 0; i < 3; i++)
-		client__sendf(fd, "GET /text HTTP/1.1\r\nHost: x\r\n\r\n"
-				  "GET /echo?a=%d HTTP/1.1\r\nHost: x\r\n\r\n",
+		client__sendf(fd,
+			      "GET /text HTTP/1.1\r\nHost: x\r\n\r\n"
+			      "GET /echo?a=%d HTTP/1.1\r\nHost: x\r\n\r\n",
 			      i);
 	for (int i = 0; i < 5; i++) {
 		char expected[80];
@@ -546,7 +546,8 @@ START_TEST(hook_comes_before_everything)
 	response__free(&r);
 	ck_assert_int_eq(client__status(server, "POST", "/text", ""), 401);
 	ck_assert_int_eq(client__status(server, "GET", "/text", "Authorization: alice\r\n"), 200);
-	ck_assert_int_eq(client__status(server, "GET", "/nothing", "Authorization: alice\r\n"), 404);
+	ck_assert_int_eq(client__status(server, "GET", "/nothing", "Authorization: alice\r\n"),
+			 404);
 	ck_assert_int_eq(client__status(server, "GET", "/text", "Authorization: broken\r\n"), 500);
 	ck_assert_int_eq(atomic_load(&rendered), 1);
 }

@@ -136,8 +136,8 @@ void client_table__remove(struct client_table *table, struct client *client)
 	free(client);
 }
 
-void client_table__enter(struct client_table *table, struct client *client,
-			 enum client_phase phase, uint64_t deadline_ns)
+void client_table__enter(struct client_table *table, struct client *client, enum client_phase phase,
+			 uint64_t deadline_ns)
 {
 	pthread_mutex_lock(&table->lock);
 	client->phase = phase;

@@ -60,7 +60,7 @@ struct client *client_table__add(struct client_table *table, int fd, uint64_t de
 void client_table__remove(struct client_table *table, struct client *client);
 
 /* Enters a phase that may last until deadline_ns (ignored for CLIENT_WORKING). */
-void client_table__enter(struct client_table *table, struct client *client,
-			 enum client_phase phase, uint64_t deadline_ns);
+void client_table__enter(struct client_table *table, struct client *client, enum client_phase phase,
+			 uint64_t deadline_ns);
 
 #endif

@@ -10,9 +10,9 @@
 /* Input between two looks at the clock: a few milliseconds of work. */
 #define SLICE_BYTES (512 * 1024)
 
-#define LEVEL	    1
+#define LEVEL 1
 #define WINDOW_BITS (15 + 16) /* 16: a gzip header instead of zlib's */
-#define MEM_LEVEL   8
+#define MEM_LEVEL 8
 
 static int deflate_all(z_stream *z, const char *body, size_t size, char *out, size_t room,
 		       uint64_t deadline_ns)

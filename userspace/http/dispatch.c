@@ -67,8 +67,7 @@ static bool target_is_bad(const char *target)
 	if (!target)
 		return true;
 	for (; *target; target++)
-		if ((unsigned char)*target <= ' ' || *target == 0x7f ||
-		    !strncmp(target, "%00", 3))
+		if ((unsigned char)*target <= ' ' || *target == 0x7f || !strncmp(target, "%00", 3))
 			return true;
 	return false;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define NS_PER_S     1000000000ULL
+#define NS_PER_S 1000000000ULL
 #define TIMEOUT_MAX_S 3600
 
 static const char *skip_space(const char *at)

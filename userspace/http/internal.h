@@ -11,8 +11,8 @@
 #include "http/server.h"
 
 enum request_state {
-	REQUEST_NEW,	  /* its request line was read */
-	REQUEST_READING,  /* its header section was read */
+	REQUEST_NEW,	   /* its request line was read */
+	REQUEST_READING,   /* its header section was read */
 	REQUEST_RENDERING, /* suspended; the render thread's until it resumes it */
 };
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HTTP_REPLY_FIELDS_MAX 8
-#define HTTP_FIELD_VALUE_MAX  256
+#define HTTP_FIELD_VALUE_MAX 256
 
 /* Strings that the accessors return live as long as the handler runs. */
 struct http_request;
@@ -43,8 +43,8 @@ struct http_field {
 struct http_reply {
 	unsigned int status;	  /* 200 .. 599; 0 is taken as 200 */
 	const char *content_type; /* static storage; NULL: text/plain in UTF-8 */
-	char *body;		  /* from malloc; the server frees it, whatever the handler returns */
-	size_t size;		  /* bytes in body */
+	char *body;  /* from malloc; the server frees it, whatever the handler returns */
+	size_t size; /* bytes in body */
 	struct http_field fields[HTTP_REPLY_FIELDS_MAX];
 	size_t field_count;
 };

@@ -16,7 +16,7 @@
 
 /* Request line and header section of one request, and the response's header section. */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
-#define NETWORK_STACK_BYTES	(512 * 1024)
+#define NETWORK_STACK_BYTES (512 * 1024)
 
 /* Routes of our own: the landing page and /-/healthy. */
 #define BUILT_IN_ROUTES 2
@@ -91,30 +91,30 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return NULL;
-	return MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-		NULL, dispatch__request, server,
-		/* */
-		MHD_OPTION_LISTEN_SOCKET, fd,
-		/* */
-		MHD_OPTION_NOTIFY_CONNECTION, dispatch__connection, server,
-		/* */
-		MHD_OPTION_URI_LOG_CALLBACK, dispatch__target, server,
-		/* */
-		MHD_OPTION_NOTIFY_COMPLETED, dispatch__completed, server,
-		/* */
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)options->max_connections,
-		/* */
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-		(unsigned int)options->max_connections_per_address,
-		/* */
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-		/* */
-		MHD_OPTION_THREAD_STACK_SIZE, (size_t)NETWORK_STACK_BYTES,
-		/* HTTP/1.1 without Host and spaces in the target are refused. */
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		/* */
-		MHD_OPTION_END);
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
+					MHD_ALLOW_SUSPEND_RESUME,
+				0, NULL, NULL, dispatch__request, server,
+				/* */
+				MHD_OPTION_LISTEN_SOCKET, fd,
+				/* */
+				MHD_OPTION_NOTIFY_CONNECTION, dispatch__connection, server,
+				/* */
+				MHD_OPTION_URI_LOG_CALLBACK, dispatch__target, server,
+				/* */
+				MHD_OPTION_NOTIFY_COMPLETED, dispatch__completed, server,
+				/* */
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned int)options->max_connections,
+				/* */
+				MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+				(unsigned int)options->max_connections_per_address,
+				/* */
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+				/* */
+				MHD_OPTION_THREAD_STACK_SIZE, (size_t)NETWORK_STACK_BYTES,
+				/* HTTP/1.1 without Host and spaces in the target are refused. */
+				MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				/* */
+				MHD_OPTION_END);
 }
 
 static int start_threads(struct http_server *server, int fd)

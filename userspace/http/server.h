@@ -57,14 +57,14 @@ struct http_server_options {
 
 /* Monotonic, except the last two, which are the present state. */
 struct http_server_stats {
-	uint64_t requests;	    /* answered, whatever the status */
-	uint64_t connections;	    /* accepted */
-	uint64_t refused_busy;	    /* 503: too many were waiting to be rendered */
-	uint64_t refused_late;	    /* 503: the deadline passed before or while rendering */
-	uint64_t refused_memory;    /* 503: max_response_bytes reached */
-	uint64_t abandoned;	    /* not rendered, as the client had gone */
-	uint64_t cut_request;	    /* connections cut for a request that took too long */
-	uint64_t cut_send;	    /* connections cut for a response read too slowly */
+	uint64_t requests;	 /* answered, whatever the status */
+	uint64_t connections;	 /* accepted */
+	uint64_t refused_busy;	 /* 503: too many were waiting to be rendered */
+	uint64_t refused_late;	 /* 503: the deadline passed before or while rendering */
+	uint64_t refused_memory; /* 503: max_response_bytes reached */
+	uint64_t abandoned;	 /* not rendered, as the client had gone */
+	uint64_t cut_request;	 /* connections cut for a request that took too long */
+	uint64_t cut_send;	 /* connections cut for a response read too slowly */
 	uint64_t open_connections;
 	uint64_t response_bytes; /* bodies not yet taken by their clients */
 };
