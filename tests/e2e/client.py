@@ -97,10 +97,12 @@ class Connection:
             body = []
             while True:
                 size = int(self.until(b"\r\n").split(b";")[0], 16)
+                if not size:
+                    while self.until(b"\r\n") != b"\r\n":
+                        pass  # a trailer field
+                    return status, b"".join(body)
                 body.append(self.exactly(size))
                 self.until(b"\r\n")
-                if not size:
-                    return status, b"".join(body)
         if "content-length" in headers:
             return status, self.exactly(int(headers["content-length"]))
         return status, self.rest()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real servers under names of their own, and what their access logs say."""
+import json
 import os
 import re
 import signal
@@ -139,9 +140,10 @@ backend back
             if not match:
                 assert not re.match(r"-?\d+ ", line), f"unexpected log line: {line}"
                 continue
-            status, method, ending, total, _, _ = match.groups()
+            status, method, ending, total, size, _ = match.groups()
             # First letter: who ended it; second: when (R request, Q/C/H waiting, D data).
-            if status == "-1":
+            # Nothing was sent for -1, nor where a status stands beside zero bytes.
+            if status == "-1" or size == "0":
                 by = "client" if ending[0] in "Cc" else "server"
                 out.aborted[(by, "request" if ending[1] == "R" else "wait")] += 1
             elif ending[0] == "C" and ending[1] == "D":
@@ -235,9 +237,16 @@ class Logged:
     def oracle(self):
         out = Requests()
         for line in self.log.read_text().splitlines():
-            status, method = line.split()[:2]
-            out.answered(status, method)
+            status, method, *seconds = line.split()
+            out.answered(status, method, float(seconds[0]) if seconds else 0)
         return out
+
+
+def odd(env, name, **how):
+    """A server that reads and writes as told: see programs/odd_server.py."""
+    program, environ = env.python(name)
+    argv = [program, lib.HERE / "programs" / "odd_server.py", json.dumps(how)]
+    return Logged(env, name, argv, environ)
 
 
 def python_http(env, name, *flags):
