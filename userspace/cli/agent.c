@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/agent.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/log.h"
+#include "limits.h"
+
+#define NS_PER_S 1000000000ULL
+#define SWEEP_NS (10 * NS_PER_S)
+
+/*
+ * Programs that were running when a slot was detached have long returned by
+ * then; scrapes have had the time to see the counts stand still.
+ */
+#define RETIRE_NS (1 * NS_PER_S)
+
+uint64_t agent__now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static int agent__new_exposition(struct agent *agent)
+{
+	const struct exposition_options options = {
+		.region = agent->config.region,
+		.host = agent->config.host,
+		.version = EDGETAP_VERSION,
+		.revision = EDGETAP_REVISION,
+		.classic_ns = agent->config.bucket_ns,
+		.classic_count = agent->config.bucket_count,
+		.identities = { identity_table__get, agent->identity },
+		.rollup = agent->rollup,
+	};
+	struct exposition *fresh;
+	int err = exposition__new(&fresh, &options);
+
+	if (err)
+		return err;
+	exposition__free(agent->exposition);
+	agent->exposition = fresh;
+	return 0;
+}
+
+int agent__new(struct agent *agent, const char **ret_message)
+{
+	const char *controller = NULL;
+	int err;
+
+	*ret_message = NULL;
+	err = identity_table__new(&agent->identity, &agent->config, agent->config.max_instances);
+	if (err)
+		return err;
+	if (identity_table__hierarchy(agent->identity, &controller) < 0)
+		controller = NULL;
+	err = loader__new(&agent->loader, &agent->config, controller, ret_message);
+	if (err)
+		return err;
+	err = rollup__new(&agent->rollup, agent->config.max_apps, agent->config.max_instances);
+	if (!err)
+		err = agent__new_exposition(agent);
+	if (!err)
+		err = retire_queue__new(&agent->retiring, agent->config.max_instances);
+	if (err)
+		*ret_message = "out of memory";
+	return err;
+}
+
+void agent__free(struct agent *agent)
+{
+	loader__free(agent->loader);
+	exposition__free(agent->exposition);
+	rollup__free(agent->rollup);
+	retire_queue__free(agent->retiring);
+	identity_table__free(agent->identity);
+	config__free(&agent->config);
+}
+
+/* The first of two steps; the second is agent__reuse. */
+static void agent__retire(struct agent *agent, uint32_t slot)
+{
+	int err;
+
+	if (slot == OTHER_INDEX || retire_queue__has(agent->retiring, slot))
+		return;
+	err = loader__slot_detach(agent->loader, slot);
+	if (!err)
+		err = retire_queue__push(agent->retiring, slot, agent__now_ns() + RETIRE_NS);
+	if (err)
+		log__warn("instance slot %u cannot be retired: %s", slot, strerror(-err));
+}
+
+static void on_expired(void *ctx, uint32_t slot)
+{
+	agent__retire(ctx, slot);
+}
+
+static void agent__born(struct agent *agent, const struct event *event)
+{
+	int err = identity_table__born(agent->identity, event);
+
+	if (err == 0)
+		return;
+	if (err < 0) {
+		log__warn("the labels of instance slot %u are not known: %s", event->slot,
+			  strerror(-err));
+		return;
+	}
+	err = loader__share_cgroup(agent->loader, event->key.cgroup_id);
+	if (err)
+		log__warn("processes of cgroup %llu cannot be told apart: %s",
+			  (unsigned long long)event->key.cgroup_id, strerror(-err));
+	agent__retire(agent, event->slot);
+}
+
+static void on_event(void *ctx, const struct event *event)
+{
+	struct agent *agent = ctx;
+
+	switch (event->kind) {
+	case EVENT_INSTANCE_BORN:
+		agent__born(agent, event);
+		break;
+	case EVENT_CGROUP_REMOVED:
+		identity_table__cgroup_removed(agent->identity, event->key.cgroup_id);
+		break;
+	case EVENT_EXECUTABLE_EXITED:
+		identity_table__executable_exited(agent->identity, event->slot);
+		break;
+	}
+}
+
+void agent__drain(struct agent *agent)
+{
+	int err;
+
+	pthread_mutex_lock(&agent->lock);
+	err = loader__drain(agent->loader, on_event, agent);
+	pthread_mutex_unlock(&agent->lock);
+	if (err < 0 && err != -EINTR && err != -EAGAIN)
+		log__warn("events cannot be read: %s", strerror(-err));
+}
+
+/*
+ * Announces slots in use that no event told of: those of sockets that are older
+ * than the agent, and those whose event found the ring full.
+ */
+static void agent__announce_unknown(struct agent *agent)
+{
+	const struct snapshot *snapshot = loader__snapshot(agent->loader);
+
+	for (uint32_t i = OTHER_INDEX + 1; snapshot && i < snapshot->slot_count; i++) {
+		const struct instance_slot *slot = &snapshot->slots[i];
+		struct event event = {
+			.kind = EVENT_INSTANCE_BORN,
+			.slot = i,
+			.generation = slot->generation,
+			.key = slot->key,
+		};
+
+		if (slot->in_use && !retire_queue__has(agent->retiring, i) &&
+		    !identity_table__get(agent->identity, i))
+			agent__born(agent, &event);
+	}
+}
+
+int agent__attach(struct agent *agent, const char **ret_message)
+{
+	const uint64_t *shared;
+	size_t count = identity_table__shared_cgroups(agent->identity, &shared);
+	int err;
+
+	*ret_message = NULL;
+	err = loader__attach(agent->loader, shared, count, ret_message);
+	if (err)
+		return err;
+	/* First those events that know a process: it makes the look-up exact. */
+	agent__drain(agent);
+	pthread_mutex_lock(&agent->lock);
+	agent__announce_unknown(agent);
+	pthread_mutex_unlock(&agent->lock);
+	agent->next_sweep_ns = agent__now_ns() + SWEEP_NS;
+	return 0;
+}
+
+/*
+ * The second step: the counts, which stand still now, go to the roll-up, the
+ * labels end, the slot is free. One snapshot serves all that are due.
+ */
+static void agent__reuse(struct agent *agent, uint64_t now_ns)
+{
+	const struct model_identities identities = { identity_table__get, agent->identity };
+	const struct snapshot *snapshot = NULL;
+	uint32_t slot;
+
+	while (retire_queue__pop(agent->retiring, now_ns, &slot)) {
+		int err;
+
+		if (!snapshot)
+			snapshot = loader__snapshot(agent->loader);
+		rollup__retire(agent->rollup, snapshot, slot, &identities);
+		identity_table__forget(agent->identity, slot);
+		err = loader__slot_reuse(agent->loader, slot);
+		if (err)
+			log__warn("instance slot %u cannot be used again: %s", slot,
+				  strerror(-err));
+	}
+}
+
+void agent__tick(struct agent *agent, uint64_t now_ns)
+{
+	pthread_mutex_lock(&agent->lock);
+	agent__reuse(agent, now_ns);
+	if (now_ns >= agent->next_sweep_ns) {
+		agent__announce_unknown(agent);
+		identity_table__sweep(agent->identity, now_ns, on_expired, agent);
+		agent->next_sweep_ns = now_ns + SWEEP_NS;
+	}
+	pthread_mutex_unlock(&agent->lock);
+}
+
+uint64_t agent__next_ns(const struct agent *agent)
+{
+	uint64_t retire_ns = retire_queue__next_ns(agent->retiring);
+
+	return retire_ns < agent->next_sweep_ns ? retire_ns : agent->next_sweep_ns;
+}
+
+int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
+		  struct buffer *out)
+{
+	const struct snapshot *snapshot;
+	int err = -ENODATA;
+
+	pthread_mutex_lock(&agent->lock);
+	snapshot = loader__snapshot(agent->loader);
+	if (snapshot)
+		err = exposition__render(agent->exposition, snapshot, view, encoder, out);
+	pthread_mutex_unlock(&agent->lock);
+	return err;
+}
+
+bool agent__reload(struct agent *agent, struct config *fresh)
+{
+	bool differs;
+
+	pthread_mutex_lock(&agent->lock);
+	differs = config__reload(&agent->config, fresh);
+	if (agent__new_exposition(agent))
+		log__warn("no memory to change the labels region and host");
+	pthread_mutex_unlock(&agent->lock);
+	config__free(fresh);
+	return differs;
+}

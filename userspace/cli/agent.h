@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stages of the flow, put together: what serve holds while it observes.
+ *
+ * Two threads meet here. The main thread follows births and deaths of
+ * instances; the server's render thread reads the counts when somebody asks.
+ * agent.lock is held for each as a whole. The kernel counts on without it.
+ */
+#ifndef EDGETAP_CLI_AGENT_H
+#define EDGETAP_CLI_AGENT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/retire.h"
+#include "config/config.h"
+#include "identity/identity.h"
+#include "loader/loader.h"
+#include "views/exposition.h"
+
+struct agent {
+	struct config config;
+	pthread_mutex_t lock; /* of everything below */
+	struct identity_table *identity;
+	struct loader *loader;
+	struct rollup *rollup;
+	struct exposition *exposition;
+	struct retire_queue *retiring;
+	uint64_t next_sweep_ns;
+	_Atomic bool ready;
+};
+
+/* CLOCK_MONOTONIC, ns. */
+uint64_t agent__now_ns(void);
+
+/*
+ * Makes the stages; config has been loaded. Nothing is attached yet. Returns 0,
+ * or a negative errno and one sentence in ret_message (static storage; NULL if
+ * a stage has already printed it).
+ */
+int agent__new(struct agent *agent, const char **ret_message);
+
+/*
+ * Attaches, and announces the instances that the adopted sockets belong to.
+ * Errors as above, with nothing left attached.
+ */
+int agent__attach(struct agent *agent, const char **ret_message);
+
+/* Detaches, frees everything, the configuration too. Also after a failed agent__new. */
+void agent__free(struct agent *agent);
+
+/* Takes the kernel's events that wait. */
+void agent__drain(struct agent *agent);
+
+/* Does what is due: looks for the dead, gives back their slots. */
+void agent__tick(struct agent *agent, uint64_t now_ns);
+
+/* When agent__tick has something to do next. */
+uint64_t agent__next_ns(const struct agent *agent);
+
+/*
+ * Appends the counts as they are now to out, which the caller frees. Any
+ * thread. Returns 0 or a negative errno.
+ */
+int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
+		  struct buffer *out);
+
+/*
+ * Takes over what may change while observing, and frees fresh. Returns true if
+ * it holds other changes, which take a restart.
+ */
+bool agent__reload(struct agent *agent, struct config *fresh);
+
+#endif

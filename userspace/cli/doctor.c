@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Goes the way of serve up to the point where something would be attached, and
+ * tells what it met. Nothing stays loaded.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/facts.h"
+#include "cli/report.h"
+#include "config/config.h"
+#include "http/listen.h"
+#include "identity/identity.h"
+
+static void report_listen(struct report *report, const struct config *config)
+{
+	const char *message;
+	int fd;
+
+	if (http_listen__open(&fd, config->listen, &message)) {
+		report__add(report, "listen", GRADE_BAD, "%s", message);
+		return;
+	}
+	close(fd);
+	report__add(report, "listen", GRADE_GOOD, "%s is free", config->listen);
+}
+
+static void report_hooks(struct report *report, struct loader **ret_loader,
+			 const struct config *config, const char *controller)
+{
+	const char *message = "";
+
+	if (loader__new(ret_loader, config, controller, &message)) {
+		report__add(report, "hooks", GRADE_BAD, "%s", message);
+		return;
+	}
+	report->hook_count = loader__hooks(*ret_loader, &report->hooks);
+	report->map_bytes = loader__map_bytes(*ret_loader);
+	report__add(report, "hooks", GRADE_GOOD, "%zu looked at, see below", report->hook_count);
+}
+
+static void examine(struct report *report, struct loader **ret_loader, const struct config *config)
+{
+	struct identity_table *identity = NULL;
+	const char *controller = NULL;
+	const char *const *lines;
+	size_t count;
+
+	facts__report_machine(report);
+	report_listen(report, config);
+	if (identity_table__new(&identity, config, config->max_instances)) {
+		report__add(report, "identity", GRADE_BAD, "no usable cgroup hierarchy");
+		return;
+	}
+	if (identity_table__hierarchy(identity, &controller) < 0)
+		controller = NULL;
+	count = identity_table__describe(identity, &lines);
+	for (size_t i = 0; i < count; i++)
+		report__add(report, "identity", GRADE_GOOD, "%s", lines[i]);
+	if (!facts__obstacle())
+		report_hooks(report, ret_loader, config, controller);
+	identity_table__free(identity);
+}
+
+int command__doctor(const struct args *args)
+{
+	struct report *report = calloc(1, sizeof(*report));
+	struct config config = { 0 };
+	struct config_error error;
+	struct loader *loader = NULL;
+	int status = 1;
+
+	if (!report) {
+		fprintf(stderr, "edgetap: out of memory\n");
+		return 1;
+	}
+	if (config__load(&config, args->config_path, args->flags, args->flag_count, environ, NULL,
+			 &error)) {
+		fprintf(stderr, "edgetap: %s\n", error.text);
+	} else {
+		examine(report, &loader, &config);
+		if (!args->json)
+			report__print(report, stdout, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+		else if (report__print_json(report, stdout))
+			fprintf(stderr, "edgetap: out of memory\n");
+		status = report__is_good(report) ? 0 : 1;
+	}
+	loader__free(loader);
+	config__free(&config);
+	free(report);
+	return status;
+}

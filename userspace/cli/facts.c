@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/facts.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "cli/kernel.h"
+#include "cli/privileges.h"
+
+#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
+#define KERNEL_CONFIG_MAX_BYTES (1024 * 1024)
+
+/* Kernel options that every hook stands on. */
+static const char *const kernel_options[] = {
+	"CONFIG_BPF",	      "CONFIG_BPF_SYSCALL",    "CONFIG_BPF_JIT", "CONFIG_BPF_EVENTS",
+	"CONFIG_PERF_EVENTS", "CONFIG_DEBUG_INFO_BTF", "CONFIG_INET",	 "CONFIG_CGROUPS",
+};
+
+/* A whole text, plain or gzipped, from malloc; NULL if it cannot be read. */
+static char *read_text(const char *path, unsigned int max)
+{
+	gzFile file = gzopen(path, "rbe");
+	char *text = file ? malloc(max + 1) : NULL;
+	int length = text ? gzread(file, text, max) : -1;
+
+	if (file)
+		gzclose(file);
+	if (length < 0) {
+		free(text);
+		return NULL;
+	}
+	text[length] = '\0';
+	return text;
+}
+
+static void report_kernel(struct report *report, const struct utsname *name)
+{
+	char path[sizeof(name->release) + 16], missing[REPORT_TEXT_BYTES] = "";
+	size_t used = 0;
+	char *text;
+
+	report__add(report, "kernel", GRADE_GOOD, "%s %s %s", name->sysname, name->release,
+		    name->machine);
+	snprintf(path, sizeof(path), "/boot/config-%s", name->release);
+	text = read_text("/proc/config.gz", KERNEL_CONFIG_MAX_BYTES);
+	if (!text)
+		text = read_text(path, KERNEL_CONFIG_MAX_BYTES);
+	if (!text) {
+		report__add(report, "config", GRADE_NOTE,
+			    "not known: neither /proc/config.gz nor %s can be read", path);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(kernel_options) / sizeof(kernel_options[0]); i++)
+		if (kernel__config_value(text, kernel_options[i]) == 'n' && used < sizeof(missing))
+			used += (size_t)snprintf(missing + used, sizeof(missing) - used, " %s",
+						 kernel_options[i]);
+	free(text);
+	if (!used)
+		report__add(report, "config", GRADE_GOOD,
+			    "the kernel is built with what is needed");
+	else
+		snprintf(report__add(report, "config", GRADE_BAD, "the kernel is built without%s",
+				     missing)
+				 ->remedy,
+			 REPORT_TEXT_BYTES, "boot a kernel that has them set to y");
+}
+
+static void report_btf(struct report *report)
+{
+	if (access(BTF_PATH, R_OK) == 0)
+		report__add(report, "BTF", GRADE_GOOD, "%s", BTF_PATH);
+	else
+		snprintf(
+			report__add(report, "BTF", GRADE_BAD, "%s: %s", BTF_PATH, strerror(errno))
+				->remedy,
+			REPORT_TEXT_BYTES,
+			"boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, or mount sysfs: mount -t "
+			"sysfs sysfs /sys");
+}
+
+static void report_lockdown(struct report *report)
+{
+	char *text = read_text(LOCKDOWN_PATH, 128);
+	struct finding *finding;
+
+	switch (text ? kernel__lockdown(text) : LOCKDOWN_UNKNOWN) {
+	case LOCKDOWN_NONE:
+		report__add(report, "lockdown", GRADE_GOOD, "none");
+		break;
+	case LOCKDOWN_INTEGRITY:
+		report__add(report, "lockdown", GRADE_GOOD,
+			    "integrity, which allows what edgetap does");
+		break;
+	case LOCKDOWN_CONFIDENTIALITY:
+		finding = report__add(report, "lockdown", GRADE_BAD,
+				      "confidentiality, which forbids programs to read memory");
+		snprintf(finding->remedy, sizeof(finding->remedy),
+			 "boot with lockdown=integrity, or without lockdown");
+		break;
+	case LOCKDOWN_UNKNOWN:
+		finding = report__add(report, "lockdown", GRADE_NOTE, "not known: no %s",
+				      LOCKDOWN_PATH);
+		snprintf(finding->remedy, sizeof(finding->remedy),
+			 "to see it: mount -t securityfs securityfs /sys/kernel/security");
+		break;
+	}
+	free(text);
+}
+
+static void report_filesystem(struct report *report, const char *topic, const char *path,
+			      long magic, const char *use)
+{
+	struct statfs stat;
+	struct finding *finding;
+
+	if (statfs(path, &stat) == 0 && (long)stat.f_type == magic) {
+		report__add(report, topic, GRADE_GOOD, "%s", path);
+		return;
+	}
+	finding = report__add(report, topic, GRADE_NOTE, "not mounted at %s; %s", path, use);
+	snprintf(finding->remedy, sizeof(finding->remedy), "mount -t %s %s %s",
+		 strcmp(topic, "bpffs") == 0 ? "bpf" : topic,
+		 strcmp(topic, "bpffs") == 0 ? "bpf" : topic, path);
+}
+
+static void report_privileges(struct report *report)
+{
+	struct capability capabilities[CAPABILITY_COUNT];
+	struct finding *finding;
+	int lacking = 0, err = privileges__read(capabilities);
+
+	if (err) {
+		report__add(report, "privileges", GRADE_BAD, "cannot be read: %s", strerror(-err));
+		return;
+	}
+	for (int i = 0; i < CAPABILITY_COUNT; i++) {
+		if (capabilities[i].held)
+			continue;
+		lacking++;
+		finding = report__add(report, "privileges",
+				      capabilities[i].required ? GRADE_BAD : GRADE_NOTE,
+				      "no %s, which is needed to %s", capabilities[i].name,
+				      capabilities[i].use);
+		snprintf(finding->remedy, sizeof(finding->remedy), "%s",
+			 geteuid() ? "run edgetap as root: sudo edgetap"
+				   : "give the container this capability, or run it privileged");
+	}
+	if (!lacking)
+		report__add(report, "privileges", GRADE_GOOD, "every capability that is needed");
+}
+
+void facts__report_machine(struct report *report)
+{
+	struct utsname name;
+
+	if (uname(&name) == 0)
+		report_kernel(report, &name);
+	report_btf(report);
+	report_lockdown(report);
+	report_privileges(report);
+	report_filesystem(report, "tracefs", "/sys/kernel/tracing", TRACEFS_MAGIC,
+			  "only needed where kprobes stand in for tracepoints");
+	report_filesystem(report, "bpffs", "/sys/fs/bpf", BPF_FS_MAGIC,
+			  "only needed to keep counting while edgetap is restarted");
+}
+
+const char *facts__obstacle(void)
+{
+	struct capability capabilities[CAPABILITY_COUNT];
+
+	if (privileges__read(capabilities) == 0)
+		for (int i = 0; i < CAPABILITY_COUNT; i++)
+			if (capabilities[i].required && !capabilities[i].held)
+				return geteuid()
+					       ? "must run as root, or with CAP_BPF and CAP_PERFMON, to "
+						 "observe this machine"
+					       : "lacks CAP_BPF or CAP_PERFMON: give them to its "
+						 "container, or run it privileged";
+	if (access(BTF_PATH, R_OK) != 0)
+		return "needs the kernel's type information: no " BTF_PATH
+		       " (boot a kernel built with CONFIG_DEBUG_INFO_BTF=y)";
+	return NULL;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/report.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOPIC_WIDTH 12
+#define MIB (1024.0 * 1024.0)
+
+static const struct {
+	const char *word;
+	const char *colour;
+} grades[] = {
+	[GRADE_GOOD] = { "good", "\033[32m" },
+	[GRADE_NOTE] = { "note", "\033[33m" },
+	[GRADE_BAD] = { "bad", "\033[31m" },
+};
+
+struct finding *report__add(struct report *report, const char *topic, enum grade grade,
+			    const char *format, ...)
+{
+	struct finding *finding;
+	va_list arguments;
+
+	if (report->count < REPORT_MAX_FINDINGS)
+		report->count++;
+	finding = &report->findings[report->count - 1];
+	memset(finding, 0, sizeof(*finding));
+	finding->topic = topic;
+	finding->grade = grade;
+	va_start(arguments, format);
+	vsnprintf(finding->text, sizeof(finding->text), format, arguments);
+	va_end(arguments);
+	return finding;
+}
+
+bool report__is_good(const struct report *report)
+{
+	for (size_t i = 0; i < report->count; i++)
+		if (report->findings[i].grade == GRADE_BAD)
+			return false;
+	return true;
+}
+
+static void print_hooks(const struct report *report, FILE *out)
+{
+	int fact_width = 0, hook_width = 0;
+
+	for (size_t i = 0; i < report->hook_count; i++) {
+		int fact = (int)strlen(report->hooks[i].fact);
+		int hook = (int)strlen(report->hooks[i].hook);
+
+		fact_width = fact > fact_width ? fact : fact_width;
+		hook_width = hook > hook_width ? hook : hook_width;
+	}
+	if (report->hook_count > 0)
+		fprintf(out, "\nHooks (* will be used):\n");
+	for (size_t i = 0; i < report->hook_count; i++) {
+		const struct loader_hook *hook = &report->hooks[i];
+
+		fprintf(out, "%c %-*s  %-*s  %-11s  %s\n", hook->chosen ? '*' : ' ', fact_width,
+			hook->fact, hook_width, hook->hook,
+			hook->available ? "available" : "unavailable",
+			hook->reason ? hook->reason : "");
+	}
+}
+
+void report__print(const struct report *report, FILE *out, bool colour)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		const struct finding *finding = &report->findings[i];
+		const char *reset = colour ? "\033[0m" : "";
+
+		fprintf(out, "%-*s  %s%-4s%s  %s\n", TOPIC_WIDTH, finding->topic,
+			colour ? grades[finding->grade].colour : "", grades[finding->grade].word,
+			reset, finding->text);
+		if (finding->remedy[0])
+			fprintf(out, "%-*s        -> %s\n", TOPIC_WIDTH, "", finding->remedy);
+	}
+	print_hooks(report, out);
+	if (report->map_bytes)
+		fprintf(out,
+			"\nMaps: %.1f MiB of kernel memory at the configured sizes (%.0f MiB is the "
+			"budget of the defaults)\n",
+			(double)report->map_bytes / MIB, (double)REPORT_MAP_BUDGET_BYTES / MIB);
+	fprintf(out, "\n%s\n",
+		report__is_good(report) ? "edgetap can observe this machine."
+					: "edgetap cannot start here: see what is marked bad.");
+}
+
+static json_t *json_findings(const struct report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct finding *finding = &report->findings[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:s}", "topic", finding->topic,
+						"grade", grades[finding->grade].word, "text",
+						finding->text, "remedy", finding->remedy));
+	}
+	return list;
+}
+
+static json_t *json_hooks(const struct report *report)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < report->hook_count; i++) {
+		const struct loader_hook *hook = &report->hooks[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b, s:s}", "fact",
+						      hook->fact, "hook", hook->hook, "available",
+						      hook->available, "chosen", hook->chosen,
+						      "reason", hook->reason ? hook->reason : ""));
+	}
+	return list;
+}
+
+int report__print_json(const struct report *report, FILE *out)
+{
+	json_t *root = json_pack("{s:b, s:o, s:o, s:I, s:I}", "ok", report__is_good(report),
+				 "findings", json_findings(report), "hooks", json_hooks(report),
+				 "map_bytes", (json_int_t)report->map_bytes, "map_budget_bytes",
+				 (json_int_t)REPORT_MAP_BUDGET_BYTES);
+	char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+
+	json_decref(root);
+	if (!text)
+		return -ENOMEM;
+	fprintf(out, "%s\n", text);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is served under which path. */
+#ifndef EDGETAP_CLI_ROUTES_H
+#define EDGETAP_CLI_ROUTES_H
+
+#include "cli/agent.h"
+#include "http/server.h"
+
+#define ROUTES_MAX 16
+
+/* Fills in a route per view, and /-/ready. Their ctx is the agent. Returns their number. */
+size_t routes__fill(struct http_route ret_routes[ROUTES_MAX]);
+
+#endif

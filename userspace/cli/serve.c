@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * serve: what can fail for a reason of the user's comes first and leaves
+ * nothing behind: configuration, privileges, address. Only then is anything
+ * loaded. The server's threads start last, with the few privileges that are left.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cli/agent.h"
+#include "cli/commands.h"
+#include "cli/facts.h"
+#include "cli/log.h"
+#include "cli/privileges.h"
+#include "cli/routes.h"
+#include "http/listen.h"
+#include "http/server.h"
+
+#define NS_PER_MS 1000000ULL
+
+struct serve {
+	const struct args *args;
+	struct agent agent;
+	struct http_server *server;
+	struct http_route routes[ROUTES_MAX];
+	int listen_fd;
+	int signal_fd;
+	int epoll_fd;
+};
+
+static int load_config(const struct args *args, struct config *config, struct config_error *error)
+{
+	return config__load(config, args->config_path, args->flags, args->flag_count, environ, NULL,
+			    error);
+}
+
+/* A broken file must not end what is running: the old configuration stays. */
+static void serve__reload(struct serve *serve)
+{
+	struct config fresh = { 0 };
+	struct config_error error;
+
+	if (load_config(serve->args, &fresh, &error)) {
+		log__info("%s; the configuration stays as it was", error.text);
+		config__free(&fresh);
+	} else if (agent__reload(&serve->agent, &fresh)) {
+		log__info("configuration read again; some of the changes take a restart");
+	} else {
+		log__info("configuration read again");
+	}
+}
+
+/* Returns true if a signal says to leave. */
+static bool serve__take_signals(struct serve *serve)
+{
+	struct signalfd_siginfo info;
+
+	while (read(serve->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo != SIGHUP)
+			return true;
+		serve__reload(serve);
+	}
+	return false;
+}
+
+/* Sleeps until there is something to do: an event, a signal, or the next tick. */
+static int serve__wait(struct serve *serve, struct epoll_event *events, int count)
+{
+	uint64_t now_ns = agent__now_ns(), next_ns = agent__next_ns(&serve->agent);
+	uint64_t wait_ms = next_ns > now_ns ? (next_ns - now_ns) / NS_PER_MS + 1 : 0;
+	int ready = epoll_wait(serve->epoll_fd, events, count, (int)wait_ms);
+
+	if (ready < 0)
+		return errno == EINTR ? 0 : -errno;
+	return ready;
+}
+
+static int serve__loop(struct serve *serve)
+{
+	for (;;) {
+		struct epoll_event events[2];
+		int count = serve__wait(serve, events, 2);
+
+		if (count < 0)
+			return count;
+		for (int i = 0; i < count; i++) {
+			if (events[i].data.fd != serve->signal_fd)
+				agent__drain(&serve->agent);
+			else if (serve__take_signals(serve))
+				return 0;
+		}
+		if (agent__now_ns() >= agent__next_ns(&serve->agent))
+			agent__tick(&serve->agent, agent__now_ns());
+	}
+}
+
+static int watch(int epoll_fd, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* Signals become readable here, and in no thread do anything else. */
+static int serve__open_signals(struct serve *serve)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	serve->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	serve->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (serve->signal_fd < 0 || serve->epoll_fd < 0)
+		return -errno;
+	return watch(serve->epoll_fd, serve->signal_fd);
+}
+
+static int serve__start_server(struct serve *serve, const char **ret_message)
+{
+	const struct config *config = &serve->agent.config;
+	struct http_server_options options;
+	int err;
+
+	http_server_options__defaults(&options);
+	options.listen = NULL;
+	options.listen_fd = serve->listen_fd;
+	options.version = EDGETAP_VERSION;
+	options.observed = "HTTP and TCP of every container and process on this machine";
+	options.max_connections = config->http_connections;
+	if (options.max_connections_per_address > config->http_connections)
+		options.max_connections_per_address = config->http_connections;
+	options.request_timeout_ms = config->http_timeout_ms;
+	err = http_server__start(&serve->server, &options, serve->routes,
+				 routes__fill(serve->routes), &serve->agent, ret_message);
+	if (!err)
+		serve->listen_fd = -1; /* the server closes it */
+	return err;
+}
+
+static void serve__announce(const struct serve *serve)
+{
+	const char *listen = serve->agent.config.listen;
+	const struct loader_hook *hooks;
+	size_t count = loader__hooks(serve->agent.loader, &hooks), chosen = 0;
+
+	for (size_t i = 0; i < count; i++)
+		chosen += hooks[i].chosen;
+	log__info("observing HTTP and TCP on %s through %zu hooks", serve->agent.config.host,
+		  chosen);
+	log__info("metrics at http://%.*s:%u/metrics", (int)(strrchr(listen, ':') - listen), listen,
+		  http_server__port(serve->server));
+}
+
+/* Up to the point where everything runs. A NULL message: a stage has printed its own. */
+static int serve__start(struct serve *serve, const char **ret_message)
+{
+	struct agent *agent = &serve->agent;
+	int err;
+
+	*ret_message = facts__obstacle();
+	if (*ret_message)
+		return -EPERM;
+	err = serve__open_signals(serve);
+	if (err) {
+		*ret_message = "cannot wait for signals";
+		return err;
+	}
+	err = http_listen__open(&serve->listen_fd, agent->config.listen, ret_message);
+	if (err) {
+		serve->listen_fd = -1;
+		return err;
+	}
+	err = agent__new(agent, ret_message);
+	if (!err)
+		err = agent__attach(agent, ret_message);
+	if (err)
+		return err;
+	err = privileges__drop();
+	if (!err)
+		err = watch(serve->epoll_fd, loader__event_fd(agent->loader));
+	if (err) {
+		*ret_message = "cannot give up the privileges that are no longer needed";
+		return err;
+	}
+	err = serve__start_server(serve, ret_message);
+	if (err)
+		return err;
+	agent->ready = true;
+	serve__announce(serve);
+	return 0;
+}
+
+static void serve__end(struct serve *serve)
+{
+	const int fds[] = { serve->listen_fd, serve->signal_fd, serve->epoll_fd };
+
+	serve->agent.ready = false;
+	http_server__stop(serve->server);
+	agent__free(&serve->agent);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+int command__serve(const struct args *args)
+{
+	struct serve serve = {
+		.args = args,
+		.agent.lock = PTHREAD_MUTEX_INITIALIZER,
+		.listen_fd = -1,
+		.signal_fd = -1,
+		.epoll_fd = -1,
+	};
+	struct config_error error;
+	const char *message;
+	int err;
+
+	if (load_config(args, &serve.agent.config, &error)) {
+		log__info("%s", error.text);
+		config__free(&serve.agent.config);
+		return 1;
+	}
+	err = serve__start(&serve, &message);
+	if (err && message)
+		log__info("%s", message);
+	if (!err) {
+		err = serve__loop(&serve);
+		if (err)
+			log__info("cannot wait for events: %s", strerror(-err));
+	}
+	serve__end(&serve);
+	return err ? 1 : 0;
+}
