@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * When request bytes reached the receive queue. Softirq remembers the end and
+ * the time of each arrival; the reader finds the one that covers the byte it is
+ * at. The socket's lock orders the two: the reader holds it after the arrival
+ * was written and before it looks.
+ */
+#ifndef EDGETAP_ARRIVAL_H
+#define EDGETAP_ARRIVAL_H
+
+#include "compat.h"
+#include "count.h"
+
+static __always_inline __s32 sequence_after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b);
+}
+
+/* Ring positions run over twice the ring, so that full and empty differ. */
+static __always_inline __u8 arrival_next(__u8 at)
+{
+	return at + 1 < 2 * ARRIVALS ? at + 1 : 0;
+}
+
+static __always_inline __u32 arrival_slot(__u8 at)
+{
+	return at < ARRIVALS ? at : at - ARRIVALS;
+}
+
+/* Bytes up to `end` have been queued. */
+static __always_inline void arrival_add(struct server_state *s, __u32 end, __u32 read_up_to)
+{
+	__u8 head = s->arrival_head, tail = s->arrival_tail;
+
+	if (sequence_after(end, s->arrival_seen) <= 0)
+		return;
+	if (sequence_after(end, s->arrival_skip) <= 0) {
+		s->arrival_seen = end; /* a body: no request starts in it */
+		return;
+	}
+	if (s->arrival_full && read_up_to == s->arrival_seen)
+		s->arrival_full = 0; /* all that was not remembered has been read */
+	if (head != tail && arrival_slot(head) == arrival_slot(tail))
+		s->arrival_full = 1;
+	if (!s->arrival_full) {
+		__u32 i = arrival_slot(head);
+
+		if (i < ARRIVALS) {
+			s->arrival_end[i] = end;
+			s->arrival_ns[i] = bpf_ktime_get_ns();
+			s->arrival_head = arrival_next(head);
+		}
+	}
+	s->arrival_seen = end;
+}
+
+/* Forgets arrivals whose bytes have all been read. */
+static __always_inline void arrival_read(struct server_state *s, __u32 up_to)
+{
+	for (int i = 0; i < ARRIVALS; i++) {
+		__u8 tail = s->arrival_tail;
+		__u32 slot = arrival_slot(tail);
+
+		if (tail == s->arrival_head || slot >= ARRIVALS)
+			break;
+		if (sequence_after(s->arrival_end[slot], up_to) > 0)
+			break;
+		s->arrival_tail = arrival_next(tail);
+	}
+}
+
+/* When the byte at `sequence` arrived, or 0 if that was not seen. */
+static __always_inline __u64 arrival_of(struct server_state *s, __u32 sequence)
+{
+	__u32 slot;
+
+	arrival_read(s, sequence);
+	slot = arrival_slot(s->arrival_tail);
+	if (s->arrival_tail == s->arrival_head || slot >= ARRIVALS)
+		return 0;
+	return s->arrival_ns[slot];
+}
+
+#endif

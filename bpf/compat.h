@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every difference between kernels and architectures that the handlers meet.
+ * Existence is asked of BTF when the program is loaded, never a version.
+ */
+#ifndef EDGETAP_COMPAT_H
+#define EDGETAP_COMPAT_H
+
+#include "maps.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define AF_INET 2
+#define AF_INET6 10
+#define PROTOCOL_TCP 6
+#define PROTOCOL_MPTCP 262
+#define ECONNREFUSED 111
+#define E2BIG 7
+#define ETIMEDOUT 110
+#define MSG_PEEK 0x2
+#define MSG_TRUNC 0x20
+#define O_NONBLOCK 0x800
+#define PF_IO_WORKER 0x10
+#define PF_KTHREAD 0x200000
+
+/* include/net/sock.h: bits of sk_shutdown */
+#define RCV_SHUTDOWN 1
+
+#if defined(__TARGET_ARCH_x86)
+enum { NR_READ = 0, NR_WRITE = 1, NR_READV = 19, NR_WRITEV = 20, NR_SENDFILE = 40, NR_SENDTO = 44,
+       NR_RECVFROM = 45, NR_SENDMSG = 46, NR_RECVMSG = 47, NR_SPLICE = 275, NR_IO_URING_ENTER = 426 };
+#elif defined(__TARGET_ARCH_arm64)
+enum { NR_READ = 63, NR_WRITE = 64, NR_READV = 65, NR_WRITEV = 66, NR_SENDFILE = 71, NR_SENDTO = 206,
+       NR_RECVFROM = 207, NR_SENDMSG = 211, NR_RECVMSG = 212, NR_SPLICE = 76, NR_IO_URING_ENTER = 426 };
+#else
+#error "system call numbers of this architecture are not known"
+#endif
+
+/* What the interrupted system call was asked to do. */
+struct syscall {
+	long number;
+	__u64 arg0;
+	__u64 arg1;
+	__u64 arg2;
+	bool compat;
+};
+
+static __always_inline void syscall_read(struct task_struct *task, struct syscall *call)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_x86)
+	call->number = (long)regs->orig_ax;
+	call->arg0 = regs->di;
+	call->arg1 = regs->si;
+	call->arg2 = regs->dx;
+	call->compat = regs->cs == 0x23; /* __USER32_CS */
+#else
+	call->number = regs->syscallno;
+	call->arg0 = regs->orig_x0;
+	call->arg1 = regs->regs[1];
+	call->arg2 = regs->regs[2];
+	call->compat = regs->pstate & 0x10; /* PSR_MODE32_BIT */
+#endif
+}
+
+/*
+ * tcp_fin() sets SOCK_DONE, also before 4.16: a FIN has been queued, and
+ * bytes_received and rcv_nxt count it.
+ */
+static __always_inline bool got_fin(const struct sock *sk)
+{
+	return sk->__sk_common.skc_flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE));
+}
+
+/* Cgroup id of a task in the hierarchy that the agent chose. */
+static __always_inline __u64 cgroup_id_of(struct task_struct *task)
+{
+	__u32 subsys = (__u32)cfg_cgroup_subsys;
+	struct cgroup_subsys_state *css = NULL;
+
+	if (cfg_cgroup_subsys < 0)
+		return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	/* the array's length differs between kernels, so the verifier cannot be told of it */
+	bpf_probe_read_kernel(&css, sizeof(css),
+			      &BPF_CORE_READ(task, cgroups)->subsys[subsys & 15]);
+	return css ? BPF_CORE_READ(css, cgroup, kn, id) : 0;
+}
+
+#endif

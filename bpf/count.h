@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where facts end up: losses, instance counters, status entries, histogram rows. */
+#ifndef EDGETAP_COUNT_H
+#define EDGETAP_COUNT_H
+
+#include "maps.h"
+
+static __always_inline void lose_many(enum loss_reason reason, __u64 n)
+{
+	__u32 key = reason;
+	__u64 *count = bpf_map_lookup_elem(&losses, &key);
+
+	if (count)
+		__sync_fetch_and_add(count, n); /* softirq may come between */
+}
+
+static __noinline void lose(enum loss_reason reason)
+{
+	lose_many(reason, 1);
+}
+
+static __always_inline struct instance_slot *slot_get(__u32 slot)
+{
+	return bpf_map_lookup_elem(&instance_by_slot, &slot);
+}
+
+/* The slot if it still belongs to whom it was looked up for, else `__other__`. */
+static __always_inline struct instance_slot *slot_checked(__u32 slot, __u32 generation)
+{
+	struct instance_slot *s = slot_get(slot);
+
+	if (s && s->generation == generation)
+		return s;
+	return slot_get(OTHER_INDEX);
+}
+
+/* The index of the same. */
+static __always_inline __u32 slot_current(__u32 slot, __u32 generation)
+{
+	struct instance_slot *s = slot_get(slot);
+
+	return s && s->generation == generation ? slot : OTHER_INDEX;
+}
+
+static __always_inline void count_add(struct instance_slot *slot, enum instance_count what, __u64 n)
+{
+	__sync_fetch_and_add(&slot->count[what], n);
+}
+
+/*
+ * Cell of a value: the hint of its leading bits, then upward; the grid is built
+ * so that GRID_MAX_STEPS are enough.
+ */
+static __always_inline __u32 grid_cell(__u64 ns)
+{
+	__u64 v = ns | 1;
+	__u32 msb = 0, hint, cell;
+
+	if (v >> 32) {
+		msb += 32;
+		v >>= 32;
+	}
+	if (v >> 16) {
+		msb += 16;
+		v >>= 16;
+	}
+	if (v >> 8) {
+		msb += 8;
+		v >>= 8;
+	}
+	if (v >> 4) {
+		msb += 4;
+		v >>= 4;
+	}
+	if (v >> 2) {
+		msb += 2;
+		v >>= 2;
+	}
+	msb += v >> 1;
+	hint = msb << GRID_HINT_SUBBITS;
+	hint |= (msb >= GRID_HINT_SUBBITS ? ns >> (msb - GRID_HINT_SUBBITS) :
+					    ns << (GRID_HINT_SUBBITS - msb)) &
+		((1 << GRID_HINT_SUBBITS) - 1);
+	cell = cfg_grid.hint[hint & (GRID_HINTS - 1)];
+	for (int i = 0; i < GRID_MAX_STEPS; i++) {
+		if (cell >= GRID_MAX_BOUNDS || cell >= cfg_grid.bounds || ns <= cfg_grid.bound_ns[cell])
+			break;
+		cell++;
+	}
+	return cell;
+}
+
+static __always_inline void row_add(struct row *row, __u32 cell, __u64 ns)
+{
+	if (cell >= GRID_MAX_CELLS)
+		return;
+	__sync_fetch_and_add(&row->cell[cell], 1);
+	__sync_fetch_and_add(&row->sum_ns, ns);
+}
+
+/* Index of the rows of (slot, status), taken from the pool at first use. */
+static __noinline __u32 group_index(__u32 slot, __u32 status)
+{
+	struct row_group_key key = {.slot = slot, .status = (__u16)status};
+	struct row_group *group;
+	__u32 *known, index;
+
+	known = bpf_map_lookup_elem(&index_by_group, &key);
+	if (known)
+		return *known;
+	if (bpf_map_pop_elem(&free_groups, &index)) {
+		lose(LOSS_ROWS_FULL);
+		return OTHER_INDEX;
+	}
+	group = bpf_map_lookup_elem(&group_by_index, &index);
+	if (!group)
+		return OTHER_INDEX;
+	group->key = key;
+	group->in_use = 1;
+	if (bpf_map_update_elem(&index_by_group, &key, &index, BPF_NOEXIST) == 0)
+		return index;
+	/* another CPU was first, or the hash is full */
+	group->in_use = 0;
+	bpf_map_push_elem(&free_groups, &index, 0);
+	known = bpf_map_lookup_elem(&index_by_group, &key);
+	if (known)
+		return *known;
+	lose(LOSS_ROWS_FULL);
+	return OTHER_INDEX;
+}
+
+/* Index of the entry of (slot, status code), taken from the pool at first use. */
+static __noinline __u32 status_index(__u32 slot, __u32 status)
+{
+	struct status_key key = {.slot = slot, .status = (__u16)status};
+	struct status_entry *entry;
+	__u32 *known, index;
+
+	known = bpf_map_lookup_elem(&index_by_status, &key);
+	if (known)
+		return *known;
+	if (bpf_map_pop_elem(&free_statuses, &index)) {
+		lose(LOSS_STATUSES_FULL);
+		return OTHER_INDEX;
+	}
+	entry = bpf_map_lookup_elem(&status_by_index, &index);
+	if (!entry)
+		return OTHER_INDEX;
+	entry->key = key;
+	entry->group = group_index(slot, cfg_status_by_code ? status : status / 100);
+	entry->in_use = 1;
+	if (bpf_map_update_elem(&index_by_status, &key, &index, BPF_NOEXIST) == 0)
+		return index;
+	entry->in_use = 0;
+	bpf_map_push_elem(&free_statuses, &index, 0);
+	known = bpf_map_lookup_elem(&index_by_status, &key);
+	if (known)
+		return *known;
+	lose(LOSS_STATUSES_FULL);
+	return OTHER_INDEX;
+}
+
+/* Adds one value to a row of the slot's connection group. */
+static __noinline void connection_row_add(__u32 slot, __u32 row, __u64 ns)
+{
+	__u32 index = group_index(slot, STATUS_NONE);
+	struct row_group *group = bpf_map_lookup_elem(&group_by_index, &index);
+	__u32 cell = grid_cell(ns);
+
+	if (!group || row >= GROUP_ROWS)
+		return;
+	row_add(&group->row[row], cell, ns);
+}
+
+#endif

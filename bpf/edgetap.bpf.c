@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The programs: one thin wrapper per hook over one handler per fact. Where two
+ * wrappers give the same fact, the loader attaches one of them; which one is
+ * found out by trying (see userspace/loader/hooks.c).
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "response.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* ---- facts ---- */
+
+static __always_inline bool client_left(const struct sock *sk, const struct server_state *s)
+{
+	return got_fin(sk) || (s->tcp & TCP_GOT_RESET) || sk->sk_err == ETIMEDOUT;
+}
+
+static __always_inline void server_http_end(const struct sock *sk, struct server_state *s)
+{
+	if (s->role == ROLE_SERVER)
+		http_end(s, client_left(sk, s), s->tcp & TCP_GOT_RESET);
+}
+
+/* Bytes have been queued on a connection, or a connection on a listener. */
+static __always_inline int handle_arrival(const struct sock *sk, __u32 end)
+{
+	struct server_state *s;
+	struct tcp_sock *tp;
+
+	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (!s)
+		return 0;
+	if (s->role == ROLE_LISTENER) {
+		listener_ready(sk, s);
+		return 0;
+	}
+	if (s->protocol != PROTOCOL_HTTP1)
+		return 0;
+	tp = tcp_of(sk);
+	if (!tp)
+		return 0;
+	arrival_add(s, end, tp->copied_seq);
+	return 0;
+}
+
+/* What is known of a socket that was there before the agent, or slipped in beside it. */
+static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_sock *tp,
+						  __u32 unread_from, struct owner owner)
+{
+	struct server_state *s;
+
+	if (!socket_admitted())
+		return NULL;
+	s = bpf_sk_storage_get(&server_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!s) {
+		__sync_fetch_and_add(&live_sockets, -1);
+		lose(LOSS_SOCKETS_FULL);
+		return NULL;
+	}
+	s->role = ROLE_UNKNOWN;
+	s->tcp = TCP_LIVE;
+	s->slot = owner.slot;
+	s->generation = owner.generation;
+	s->accepted = 1;
+	s->connect_counted = 1;
+	s->rx_desync = DESYNC_OLDER;
+	s->rx.phase = HTTP_RESYNC;
+	s->tx.phase = HTTP_RESYNC;
+	s->tx.flags = HTTP_F_RESPONSE;
+	s->rx_next = unread_from;
+	s->arrival_seen = tp->rcv_nxt - (got_fin(sk) ? 1 : 0);
+	s->arrival_skip = s->arrival_seen;
+	s->in_flushed = payload_in(sk, tp);
+	s->out_flushed = (__u32)tp->bytes_acked;
+	return s;
+}
+
+/* Nothing about the socket spoke for a server: from now on it is a client. */
+static __always_inline void to_client(struct sock *sk, struct server_state *s)
+{
+	struct client_state *c;
+
+	c = bpf_sk_storage_get(&client_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!c)
+		return;
+	c->slot = s->slot;
+	c->generation = s->generation;
+	c->established = 1;
+	c->tcp = s->tcp;
+	c->in_flushed = s->in_flushed;
+	c->out_flushed = s->out_flushed;
+	bpf_sk_storage_delete(&server_by_socket, sk);
+}
+
+/* A socket that carries no state yet, in a read or write: null if it is a known client's. */
+static __always_inline struct server_state *unknown_socket(struct sock *sk, struct tcp_sock *tp,
+							   __u32 just_read)
+{
+	struct client_state *c = bpf_sk_storage_get(&client_by_socket, sk, 0, 0);
+	struct owner owner;
+	__u64 current;
+
+	if (c) {
+		client_flush(sk, c, just_read ? 1 : 65536);
+		return NULL;
+	}
+	if (!BPF_CORE_READ(sk, sk_socket, file))
+		return NULL; /* the kernel's own */
+	current = owner_of_current();
+	owner.slot = (__u32)current;
+	owner.generation = current >> 32;
+	return adopt(sk, tp, tp->copied_seq - (got_fin(sk) ? 1 : 0) - just_read, owner);
+}
+
+/* The application has read `ret` bytes (or failed). Task context. */
+static __always_inline int handle_read(struct sock *sk, int ret, int flags)
+{
+	struct instance_slot *slot;
+	struct server_state *s;
+	struct tcp_sock *tp;
+
+	if (ret <= 0 || (flags & MSG_PEEK) || !is_tcp(sk))
+		return 0;
+	tp = tcp_of(sk);
+	if (!tp)
+		return 0;
+	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	if (!s) {
+		s = unknown_socket(sk, tp, ret);
+		if (!s)
+			return 0;
+	}
+	slot = server_slot_in_task(s);
+	if (!slot)
+		return 0;
+	if (s->protocol == PROTOCOL_HTTP1 && !s->http_ended)
+		request_read(sk, s, tp, ret, flags);
+	if (s->role == ROLE_UNKNOWN) {
+		if (s->protocol != PROTOCOL_HTTP1)
+			to_client(sk, s);
+		return 0;
+	}
+	bytes_flush(slot, s, sk, tp);
+	return 0;
+}
+
+/* The kernel has taken `ret` bytes of a write (or none). Task context. */
+static __always_inline int handle_write(struct sock *sk, int ret)
+{
+	struct instance_slot *slot;
+	struct server_state *s;
+	struct tcp_sock *tp;
+
+	if (!is_tcp(sk))
+		return 0;
+	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	if (ret <= 0) {
+		if (s && http_at_start(&s->tx))
+			s->first_byte_ns = 0; /* nothing of the large write was taken */
+		return 0;
+	}
+	tp = tcp_of(sk);
+	if (!tp)
+		return 0;
+	if (!s) {
+		s = unknown_socket(sk, tp, 0);
+		if (!s)
+			return 0;
+	}
+	slot = server_slot_in_task(s);
+	if (!slot)
+		return 0;
+	if (s->protocol == PROTOCOL_HTTP1 && !s->http_ended)
+		response_write(sk, s, ret);
+	if (s->role != ROLE_UNKNOWN && (__u32)tp->bytes_acked - s->out_flushed >= 65536)
+		bytes_flush(slot, s, sk, tp);
+	return 0;
+}
+
+/* A write of `bytes` bytes is about to take its next segment. Under the socket's lock. */
+static __always_inline int handle_write_begin(const struct sock *sk, __u64 bytes)
+{
+	struct server_state *s;
+
+	if (bytes <= SMALL_WRITE)
+		return 0;
+	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (!s || s->protocol != PROTOCOL_HTTP1 || s->first_byte_ns || !s->accepted)
+		return 0;
+	if (http_at_start(&s->tx) && s->request_head != s->request_tail)
+		s->first_byte_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline int handle_state(const struct sock *sk, int old_state, int new_state)
+{
+	struct server_state *s;
+	struct client_state *c;
+
+	if (!is_tcp(sk)) {
+		if (sk->sk_protocol == PROTOCOL_MPTCP && new_state == TCP_ESTABLISHED)
+			lose(LOSS_MPTCP);
+		return 0;
+	}
+	switch (new_state) {
+	case TCP_LISTEN:
+		listener_add((void *)sk);
+		return 0;
+	case TCP_SYN_SENT:
+		client_add((void *)sk);
+		return 0;
+	case TCP_SYN_RECV:
+		if (old_state == TCP_LISTEN)
+			child_init(sk);
+		return 0;
+	case TCP_ESTABLISHED:
+		child_established(sk);
+		client_established(sk);
+		return 0;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+	case TCP_CLOSE:
+		break;
+	default:
+		return 0;
+	}
+	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (s && s->role == ROLE_LISTENER) {
+		if (new_state == TCP_CLOSE)
+			bpf_map_delete_elem(&owner_by_listener, &s->listener);
+		return 0;
+	}
+	if (s) {
+		if (new_state == TCP_CLOSE) {
+			server_closed(sk, s, old_state);
+			return 0;
+		}
+		s->tcp |= TCP_SENT_FIN;
+		if (new_state == TCP_FIN_WAIT1 && !got_fin(sk))
+			s->tcp |= TCP_APP_FIRST;
+		server_http_end(sk, s);
+		return 0;
+	}
+	c = bpf_sk_storage_get(&client_by_socket, (void *)sk, 0, 0);
+	if (!c)
+		return 0;
+	if (new_state == TCP_CLOSE)
+		client_closed(sk, c);
+	else
+		c->tcp |= TCP_SENT_FIN;
+	return 0;
+}
+
+/* The socket's memory is about to go. */
+static __always_inline int handle_destroy(struct sock *sk)
+{
+	struct server_state *s;
+	struct client_state *c;
+	__u8 tcp;
+
+	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	if (s) {
+		if (s->role == ROLE_LISTENER)
+			return 0;
+		server_closed(sk, s, TCP_CLOSE);
+		server_http_end(sk, s);
+		tcp = s->tcp;
+		s->tcp &= ~TCP_LIVE;
+	} else {
+		c = bpf_sk_storage_get(&client_by_socket, sk, 0, 0);
+		if (!c)
+			return 0;
+		tcp = c->tcp;
+		c->tcp &= ~TCP_LIVE;
+	}
+	if (tcp & TCP_LIVE)
+		__sync_fetch_and_add(&live_sockets, -1);
+	return 0;
+}
+
+static __always_inline void handle_reset(const struct sock *sk, bool received)
+{
+	struct server_state *s;
+	struct instance_slot *slot;
+
+	if (!sk || !is_tcp(sk))
+		return;
+	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (!s || s->role != ROLE_SERVER)
+		return;
+	if (received)
+		s->tcp |= TCP_GOT_RESET;
+	slot = server_slot(s);
+	if (slot)
+		count_add(slot, received ? COUNT_RESETS_IN : COUNT_RESETS_OUT, 1);
+}
+
+static __always_inline void handle_retransmit(const struct sock *sk)
+{
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	struct client_state *c;
+	struct instance_slot *slot;
+
+	if (s) {
+		slot = server_slot(s);
+		if (slot)
+			count_add(slot, COUNT_RETRANSMITS, 1);
+		return;
+	}
+	c = bpf_sk_storage_get(&client_by_socket, (void *)sk, 0, 0);
+	if (!c)
+		return;
+	slot = slot_checked(c->slot, c->generation);
+	if (slot)
+		count_add(slot, COUNT_OUTBOUND_RETRANSMITS, 1);
+}
+
+static __always_inline void emit_end(__u32 kind, __u32 slot, __u64 cgroup_id)
+{
+	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		lose(LOSS_EVENTS_FULL);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->kind = kind;
+	event->slot = slot;
+	event->key.cgroup_id = cgroup_id;
+	bpf_ringbuf_submit(event, 0);
+}
+
+/* A process of an executable that is an instance ended, or became another. */
+static __always_inline int handle_process_end(struct task_struct *task)
+{
+	__u32 tgid = task->tgid, *slot;
+
+	slot = bpf_map_lookup_elem(&slot_by_process, &tgid);
+	if (!slot)
+		return 0;
+	emit_end(EVENT_EXECUTABLE_EXITED, *slot, 0);
+	bpf_map_delete_elem(&slot_by_process, &tgid);
+	return 0;
+}
+
+/* ---- hooks ---- */
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old_state, int new_state)
+{
+	return handle_state(sk, old_state, new_state);
+}
+
+SEC("tp_btf/sk_data_ready") /* 6.3 */
+int BPF_PROG(sk_data_ready, const struct sock *sk)
+{
+	struct tcp_sock *tp;
+
+	if (!is_tcp(sk))
+		return 0;
+	tp = tcp_of(sk);
+	return tp ? handle_arrival(sk, tp->rcv_nxt - (got_fin(sk) ? 1 : 0)) : 0;
+}
+
+/* The segment is about to be queued, if it is in order; one that is not is seen when the gap closes. */
+SEC("tp_btf/tcp_probe") /* 4.16; before sk_data_ready */
+int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
+{
+	const struct tcphdr *header;
+	struct tcp_sock *tp;
+	__u32 bytes;
+
+	if (!is_tcp(sk))
+		return 0;
+	tp = tcp_of(sk);
+	if (!tp)
+		return 0;
+	header = (const struct tcphdr *)skb->data;
+	bytes = skb->len - BPF_CORE_READ_BITFIELD_PROBED(header, doff) * 4;
+	if (!bytes)
+		return 0;
+	return handle_arrival(sk, tp->rcv_nxt + bytes);
+}
+
+SEC("tp_btf/sock_recv_length") /* 6.3 */
+int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
+{
+	return handle_read(sk, ret, flags);
+}
+
+SEC("fexit/tcp_recvmsg") /* 5.19: five arguments */
+int BPF_PROG(tcp_recvmsg, struct sock *sk, struct msghdr *msg, size_t len, int flags, int *addr_len,
+	     int ret)
+{
+	return handle_read(sk, ret, flags);
+}
+
+SEC("fexit/tcp_recvmsg") /* before 5.19: six */
+int BPF_PROG(tcp_recvmsg_nonblock, struct sock *sk, struct msghdr *msg, size_t len, int nonblock,
+	     int flags, int *addr_len, int ret)
+{
+	return handle_read(sk, ret, flags);
+}
+
+SEC("tp_btf/sock_send_length") /* 6.3 */
+int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
+{
+	return handle_write(sk, ret);
+}
+
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(tcp_sendmsg, struct sock *sk, struct msghdr *msg, size_t size, int ret)
+{
+	return handle_write(sk, ret);
+}
+
+SEC("fexit/tcp_sendpage") /* until 6.5, where sendfile became sendmsg */
+int BPF_PROG(tcp_sendpage, struct sock *sk, struct page *page, int offset, size_t size, int flags,
+	     int ret)
+{
+	return handle_write(sk, ret);
+}
+
+SEC("tp_btf/tcp_sendmsg_locked") /* 6.16 */
+int BPF_PROG(tcp_sendmsg_locked, const struct sock *sk, const struct msghdr *msg)
+{
+	return handle_write_begin(sk, msg->msg_iter.count);
+}
+
+SEC("fexit/inet_csk_accept") /* 6.10: two arguments */
+int BPF_PROG(inet_csk_accept, struct sock *listener, void *arg, struct sock *sk)
+{
+	if (sk)
+		server_accept_seen(sk);
+	return 0;
+}
+
+SEC("fexit/inet_csk_accept") /* before 6.10: four */
+int BPF_PROG(inet_csk_accept_flags, struct sock *listener, int flags, int *err, bool kern,
+	     struct sock *sk)
+{
+	if (sk)
+		server_accept_seen(sk);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(tcp_retransmit_skb, const struct sock *sk)
+{
+	handle_retransmit(sk);
+	return 0;
+}
+
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(tcp_send_reset, const struct sock *sk)
+{
+	handle_reset(sk, false);
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(tcp_receive_reset, struct sock *sk)
+{
+	handle_reset(sk, true);
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy_sock, struct sock *sk)
+{
+	return handle_destroy(sk);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(sched_process_exit, struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	return handle_process_end(task);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(sched_process_exec, struct task_struct *task)
+{
+	return handle_process_end(task);
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(cgroup_rmdir, struct cgroup *cgroup)
+{
+	struct instance_key key = {.cgroup_id = BPF_CORE_READ(cgroup, kn, id)};
+
+	if (bpf_map_lookup_elem(&slot_by_instance, &key))
+		emit_end(EVENT_CGROUP_REMOVED, 0, key.cgroup_id);
+	return 0;
+}
+
+/* ---- sockets older than the agent: once for listeners, then for connections ---- */
+
+__u32 adopt_listeners;
+__u64 adopted;
+
+SEC("iter/task_file")
+int adopt_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct listening_port port = {};
+	struct server_state *s;
+	struct owner owner;
+	struct tcp_sock *tp;
+	struct socket *socket;
+	struct sock *sk;
+	__u32 *listener, id;
+	__u64 cgroup_id;
+	__u8 state;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || !is_tcp(sk))
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (adopt_listeners != (state == TCP_LISTEN))
+		return 0;
+	if (bpf_sk_storage_get(&server_by_socket, sk, 0, 0) ||
+	    bpf_sk_storage_get(&client_by_socket, sk, 0, 0))
+		return 0;
+	if (state == TCP_CLOSE || state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV)
+		return 0;
+	cgroup_id = cgroup_id_of(task);
+	owner = owner_of_task(task, cgroup_id);
+	port.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	port.port = sk->__sk_common.skc_num;
+	if (state == TCP_LISTEN) {
+		s = bpf_sk_storage_get(&server_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!s) {
+			lose(LOSS_SOCKETS_FULL);
+			return 0;
+		}
+		s->role = ROLE_LISTENER;
+		s->slot = owner.slot;
+		s->generation = owner.generation;
+		s->listener = id = listener_new(owner);
+		bpf_map_update_elem(&listener_by_port, &port, &id, BPF_ANY);
+		adopted++;
+		return 0;
+	}
+	tp = tcp_of(sk);
+	if (!tp)
+		return 0;
+	s = adopt(sk, tp, tp->copied_seq, owner);
+	if (!s)
+		return 0;
+	adopted++;
+	listener = bpf_map_lookup_elem(&listener_by_port, &port);
+	if (listener) {
+		s->role = ROLE_SERVER;
+		s->listener = *listener;
+	}
+	return 0;
+}

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * HTTP/1.x message framing (RFC 9112), for one direction of one connection.
+ *
+ * The parser sees a message as lines and bodies. It wants whole lines, but the
+ * bytes come in whatever pieces the program reads or writes, so the start of an
+ * unfinished line is carried to the next piece; of a line longer than the carry
+ * only what its kind still needs is kept. Lines are found eight bytes at a time
+ * (a byte loop costs more than everything else together), and of the header
+ * only Content-Length and Transfer-Encoding are looked at. Bodies are counted,
+ * never read, but for the chunk sizes.
+ *
+ * Pure: takes bytes, returns values, touches no map. It compiles natively too;
+ * unit tests and the fuzzer run this very code.
+ */
+#ifndef EDGETAP_HTTP1_H
+#define EDGETAP_HTTP1_H
+
+#include "types.h"
+#include "instance.h"
+
+#ifndef __bpf__
+#include <stdbool.h>
+#include <string.h>
+#endif
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+/*
+ * In BPF a function with external linkage is verified once, by itself, instead
+ * of once more for every state in which it is called.
+ */
+#ifdef __bpf__
+#define VERIFIED_ALONE __attribute__((noinline))
+#else
+#define VERIFIED_ALONE static __attribute__((unused))
+#endif
+
+#define HTTP_CARRY 24	/* bytes of an unfinished line that are kept */
+#define HTTP_TAIL 16	/* of them, for a long line whose end matters */
+#define HTTP_WINDOW 1024 /* bytes looked at in one go */
+#define HTTP_LINES 96	/* lines and chunks looked at in one go */
+#define HTTP_MASK 2047
+#define HTTP_SLACK 40 /* loads may run past the end of the window */
+
+_Static_assert(HTTP_CARRY + HTTP_WINDOW <= HTTP_MASK, "indices are masked");
+
+enum http_phase {
+	HTTP_START,	   /* before or inside the start line */
+	HTTP_HEADER,	   /* inside the header section */
+	HTTP_BODY_LENGTH,  /* body_left bytes of content follow */
+	HTTP_BODY_CLOSE,   /* content ends with the connection */
+	HTTP_CHUNK_SIZE,   /* inside a chunk-size line */
+	HTTP_CHUNK_DATA,   /* body_left bytes of chunk and its CRLF follow */
+	HTTP_TRAILER,	   /* inside the trailer section */
+	HTTP_RESYNC,	   /* position lost: a message may start with the next piece */
+};
+
+/* What is known of an unfinished line that is longer than the carry. */
+enum http_line_kind {
+	HTTP_LINE_WHOLE, /* nothing: all of it so far is in the carry */
+	HTTP_LINE_SKIP,	 /* of no interest */
+	HTTP_LINE_START, /* start line, its first token is in `token` */
+	HTTP_LINE_LENGTH, /* Content-Length, inside the digits, value so far in body_left */
+	HTTP_LINE_CODING, /* Transfer-Encoding: its last word matters */
+};
+
+#define HTTP_F_RESPONSE 0x01   /* parses responses; never changes */
+#define HTTP_F_LENGTH 0x02     /* Content-Length seen, in body_left */
+#define HTTP_F_CHUNKED 0x04    /* last transfer coding is chunked */
+#define HTTP_F_CODING 0x08     /* Transfer-Encoding seen */
+#define HTTP_F_MESSAGE (HTTP_F_LENGTH | HTTP_F_CHUNKED | HTTP_F_CODING)
+
+enum http_result {
+	HTTP_MORE, /* all that was given belongs to the message, and more is to come */
+	HTTP_HEAD, /* the header section is complete; the caller sets the next phase */
+	HTTP_DONE, /* the message is complete */
+	HTTP_NOT,  /* this is no HTTP/1.x start line */
+	HTTP_BAD,  /* framing that cannot be followed */
+};
+
+struct http_parser {
+	__u64 body_left;
+	__u8 carry[HTTP_CARRY];
+	__u16 token; /* request: enum http_method; response: status code */
+	__u8 phase;
+	__u8 line_kind;
+	__u8 flags;
+	__u8 carry_bytes;
+	__u8 pad[2];
+};
+
+/* Bytes to look at: the carry, then fresh ones. [0, bytes) are valid, pos moves. */
+struct http_window {
+	__u32 bytes;
+	__u32 pos;
+	__u8 byte[HTTP_MASK + 1 + HTTP_SLACK];
+};
+
+_Static_assert(sizeof(struct http_parser) == 40, "two of them live in a socket's state");
+
+#define HTTP_ONES 0x0101010101010101ULL
+#define HTTP_HIGHS 0x8080808080808080ULL
+
+static __always_inline __u64 http_load(const struct http_window *w, __u32 at)
+{
+#ifdef __bpf__
+	return *(const __u64 *)&w->byte[at & HTTP_MASK];
+#else
+	__u64 v;
+
+	memcpy(&v, &w->byte[at & HTTP_MASK], sizeof(v));
+	return v;
+#endif
+}
+
+static __always_inline __u8 http_byte(const struct http_window *w, __u32 at)
+{
+	return w->byte[at & HTTP_MASK];
+}
+
+/* Up to eight characters as the little-endian word that a load would give. */
+#define HTTP_WORD(a, b, c, d, e, f, g, h)                                                          \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |    \
+	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
+/* Index of the first newline at or after `from`, or w->bytes or more if there is none. */
+VERIFIED_ALONE __u32 http_newline(const struct http_window *w, __u32 from)
+{
+	__u32 bytes;
+
+	if (!w)
+		return 0;
+	bytes = w->bytes;
+
+	for (int i = 0; i < (HTTP_CARRY + HTTP_WINDOW) / 8 + 1; i++) {
+		__u64 x, hit;
+
+		if (from >= bytes)
+			break;
+		x = http_load(w, from) ^ (HTTP_ONES * '\n');
+		hit = (x - HTTP_ONES) & ~x & HTTP_HIGHS;
+		if (hit) {
+			/* the lowest hit is exact: count the bytes up to it */
+			hit = ((hit & -hit) - 1) & HTTP_ONES;
+			return from + (__u32)((hit * HTTP_ONES) >> 56) - 1;
+		}
+		from += 8;
+	}
+	return bytes;
+}
+
+/* Method of the request line that starts at `at`, or -1 if these bytes start none. */
+VERIFIED_ALONE int http_method(const struct http_window *w, __u32 at, __u32 end)
+{
+	__u64 v;
+	__u32 v4;
+
+	if (!w)
+		return -1;
+	v = http_load(w, at);
+	v4 = (__u32)v;
+	if (v4 == (__u32)HTTP_WORD('G', 'E', 'T', ' ', 0, 0, 0, 0))
+		return METHOD_GET;
+	if (v4 == (__u32)HTTP_WORD('P', 'O', 'S', 'T', 0, 0, 0, 0) && (__u8)(v >> 32) == ' ')
+		return METHOD_POST;
+	if (v4 == (__u32)HTTP_WORD('H', 'E', 'A', 'D', 0, 0, 0, 0) && (__u8)(v >> 32) == ' ')
+		return METHOD_HEAD;
+	if (v4 == (__u32)HTTP_WORD('P', 'U', 'T', ' ', 0, 0, 0, 0))
+		return METHOD_PUT;
+	if ((v & 0xffffffffffffffULL) == HTTP_WORD('D', 'E', 'L', 'E', 'T', 'E', ' ', 0))
+		return METHOD_DELETE;
+	if (v == HTTP_WORD('O', 'P', 'T', 'I', 'O', 'N', 'S', ' '))
+		return METHOD_OPTIONS;
+	if ((v & 0xffffffffffffULL) == HTTP_WORD('P', 'A', 'T', 'C', 'H', ' ', 0, 0))
+		return METHOD_PATCH;
+	if (v == HTTP_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '))
+		return METHOD_CONNECT;
+	if ((v & 0xffffffffffffULL) == HTTP_WORD('T', 'R', 'A', 'C', 'E', ' ', 0, 0))
+		return METHOD_TRACE;
+
+	/* any other method: a token (RFC 9110, 5.6.2) of upper-case letters, '-' or '_', and a space */
+	for (__u32 i = 0; i < 20; i++) {
+		__u8 c = http_byte(w, at + i);
+
+		if (at + i >= end)
+			return -1;
+		if (c == ' ')
+			return i > 0 ? METHOD_OTHER : -1;
+		if (!((c >= 'A' && c <= 'Z') || c == '-' || c == '_'))
+			return -1;
+	}
+	return -1;
+}
+
+/* Status code of the status line that starts at `at`, or -1. */
+static __always_inline int http_status(const struct http_window *w, __u32 at, __u32 end)
+{
+	__u64 code = http_load(w, at + 8);
+	__u32 a = (__u8)(code >> 8) - '0', b = (__u8)(code >> 16) - '0', c = (__u8)(code >> 24) - '0';
+
+	if ((http_load(w, at) & 0xffffffffffffffULL) != HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
+		return -1;
+	if (end - at < 12 || (__u8)code != ' ' || a < 1 || a > 9 || b > 9 || c > 9)
+		return -1;
+	return (int)(a * 100 + b * 10 + c);
+}
+
+/* Adds the digits in [at, end) to body_left. HTTP_BAD for anything but digits with padding around. */
+VERIFIED_ALONE int http_digits(struct http_parser *p, const struct http_window *w, __u32 at,
+				       __u32 end)
+{
+	bool begun = false, ended = false;
+	__u64 value;
+
+	if (!p || !w)
+		return HTTP_BAD;
+	value = p->body_left;
+	for (__u32 i = 0; i < HTTP_CARRY + 20; i++) {
+		__u8 c = http_byte(w, at + i);
+
+		if (at + i >= end) {
+			p->body_left = value;
+			return HTTP_MORE;
+		}
+		if (c == ' ' || c == '\t') {
+			ended = begun;
+			continue;
+		}
+		if (c < '0' || c > '9' || ended || value > (1ULL << 58))
+			return HTTP_BAD;
+		begun = true;
+		value = value * 10 + (c - '0');
+	}
+	return HTTP_BAD;
+}
+
+#define HTTP_FOLD_LETTERS 0x2020202020202020ULL
+
+static __always_inline bool http_is_length(const struct http_window *w, __u32 at)
+{
+	/* "content-" and "length:", letters folded, punctuation exact */
+	return (http_load(w, at) | 0x0020202020202020ULL) ==
+		       HTTP_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
+	       ((http_load(w, at + 8) | 0x0000202020202020ULL) & 0xffffffffffffffULL) ==
+		       HTTP_WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0);
+}
+
+static __always_inline bool http_is_coding(const struct http_window *w, __u32 at)
+{
+	/* "transfer", "-encodin" and "g:" */
+	return (http_load(w, at) | HTTP_FOLD_LETTERS) ==
+		       HTTP_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r') &&
+	       (http_load(w, at + 8) | 0x2020202020202000ULL) ==
+		       HTTP_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') &&
+	       ((http_load(w, at + 16) | 0x20) & 0xffff) == HTTP_WORD('g', ':', 0, 0, 0, 0, 0, 0);
+}
+
+/* The start line [at, end) is complete; of a long one `at` is the start of its tail. */
+VERIFIED_ALONE int http_start_line(struct http_parser *p, const struct http_window *w,
+					   __u32 at, __u32 end)
+{
+	int token;
+
+	if (!p || !w)
+		return HTTP_BAD;
+	token = p->token;
+	if (p->line_kind == HTTP_LINE_WHOLE) {
+		if (end == at && !(p->flags & HTTP_F_RESPONSE))
+			return HTTP_MORE; /* RFC 9112, 2.2: ignore an empty line before a request */
+		token = p->flags & HTTP_F_RESPONSE ? http_status(w, at, end) : http_method(w, at, end);
+		if (token < 0)
+			return HTTP_NOT;
+	}
+	if (!(p->flags & HTTP_F_RESPONSE)) {
+		__u64 version;
+
+		if (end - at < 10)
+			return HTTP_NOT;
+		version = http_load(w, end - 8);
+		if ((version & 0xffffffffffffffULL) != HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0) ||
+		    (version >> 56) - '0' > 9 || http_byte(w, end - 9) != ' ')
+			return HTTP_NOT;
+	}
+	p->token = (__u16)token;
+	p->flags &= (__u8)~HTTP_F_MESSAGE;
+	p->body_left = 0;
+	p->phase = HTTP_HEADER;
+	return HTTP_MORE;
+}
+
+static __always_inline int http_length_line(struct http_parser *p, const struct http_window *w,
+					    __u32 at, __u32 end)
+{
+	__u64 before = p->body_left;
+	int result;
+
+	p->body_left = 0;
+	result = http_digits(p, w, at, end);
+	if (result == HTTP_BAD)
+		return result;
+	/* RFC 9112, 6.3: differing lengths are an error */
+	if ((p->flags & HTTP_F_LENGTH) && before != p->body_left)
+		return HTTP_BAD;
+	p->flags |= HTTP_F_LENGTH;
+	return HTTP_MORE;
+}
+
+static __always_inline int http_coding_line(struct http_parser *p, const struct http_window *w,
+					    __u32 end)
+{
+	__u64 last = http_load(w, end - 8) >> 8;
+
+	p->flags |= HTTP_F_CODING;
+	if ((last | 0x20202020202020ULL) == HTTP_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
+		p->flags |= HTTP_F_CHUNKED;
+	else
+		p->flags &= (__u8)~HTTP_F_CHUNKED;
+	return HTTP_MORE;
+}
+
+VERIFIED_ALONE int http_chunk_line(struct http_parser *p, const struct http_window *w,
+					   __u32 at, __u32 end)
+{
+	__u64 size = 0;
+	__u32 i;
+
+	if (!p || !w)
+		return HTTP_BAD;
+	for (i = 0; i < 16; i++) {
+		__u8 c = http_byte(w, at + i);
+		__u8 digit;
+
+		if (at + i >= end)
+			break;
+		if (c >= '0' && c <= '9')
+			digit = c - '0';
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			digit = (c | 0x20) - 'a' + 10;
+		else if (c == ';' || c == ' ' || c == '\t')
+			break;
+		else
+			return HTTP_BAD;
+		if (size >> 56)
+			return HTTP_BAD;
+		size = size << 4 | digit;
+	}
+	if (i == 0 || i == 16)
+		return HTTP_BAD;
+	if (size == 0) {
+		p->phase = HTTP_TRAILER;
+	} else {
+		p->body_left = size + 2;
+		p->phase = HTTP_CHUNK_DATA;
+	}
+	return HTTP_MORE;
+}
+
+/* One complete line, newline at `newline`. Of a long one only the tail is in the window. */
+VERIFIED_ALONE int http_line(struct http_parser *p, const struct http_window *w, __u32 at,
+				     __u32 newline)
+{
+	__u32 end = newline;
+	__u8 first;
+
+	if (!p || !w)
+		return HTTP_BAD;
+	if (end > at && http_byte(w, end - 1) == '\r')
+		end--;
+	if (p->phase == HTTP_START)
+		return http_start_line(p, w, at, end);
+	if (p->phase == HTTP_CHUNK_SIZE)
+		return http_chunk_line(p, w, at, end);
+
+	switch (p->line_kind) {
+	case HTTP_LINE_SKIP:
+		return HTTP_MORE;
+	case HTTP_LINE_LENGTH:
+		return http_digits(p, w, at, end);
+	case HTTP_LINE_CODING:
+		return http_coding_line(p, w, end);
+	}
+	if (end == at) {
+		if (p->phase == HTTP_HEADER)
+			return HTTP_HEAD;
+		p->phase = HTTP_START;
+		return HTTP_DONE;
+	}
+	if (p->phase == HTTP_TRAILER)
+		return HTTP_MORE;
+	first = http_byte(w, at) | 0x20;
+	if (first == 'c') {
+		if (end - at > 15 && http_is_length(w, at))
+			return http_length_line(p, w, at + 15, end);
+	} else if (first == 't') {
+		if (end - at > 18 && http_is_coding(w, at))
+			return http_coding_line(p, w, end);
+	}
+	return HTTP_MORE;
+}
+
+static __always_inline void http_keep(struct http_parser *p, const struct http_window *w, __u32 at,
+				      __u32 bytes)
+{
+	__u64 *carry = (__u64 *)p->carry;
+
+	carry[0] = http_load(w, at);
+	carry[1] = http_load(w, at + 8);
+	carry[2] = http_load(w, at + 16);
+	p->carry_bytes = (__u8)bytes;
+}
+
+/* The window ends inside a line that starts at `at`: keep what the rest will need. */
+VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_window *w,
+					   __u32 at, __u32 end)
+{
+	__u32 bytes = end - at, digits_end;
+	int token;
+
+	if (!p || !w)
+		return HTTP_BAD;
+	digits_end = http_byte(w, end - 1) == '\r' ? end - 1 : end; /* split before the newline */
+	if (p->line_kind == HTTP_LINE_WHOLE && bytes <= HTTP_CARRY) {
+		__u8 first = http_byte(w, at);
+
+		/* other protocols are told by their first byte; a letter may yet start a method */
+		if (p->phase == HTTP_START && first != '\r' &&
+		    (p->flags & HTTP_F_RESPONSE ? first != 'H' : (first < 'A' || first > 'Z')))
+			return HTTP_NOT;
+		http_keep(p, w, at, bytes);
+		return HTTP_MORE;
+	}
+	if (p->line_kind == HTTP_LINE_WHOLE) {
+		switch (p->phase) {
+		case HTTP_START:
+			token = p->flags & HTTP_F_RESPONSE ? http_status(w, at, end) :
+							     http_method(w, at, end);
+			if (token < 0)
+				return HTTP_NOT;
+			p->token = (__u16)token;
+			p->line_kind = HTTP_LINE_START;
+			break;
+		case HTTP_CHUNK_SIZE:
+			return HTTP_BAD;
+		default:
+			if (p->phase == HTTP_HEADER && http_is_length(w, at)) {
+				/* a second, split Content-Length is not followed */
+				if (p->flags & HTTP_F_LENGTH)
+					return HTTP_BAD;
+				p->line_kind = HTTP_LINE_LENGTH;
+				return http_length_line(p, w, at + 15, digits_end);
+			}
+			p->line_kind = p->phase == HTTP_HEADER && http_is_coding(w, at) ?
+					       HTTP_LINE_CODING :
+					       HTTP_LINE_SKIP;
+		}
+	} else if (p->line_kind == HTTP_LINE_LENGTH) {
+		return http_digits(p, w, at, digits_end);
+	}
+	if (p->line_kind != HTTP_LINE_SKIP) {
+		if (bytes > HTTP_TAIL) {
+			at = end - HTTP_TAIL;
+			bytes = HTTP_TAIL;
+		}
+		http_keep(p, w, at, bytes);
+	}
+	return HTTP_MORE;
+}
+
+/*
+ * Follows the message through the window from w->pos, which must be at its
+ * first byte, the carry. On return w->pos is behind the last byte that belongs
+ * to what the result reports; with HTTP_MORE it may be short of w->bytes, then
+ * the caller comes again with the rest. phase must be one that reads bytes.
+ */
+VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
+{
+	__u32 pos, bytes;
+	int result;
+
+	if (!p || !w)
+		return HTTP_BAD;
+	pos = w->pos;
+	bytes = w->bytes;
+	p->carry_bytes = 0;
+	for (int i = 0; i < HTTP_LINES; i++) {
+		__u32 newline;
+
+		if (pos >= bytes)
+			break;
+		if (p->phase == HTTP_BODY_LENGTH || p->phase == HTTP_CHUNK_DATA) {
+			__u64 skip = bytes - pos;
+
+			if (skip > p->body_left)
+				skip = p->body_left;
+			p->body_left -= skip;
+			pos += (__u32)skip;
+			if (p->body_left)
+				break;
+			if (p->phase == HTTP_BODY_LENGTH) {
+				p->phase = HTTP_START;
+				w->pos = pos;
+				return HTTP_DONE;
+			}
+			p->phase = HTTP_CHUNK_SIZE;
+			continue;
+		}
+		newline = http_newline(w, pos);
+		if (newline >= bytes) {
+			result = http_unfinished(p, w, pos, bytes);
+			w->pos = bytes;
+			return result;
+		}
+		if (p->phase == HTTP_HEADER && p->line_kind == HTTP_LINE_WHOLE) {
+			__u8 first = http_byte(w, pos) | 0x20;
+
+			/* most lines are of no interest; neither letter is one of an empty line */
+			if (first > '0' && first != 'c' && first != 't') {
+				pos = newline + 1;
+				continue;
+			}
+		}
+		result = http_line(p, w, pos, newline);
+		p->line_kind = HTTP_LINE_WHOLE;
+		pos = newline + 1;
+		if (result != HTTP_MORE) {
+			w->pos = pos;
+			return result;
+		}
+	}
+	w->pos = pos;
+	return HTTP_MORE;
+}
+
+/* True before the first byte of a message. */
+static __always_inline bool http_at_start(const struct http_parser *p)
+{
+	return p->phase == HTTP_START && !p->carry_bytes && p->line_kind == HTTP_LINE_WHOLE;
+}
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every map. Arrays that the agent reads are mapped into it (BPF_F_MMAPABLE);
+ * what is in use in them is found through the hash beside it. A pool's free
+ * indices wait in a queue: first in, first out, so that an index rests as long
+ * as possible before it is used again. Sizes are set by the loader.
+ */
+#ifndef EDGETAP_MAPS_H
+#define EDGETAP_MAPS_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "state.h"
+#include "event.h"
+#include "limits.h"
+#include "loss.h"
+#include "row.h"
+
+/* Configuration, constant once loaded. */
+const volatile struct grid cfg_grid;
+const volatile __s32 cfg_cgroup_subsys = -1; /* v1 controller's index; -1: cgroup v2 */
+const volatile __u32 cfg_max_sockets = DEFAULT_MAX_SOCKETS;
+const volatile __u8 cfg_status_by_code;
+const volatile __u8 has_sendmsg_locked; /* tcp_sendmsg_locked tells the first byte of a large write */
+const volatile __u8 has_accept;	 /* accept() can be seen */
+
+/* Server sockets and listeners. Added at listen(), cloned to children, by adoption,
+ * or at the first read of an unknown socket; dies with the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct server_state);
+} server_by_socket SEC(".maps");
+
+/* Client sockets. Added at connect() or by adoption; dies with the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct client_state);
+} client_by_socket SEC(".maps");
+
+/* Instance to slot. Added by the kernel at first use, deleted by the agent when
+ * the instance is retired. Full, or no free slot: slot 0 and a loss. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_MAX_INSTANCES);
+	__type(key, struct instance_key);
+	__type(value, __u32);
+} slot_by_instance SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, DEFAULT_MAX_INSTANCES);
+	__type(key, __u32);
+	__type(value, struct instance_slot);
+} instance_by_slot SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, DEFAULT_MAX_INSTANCES);
+	__type(value, __u32);
+} free_slots SEC(".maps");
+
+/* (slot, status) to status entry. As above. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_MAX_STATUSES);
+	__type(key, struct status_key);
+	__type(value, __u32);
+} index_by_status SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, DEFAULT_MAX_STATUSES);
+	__type(key, __u32);
+	__type(value, struct status_entry);
+} status_by_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, DEFAULT_MAX_STATUSES);
+	__type(value, __u32);
+} free_statuses SEC(".maps");
+
+/* (slot, status class) to histogram rows. As above. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_MAX_GROUPS);
+	__type(key, struct row_group_key);
+	__type(value, __u32);
+} index_by_group SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, DEFAULT_MAX_GROUPS);
+	__type(key, __u32);
+	__type(value, struct row_group);
+} group_by_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, DEFAULT_MAX_GROUPS);
+	__type(value, __u32);
+} free_groups SEC(".maps");
+
+/* Connects of an instance to one address. Added by the kernel, deleted by the agent
+ * with the instance. Full: only the instance's total counts, and a loss. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DEFAULT_MAX_DESTINATIONS);
+	__type(key, struct destination_key);
+	__type(value, struct destination_counts);
+} counts_by_destination SEC(".maps");
+
+/* Listening socket (our own number for it) to the instance that serves it. Added at
+ * listen() or by adoption, deleted when it closes. Full: its creator's slot, and a loss. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_MAX_LISTENERS);
+	__type(key, __u32);
+	__type(value, struct listener_owner);
+} owner_by_listener SEC(".maps");
+
+/* Cgroups that are neither container nor unit; the agent adds and deletes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} shared_cgroups SEC(".maps");
+
+/* Process to the slot of its executable. Added with the owner of a socket, deleted when
+ * the process ends or executes another file. Full: the least recently used goes, and
+ * the agent learns of that process's end from its own sweep. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u32);
+} slot_by_process SEC(".maps");
+
+/* Listening ports while older connections are adopted: network namespace and port. */
+struct listening_port {
+	__u32 netns;
+	__u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DEFAULT_MAX_LISTENERS);
+	__type(key, struct listening_port);
+	__type(value, __u32);
+} listener_by_port SEC(".maps");
+
+/* Losses by reason, per CPU because some are frequent where they happen at all. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSS_N);
+	__type(key, __u32);
+	__type(value, __u64);
+} losses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, DEFAULT_EVENT_RING_BYTES);
+} events SEC(".maps");
+
+#define SEGMENTS 8
+
+struct segment {
+	__u64 base;
+	__u64 bytes;
+};
+
+/* Working memory of one read or write; programs that use it never nest on a CPU. */
+struct work {
+	struct http_window window;
+	struct segment segment[SEGMENTS];
+	__u64 now_ns;
+	__u64 at;	/* offset in segment[current] */
+	__u32 current;
+	__u32 segments;
+	__u32 left;	/* bytes of the call not followed yet */
+	__u32 sequence; /* of the next byte */
+	__u32 source;	/* where the bytes are: enum payload_source */
+	__u32 can_block;
+	__u32 bytes;	/* of the whole call */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct work);
+} work_by_cpu SEC(".maps");
+
+/* Live state and numbering, shared by all CPUs. */
+__u64 live_sockets;
+__u32 last_listener;
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Whose socket it is. Asked in task context only: the current task's cgroup, or,
+ * where cgroups tell nothing, its executable. Softirq has no owner to ask and
+ * uses what a task found before.
+ */
+#ifndef EDGETAP_OWNER_H
+#define EDGETAP_OWNER_H
+
+#include "compat.h"
+#include "count.h"
+
+struct owner {
+	__u32 slot;
+	__u32 generation;
+};
+
+static __always_inline void key_of(struct instance_key *key, struct task_struct *task,
+				   __u64 cgroup_id)
+{
+	struct inode *inode;
+
+	__builtin_memset(key, 0, sizeof(*key));
+	key->cgroup_id = cgroup_id;
+	if (!bpf_map_lookup_elem(&shared_cgroups, &key->cgroup_id))
+		return;
+	inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	if (!inode)
+		return;
+	key->exe_inode = BPF_CORE_READ(inode, i_ino);
+	key->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+}
+
+static __always_inline void emit_born(__u32 index, const struct instance_slot *slot,
+				      struct task_struct *task)
+{
+	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		lose(LOSS_EVENTS_FULL);
+		return;
+	}
+	event->kind = EVENT_INSTANCE_BORN;
+	event->slot = index;
+	event->generation = slot->generation;
+	event->tgid = task->tgid;
+	event->key = slot->key;
+	bpf_probe_read_kernel(event->comm, sizeof(event->comm), &task->comm);
+	bpf_ringbuf_submit(event, 0);
+}
+
+/* Slot of a key, taken from the pool at first use. */
+static __always_inline __u32 slot_of(const struct instance_key *key, struct task_struct *task)
+{
+	struct instance_slot *slot;
+	__u32 *known, index;
+
+	known = bpf_map_lookup_elem(&slot_by_instance, key);
+	if (known)
+		return *known;
+	if (bpf_map_pop_elem(&free_slots, &index)) {
+		lose(LOSS_INSTANCES_FULL);
+		return OTHER_INDEX;
+	}
+	slot = slot_get(index);
+	if (!slot)
+		return OTHER_INDEX;
+	slot->key = *key;
+	slot->born_ns = bpf_ktime_get_ns();
+	slot->in_use = 1;
+	if (bpf_map_update_elem(&slot_by_instance, key, &index, BPF_NOEXIST) == 0) {
+		emit_born(index, slot, task);
+		return index;
+	}
+	slot->in_use = 0;
+	bpf_map_push_elem(&free_slots, &index, 0);
+	known = bpf_map_lookup_elem(&slot_by_instance, key);
+	if (known)
+		return *known;
+	lose(LOSS_INSTANCES_FULL);
+	return OTHER_INDEX;
+}
+
+static __always_inline struct owner owner_of_task(struct task_struct *task, __u64 cgroup_id)
+{
+	struct owner owner = {};
+	struct instance_key key;
+	struct instance_slot *slot;
+
+	key_of(&key, task, cgroup_id);
+	owner.slot = slot_of(&key, task);
+	slot = slot_get(owner.slot);
+	if (slot)
+		owner.generation = slot->generation;
+	if (key.exe_inode && owner.slot != OTHER_INDEX) {
+		__u32 tgid = task->tgid;
+
+		bpf_map_update_elem(&slot_by_process, &tgid, &owner.slot, BPF_ANY);
+	}
+	return owner;
+}
+
+static __noinline __u64 owner_of_current(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct owner owner = owner_of_task(task, cgroup_id_of(task));
+
+	return (__u64)owner.generation << 32 | owner.slot;
+}
+
+#endif

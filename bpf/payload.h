@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where the bytes of a read or write are. The socket tracepoints tell the
+ * socket and the length; the memory is found through the registers of the
+ * system call that is being carried out. They are believed only if they fit:
+ * right direction, enough room, and, where a completion of io_uring may be
+ * running inside some other system call, a descriptor that is this very socket.
+ */
+#ifndef EDGETAP_PAYLOAD_H
+#define EDGETAP_PAYLOAD_H
+
+#include "count.h"
+#include "compat.h"
+
+enum payload_source {
+	PAYLOAD_NONE,  /* nowhere that can be read; the reason has been counted */
+	PAYLOAD_USER,  /* work->segment */
+	PAYLOAD_FILE,  /* sendfile or splice: file pages */
+	PAYLOAD_UNKNOWN, /* not looked for yet */
+};
+
+static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd, const struct sock *sk)
+{
+	struct file **table, *file = NULL;
+	unsigned int max = BPF_CORE_READ(task, files, fdt, max_fds);
+	void *private = NULL;
+
+	if (fd >= max)
+		return false;
+	table = BPF_CORE_READ(task, files, fdt, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), table + fd) || !file)
+		return false;
+	private = BPF_CORE_READ(file, private_data);
+	return (__u64)private == (__u64)BPF_CORE_READ(sk, sk_socket);
+}
+
+static __always_inline int one_segment(struct work *k, __u64 base, __u64 bytes)
+{
+	if (bytes < k->bytes) {
+		lose(LOSS_SYSCALL);
+		return PAYLOAD_NONE;
+	}
+	k->segment[0].base = base;
+	k->segment[0].bytes = k->bytes;
+	k->segments = 1;
+	return PAYLOAD_USER;
+}
+
+static __always_inline int many_segments(struct work *k, __u64 vector, __u64 n)
+{
+	/* struct iovec of a 64-bit task is a base and a length, as struct segment is */
+	if (n > SEGMENTS)
+		n = SEGMENTS;
+	if (n == 0 || bpf_probe_read_user(k->segment, n * sizeof(struct segment), (void *)vector)) {
+		lose(LOSS_FAULT);
+		return PAYLOAD_NONE;
+	}
+	k->segments = n;
+	return PAYLOAD_USER;
+}
+
+/* Fills segment[] for a call of k->bytes bytes. Returns enum payload_source. */
+static __always_inline int payload_find(struct work *k, const struct sock *sk, bool sending)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct user_msghdr message;
+	struct syscall call;
+
+	k->at = 0;
+	k->current = 0;
+	if (task->flags & (PF_KTHREAD | PF_IO_WORKER)) {
+		lose(task->flags & PF_IO_WORKER ? LOSS_IO_URING : LOSS_KERNEL_SOCKET);
+		return PAYLOAD_NONE;
+	}
+	syscall_read(task, &call);
+	if (call.compat) {
+		lose(LOSS_COMPAT);
+		return PAYLOAD_NONE;
+	}
+	if (call.number == NR_IO_URING_ENTER) {
+		lose(LOSS_IO_URING);
+		return PAYLOAD_NONE;
+	}
+	if (task->io_uring) {
+		__u64 fd = sending && call.number == NR_SPLICE ? call.arg2 : call.arg0;
+
+		if (!is_this_socket(task, fd, sk)) {
+			lose(LOSS_IO_URING);
+			return PAYLOAD_NONE;
+		}
+	}
+	if (sending) {
+		switch (call.number) {
+		case NR_WRITE:
+		case NR_SENDTO:
+			return one_segment(k, call.arg1, call.arg2);
+		case NR_WRITEV:
+			return many_segments(k, call.arg1, call.arg2);
+		case NR_SENDFILE:
+		case NR_SPLICE:
+			return PAYLOAD_FILE;
+		case NR_SENDMSG:
+			break;
+		default:
+			lose(LOSS_SYSCALL);
+			return PAYLOAD_NONE;
+		}
+	} else {
+		switch (call.number) {
+		case NR_READ:
+		case NR_RECVFROM:
+			return one_segment(k, call.arg1, call.arg2);
+		case NR_READV:
+			return many_segments(k, call.arg1, call.arg2);
+		case NR_RECVMSG:
+			break;
+		default:
+			lose(LOSS_SYSCALL);
+			return PAYLOAD_NONE;
+		}
+	}
+	if (bpf_probe_read_user(&message, sizeof(message), (void *)call.arg1)) {
+		lose(LOSS_FAULT);
+		return PAYLOAD_NONE;
+	}
+	return many_segments(k, (__u64)message.msg_iov, message.msg_iovlen);
+}
+
+/* Moves on by `bytes` bytes of the call. */
+static __always_inline void payload_skip(struct work *k, __u64 bytes)
+{
+	if (bytes > k->left)
+		bytes = k->left;
+	k->left -= (__u32)bytes;
+	k->sequence += (__u32)bytes;
+	k->at += bytes;
+	for (int i = 0; i < SEGMENTS; i++) {
+		__u32 current = k->current;
+		__u64 have;
+
+		if (current >= SEGMENTS || current >= k->segments)
+			break;
+		have = k->segment[current].bytes;
+		if (k->at < have)
+			break;
+		k->at -= have;
+		k->current = current + 1;
+	}
+}
+
+/*
+ * Puts the parser's carry and the next bytes into the window, at most `most`
+ * fresh ones and none of the next segment. Returns how many fresh ones, or 0
+ * if they cannot be read; the reason has been counted.
+ */
+static __always_inline __u32 payload_window(struct work *k, const struct http_parser *p, __u32 most)
+{
+	struct http_window *w = &k->window;
+	__u32 current = k->current, carry = p->carry_bytes;
+	__u64 n, *byte = (__u64 *)w->byte;
+	const __u64 *kept = (const __u64 *)p->carry;
+
+	if (k->source != PAYLOAD_USER)
+		return 0;
+	if (current >= SEGMENTS || current >= k->segments) {
+		lose(LOSS_IOVEC);
+		return 0;
+	}
+	n = k->segment[current].bytes - k->at;
+	if (n > k->left)
+		n = k->left;
+	if (n > most)
+		n = most;
+	if (n == 0 || n > HTTP_WINDOW || carry > HTTP_CARRY)
+		return 0;
+	if (carry) {
+		byte[0] = kept[0];
+		byte[1] = kept[1];
+		byte[2] = kept[2];
+	}
+	if (bpf_probe_read_user(&w->byte[carry], n, (void *)(k->segment[current].base + k->at))) {
+		lose(LOSS_FAULT);
+		return 0;
+	}
+	w->pos = 0;
+	w->bytes = carry + (__u32)n;
+	return (__u32)n;
+}
+
+#endif

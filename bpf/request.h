@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the application reads from a server socket: where each request starts,
+ * when it arrived, when it was read, and that it waits for a response.
+ */
+#ifndef EDGETAP_REQUEST_H
+#define EDGETAP_REQUEST_H
+
+#include "conn.h"
+#include "payload.h"
+
+#define STEPS 64   /* pieces of one read or write that are followed */
+#define TRIALS 16  /* reads in which a connection of unknown state may start to speak HTTP */
+#define REQUEST_OPEN 1
+#define REQUEST_OPEN_BEYOND 2 /* its batch could not be remembered */
+
+/* The position in the request stream is lost; the reason has been counted. */
+static __always_inline void request_lost(struct server_state *s)
+{
+	s->rx.phase = HTTP_RESYNC;
+	s->rx.body_left = 0;
+	s->rx.carry_bytes = 0;
+	s->rx.line_kind = HTTP_LINE_WHOLE;
+	s->rx_desync = DESYNC_LOST;
+	s->request_open = 0;
+}
+
+/* The first byte of a request has been read. */
+static __always_inline void request_begin(struct server_state *s, struct work *k)
+{
+	__u64 arrived = arrival_of(s, k->sequence);
+	__u32 last = s->batch_last, next = last + 1 < BATCHES ? last + 1 : 0;
+	bool waiting = s->request_head != s->request_tail;
+
+	if (arrived > k->now_ns)
+		arrived = k->now_ns;
+	s->request_open = REQUEST_OPEN;
+	if (waiting && last < BATCHES && s->batch[last].read_ns == k->now_ns &&
+	    s->batch[last].arrived_ns == arrived)
+		return;
+	if (waiting && REQUEST_BATCH(s->request[s->request_tail % REQUESTS]) == next) {
+		s->request_open = REQUEST_OPEN_BEYOND;
+		return;
+	}
+	if (next < BATCHES) {
+		s->batch[next].arrived_ns = arrived;
+		s->batch[next].read_ns = k->now_ns;
+		s->batch_last = next;
+	}
+}
+
+/* A request's header section is complete. */
+static __always_inline void request_head(struct server_state *s)
+{
+	struct http_parser *p = &s->rx;
+	struct instance_slot *slot;
+	__u8 waiting = s->request_head - s->request_tail;
+
+	if (p->flags & HTTP_F_CHUNKED)
+		p->phase = HTTP_CHUNK_SIZE;
+	else if (p->flags & HTTP_F_CODING)
+		p->phase = HTTP_BODY_CLOSE; /* RFC 9112, 6.3: its end cannot be told; servers refuse it */
+	else if ((p->flags & HTTP_F_LENGTH) && p->body_left)
+		p->phase = HTTP_BODY_LENGTH;
+	else
+		p->phase = HTTP_START;
+	s->role = ROLE_SERVER;
+	if (s->early_answer) {
+		s->early_answer = 0;
+		s->request_open = 0;
+		return;
+	}
+	if (s->batch_last < BATCHES && !s->batch[s->batch_last].arrived_ns)
+		lose(LOSS_ARRIVAL_UNKNOWN);
+	slot = server_slot(s);
+	if (slot)
+		count_add(slot, COUNT_HTTP_STARTED, 1);
+	if (s->request_open == REQUEST_OPEN_BEYOND || waiting >= REQUESTS ||
+	    s->overflow_head != s->overflow_tail) {
+		s->overflow_head++;
+		lose(LOSS_PIPELINE_FULL);
+	} else {
+		s->request[s->request_head % REQUESTS] = (p->token & 15) | s->batch_last << 4;
+		s->request_head++;
+	}
+	s->request_open = 0;
+}
+
+/* Bytes that went by unseen: of a body that is fine, elsewhere the position is lost. */
+static __always_inline bool request_unseen(struct server_state *s, __u32 bytes)
+{
+	struct http_parser *p = &s->rx;
+
+	if ((p->phase == HTTP_BODY_LENGTH && bytes <= p->body_left) ||
+	    (p->phase == HTTP_CHUNK_DATA && bytes < p->body_left)) {
+		p->body_left -= bytes;
+		if (!p->body_left)
+			p->phase = HTTP_START;
+		return true;
+	}
+	if (p->phase == HTTP_BODY_CLOSE || p->phase == HTTP_RESYNC)
+		return true;
+	lose(LOSS_GAP);
+	request_lost(s);
+	return false;
+}
+
+/*
+ * Follows one piece of what was read. Returns non-zero when nothing more of
+ * this read is to be followed.
+ */
+VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
+{
+	struct http_parser *p;
+	bool trial = false;
+	__u32 carry;
+	int result;
+
+	if (!s || !k)
+		return 1;
+	p = &s->rx;
+	switch (p->phase) {
+	case HTTP_BODY_CLOSE:
+		return 1;
+	case HTTP_BODY_LENGTH:
+	case HTTP_CHUNK_DATA: {
+		__u64 n = k->left < p->body_left ? k->left : p->body_left;
+
+		p->body_left -= n;
+		payload_skip(k, n);
+		if (!p->body_left)
+			p->phase = p->phase == HTTP_BODY_LENGTH ? HTTP_START : HTTP_CHUNK_SIZE;
+		return 0;
+	}
+	case HTTP_RESYNC:
+		/* only a whole read can start a message, and none starts while one is answered */
+		if (k->left != k->bytes)
+			return 1;
+		if (s->tx_open != TX_NONE) {
+			if (s->rx_desync == DESYNC_LOST)
+				lose(LOSS_RESYNC);
+			return 1;
+		}
+		trial = true;
+		break;
+	}
+	if (k->source == PAYLOAD_UNKNOWN)
+		return 1;
+	if (!payload_window(k, p, p->phase == HTTP_CHUNK_SIZE ? 128 : HTTP_WINDOW)) {
+		request_lost(s);
+		return 1;
+	}
+	carry = p->carry_bytes;
+	if (trial) {
+		p->phase = HTTP_START;
+		p->flags = 0;
+	}
+	if (http_at_start(p))
+		request_begin(s, k);
+	result = http_scan(p, &k->window);
+	payload_skip(k, k->window.pos - carry);
+	if (result == HTTP_MORE || result == HTTP_DONE)
+		return 0;
+	if (result == HTTP_HEAD) {
+		request_head(s);
+		return 0;
+	}
+	if (trial) {
+		__u64 trials = p->body_left + 1;
+
+		p->phase = HTTP_RESYNC;
+		p->body_left = trials;
+		s->request_open = 0;
+		if (s->rx_desync == DESYNC_LOST)
+			lose(LOSS_RESYNC);
+		else if (trials >= TRIALS)
+			s->protocol = PROTOCOL_OTHER;
+		return 1;
+	}
+	if (result == HTTP_BAD) {
+		lose(LOSS_HEADER_INVALID);
+		request_lost(s);
+		return 1;
+	}
+	/* no HTTP request: what the server says to it will tell more */
+	p->phase = HTTP_BODY_CLOSE;
+	p->token = METHOD_OTHER;
+	return 1;
+}
+
+/* The application has read `ret` bytes. Task context, behind the copy. */
+static __always_inline void request_read(struct sock *sk, struct server_state *s, struct tcp_sock *tp,
+					 __u32 ret, int flags)
+{
+	__u32 zero = 0, end = s->rx_next + ret, copied = tp->copied_seq;
+	struct work *k;
+	__s32 gap;
+
+	k = bpf_map_lookup_elem(&work_by_cpu, &zero);
+	if (!k)
+		return;
+	gap = sequence_after(copied, end);
+	if (gap == 1 && got_fin(sk))
+		gap = 0; /* the FIN takes a sequence number */
+	if (gap > 0)
+		request_unseen(s, gap);
+	else
+		gap = 0;
+	k->now_ns = bpf_ktime_get_ns();
+	k->bytes = ret;
+	k->left = ret;
+	k->sequence = s->rx_next + gap;
+	k->source = PAYLOAD_UNKNOWN;
+	k->at = 0;
+	k->current = 0;
+	k->segments = 0;
+	if (flags & MSG_TRUNC) {
+		request_unseen(s, ret);
+		k->left = 0;
+	}
+	for (int i = 0; i < STEPS && k->left; i++) {
+		if (k->source == PAYLOAD_UNKNOWN && s->rx.phase != HTTP_BODY_LENGTH &&
+		    s->rx.phase != HTTP_CHUNK_DATA && s->rx.phase != HTTP_BODY_CLOSE) {
+			k->source = payload_find(k, sk, false);
+			payload_skip(k, 0);
+		}
+		if (request_step(s, k)) {
+			k->left = 0;
+			break;
+		}
+	}
+	if (k->left) {
+		lose(LOSS_BUDGET);
+		request_lost(s);
+	}
+	end += gap;
+	s->rx_next = end;
+	s->arrival_skip = end;
+	if (s->rx.phase == HTTP_BODY_LENGTH || s->rx.phase == HTTP_CHUNK_DATA)
+		s->arrival_skip += s->rx.body_left < 0x40000000 ? (__u32)s->rx.body_left : 0x40000000;
+	arrival_read(s, end);
+}
+
+#endif
