@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the loader share. */
+#ifndef EDGETAP_LOADER_INTERNAL_H
+#define EDGETAP_LOADER_INTERNAL_H
+
+#include "grid.h"
+#include "row.h"
+
+#include "edgetap.skel.h"
+#include "loader/hooks.h"
+#include "loader/loader.h"
+#include "loader/pool.h"
+
+#define MAX_HOOKS 32
+
+struct loader {
+	const struct config *config;
+	struct btf *btf;
+	struct grid grid;
+	int cgroup_subsys;
+	struct loader_hook *lines;
+	struct bpf_link *links[MAX_HOOKS];
+	struct edgetap *skeleton;
+	struct ring_buffer *ring;
+	struct mapped_array slots;
+	struct mapped_array statuses;
+	struct mapped_array groups;
+
+	void (*on_event)(void *ctx, const struct event *event);
+	void *on_event_ctx;
+
+	struct snapshot snapshot;
+	struct snapshot_destination *destinations;
+	uint32_t destination_capacity;
+	struct snapshot_map *maps;
+	struct snapshot_program *programs;
+};
+
+int loader__on_sample(void *ctx, void *data, size_t bytes);
+
+static inline struct instance_slot *slot_at(const struct loader *loader, uint32_t i)
+{
+	return (struct instance_slot *)loader->slots.memory + i;
+}
+
+static inline struct status_entry *status_at(const struct loader *loader, uint32_t i)
+{
+	return (struct status_entry *)loader->statuses.memory + i;
+}
+
+static inline struct row_group *group_at(const struct loader *loader, uint32_t i)
+{
+	return (struct row_group *)loader->groups.memory + i;
+}
+
+_Static_assert(sizeof(struct instance_slot) % 8 == 0, "array entries lie eight bytes apart");
+_Static_assert(sizeof(struct status_entry) % 8 == 0, "array entries lie eight bytes apart");
+_Static_assert(sizeof(struct row_group) % 8 == 0, "array entries lie eight bytes apart");
+
+#endif

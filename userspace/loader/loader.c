@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The life of the BPF object: what the kernel offers is found out first (BTF,
+ * then a trial load of what was chosen, because a hook that BTF names may still
+ * be refused), then everything is loaded, the free lists are filled, the
+ * programs attached, and sockets that are older than the agent adopted.
+ */
+#include "loader/loader.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "limits.h"
+#include "loader/hooks.h"
+#include "loader/internal.h"
+#include "metrics/grid.h"
+
+static char message[512];
+static char last_warning[256];
+
+static int explain(int err, const char **ret_message, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	*ret_message = message;
+	return err;
+}
+
+/* libbpf's warnings are many lines for one cause; the first of a load names it. */
+static int remember_warning(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[256];
+	size_t length;
+
+	if (getenv("EDGETAP_LIBBPF_LOG"))
+		return vfprintf(stderr, format, args);
+	if (level != LIBBPF_WARN || last_warning[0])
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	length = strcspn(line, "\n");
+	line[length] = '\0';
+	snprintf(last_warning, sizeof(last_warning), "%s", line);
+	return 0;
+}
+
+static uint32_t or_default(uint32_t configured, uint32_t standard)
+{
+	return configured ? configured : standard;
+}
+
+static void set_sizes(struct edgetap *skeleton, const struct config *config)
+{
+	uint32_t instances = or_default(config->max_instances, DEFAULT_MAX_INSTANCES);
+	uint32_t statuses = or_default(config->max_statuses, DEFAULT_MAX_STATUSES);
+	uint32_t groups = or_default(config->max_groups, DEFAULT_MAX_GROUPS);
+
+	/* index 0 of each pool is `__other__`, beyond what the user asked for */
+	bpf_map__set_max_entries(skeleton->maps.slot_by_instance, instances);
+	bpf_map__set_max_entries(skeleton->maps.instance_by_slot, instances + 1);
+	bpf_map__set_max_entries(skeleton->maps.free_slots, instances);
+	bpf_map__set_max_entries(skeleton->maps.index_by_status, statuses);
+	bpf_map__set_max_entries(skeleton->maps.status_by_index, statuses + 1);
+	bpf_map__set_max_entries(skeleton->maps.free_statuses, statuses);
+	bpf_map__set_max_entries(skeleton->maps.index_by_group, groups);
+	bpf_map__set_max_entries(skeleton->maps.group_by_index, groups + 1);
+	bpf_map__set_max_entries(skeleton->maps.free_groups, groups);
+	bpf_map__set_max_entries(skeleton->maps.counts_by_destination,
+				 or_default(config->max_destinations, DEFAULT_MAX_DESTINATIONS));
+}
+
+/* Index of a v1 controller in css_set.subsys: the value of <name>_cgrp_id, or -1. */
+static int controller_index(const struct btf *btf, const char *controller)
+{
+	const struct btf_type *type;
+	const struct btf_enum *value;
+	char name[64];
+	int id;
+
+	/* the unified files call it cpuacct and blkio, the kernel cpuacct and io */
+	snprintf(name, sizeof(name), "%s_cgrp_id",
+		 !strcmp(controller, "blkio") ? "io" : controller);
+	id = btf__find_by_name_kind(btf, "cgroup_subsys_id", BTF_KIND_ENUM);
+	if (id < 0)
+		return -1;
+	type = btf__type_by_id(btf, id);
+	value = btf_enum(type);
+	for (int i = 0; i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, value[i].name_off), name))
+			return value[i].val;
+	return -1;
+}
+
+/* Opens the object with everything set but nothing loaded. */
+static struct edgetap *open_object(const struct loader *loader)
+{
+	struct edgetap *skeleton = edgetap__open();
+	const struct config *config = loader->config;
+
+	if (!skeleton)
+		return NULL;
+	set_sizes(skeleton, config);
+	memcpy((void *)&skeleton->rodata->cfg_grid, &loader->grid, sizeof(loader->grid));
+	skeleton->rodata->cfg_cgroup_subsys = loader->cgroup_subsys;
+	skeleton->rodata->cfg_max_sockets = or_default(config->max_sockets, DEFAULT_MAX_SOCKETS);
+	skeleton->rodata->cfg_status_by_code = config->status_by_code;
+	for (size_t i = 0; i < hook_count; i++) {
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(skeleton->obj, hooks[i].program);
+
+		bpf_program__set_autoload(program, loader->lines[i].chosen);
+		if (loader->lines[i].chosen && !strcmp(hooks[i].fact, "accept"))
+			skeleton->rodata->has_accept = 1;
+	}
+	return skeleton;
+}
+
+/* Whether the kernel takes program i, and, for fexit, lets it be attached. */
+static bool trial(const struct loader *loader, size_t i)
+{
+	struct edgetap *skeleton = open_object(loader);
+	struct bpf_program *program;
+	struct bpf_link *link = NULL;
+	bool taken;
+
+	if (!skeleton)
+		return false;
+	bpf_object__for_each_program(program, skeleton->obj)
+		bpf_program__set_autoload(program, false);
+	program = bpf_object__find_program_by_name(skeleton->obj, hooks[i].program);
+	bpf_program__set_autoload(program, true);
+	taken = edgetap__load(skeleton) == 0;
+	if (taken && hooks[i].arguments) {
+		link = bpf_program__attach(program);
+		taken = link != NULL;
+	}
+	bpf_link__destroy(link);
+	edgetap__destroy(skeleton);
+	return taken;
+}
+
+/* Takes programs that the kernel refuses out of the choice until what is left loads. */
+static int settle(struct loader *loader, const char **ret_message)
+{
+	const char *missing;
+	unsigned int refused = 0, tried = 0;
+
+	for (;;) {
+		bool again = false;
+		int err = hooks__choose(loader->lines, loader->btf, refused, &missing);
+
+		if (err && refused)
+			return explain(err, ret_message, "no way to observe %s on this kernel: %s",
+				       missing, last_warning);
+		if (err)
+			return explain(err, ret_message,
+				       "no way to observe %s on this kernel; `edgetap doctor` tells "
+				       "which hooks it has",
+				       missing);
+		/* tracepoints are tried together when all is loaded, fexit one by one */
+		for (size_t i = 0; i < hook_count; i++) {
+			if (!loader->lines[i].chosen || !hooks[i].arguments || tried & 1U << i)
+				continue;
+			tried |= 1U << i;
+			last_warning[0] = '\0';
+			if (!trial(loader, i)) {
+				refused |= 1U << i;
+				again = true;
+			}
+		}
+		if (again)
+			continue;
+		last_warning[0] = '\0';
+		loader->skeleton = open_object(loader);
+		if (!loader->skeleton)
+			return explain(-ENOMEM, ret_message, "out of memory");
+		err = edgetap__load(loader->skeleton);
+		if (!err)
+			return 0;
+		edgetap__destroy(loader->skeleton);
+		loader->skeleton = NULL;
+		if (err == -EPERM)
+			return explain(err, ret_message,
+				       "the kernel does not permit loading BPF programs; run as root, or "
+				       "with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE");
+		for (size_t i = 0; i < hook_count; i++) {
+			if (!loader->lines[i].chosen || tried & 1U << i)
+				continue;
+			tried |= 1U << i;
+			last_warning[0] = '\0';
+			if (!trial(loader, i)) {
+				refused |= 1U << i;
+				again = true;
+			}
+		}
+		if (!again)
+			return explain(err, ret_message, "the BPF programs do not load: %s",
+				       last_warning[0] ? last_warning : strerror(-err));
+	}
+}
+
+int loader__new(struct loader **ret_loader, const struct config *config,
+		const char *hierarchy_controller, const char **ret_message)
+{
+	struct loader *loader;
+	int err;
+
+	libbpf_set_print(remember_warning);
+	loader = calloc(1, sizeof(*loader));
+	if (!loader)
+		return explain(-ENOMEM, ret_message, "out of memory");
+	loader->config = config;
+	loader->lines = calloc(hook_count, sizeof(*loader->lines));
+	if (!loader->lines) {
+		err = explain(-ENOMEM, ret_message, "out of memory");
+		goto fail;
+	}
+	loader->btf = btf__load_vmlinux_btf();
+	if (!loader->btf) {
+		err = explain(-errno, ret_message,
+			      "this kernel has no type information (/sys/kernel/btf/vmlinux); it "
+			      "must be built with CONFIG_DEBUG_INFO_BTF=y");
+		goto fail;
+	}
+	err = grid__build(&loader->grid, config->bucket_ns, config->bucket_count);
+	if (err) {
+		explain(err, ret_message, "buckets: too many, or too close together");
+		goto fail;
+	}
+	loader->cgroup_subsys = -1;
+	if (hierarchy_controller) {
+		loader->cgroup_subsys = controller_index(loader->btf, hierarchy_controller);
+		if (loader->cgroup_subsys < 0) {
+			err = explain(-ENOENT, ret_message, "this kernel has no cgroup controller %s",
+				      hierarchy_controller);
+			goto fail;
+		}
+	}
+	err = settle(loader, ret_message);
+	if (err)
+		goto fail;
+	*ret_loader = loader;
+	return 0;
+fail:
+	loader__free(loader);
+	return err;
+}
+
+size_t loader__hooks(const struct loader *loader, const struct loader_hook **ret_hooks)
+{
+	*ret_hooks = loader->lines;
+	return hook_count;
+}
+
+static int open_arrays(struct loader *loader)
+{
+	const struct edgetap *skeleton = loader->skeleton;
+	int err;
+
+	err = mapped_array__open(&loader->slots, skeleton->maps.instance_by_slot);
+	if (!err)
+		err = mapped_array__open(&loader->statuses, skeleton->maps.status_by_index);
+	if (!err)
+		err = mapped_array__open(&loader->groups, skeleton->maps.group_by_index);
+	if (!err)
+		err = free_list__fill(skeleton->maps.free_slots, 1, loader->slots.count);
+	if (!err)
+		err = free_list__fill(skeleton->maps.free_statuses, 1, loader->statuses.count);
+	if (!err)
+		err = free_list__fill(skeleton->maps.free_groups, 1, loader->groups.count);
+	if (err)
+		return err;
+
+	slot_at(loader, OTHER_INDEX)->in_use = 1;
+	status_at(loader, OTHER_INDEX)->key.status = STATUS_OTHER;
+	status_at(loader, OTHER_INDEX)->in_use = 1;
+	group_at(loader, OTHER_INDEX)->key.status = STATUS_OTHER;
+	group_at(loader, OTHER_INDEX)->in_use = 1;
+	return 0;
+}
+
+/* Runs the iterator over all open files once. */
+static int run_adoption(const struct loader *loader)
+{
+	char nothing[256];
+	struct bpf_link *link;
+	int fd, err = 0;
+
+	link = bpf_program__attach_iter(loader->skeleton->progs.adopt_sockets, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = -errno;
+	} else {
+		while (read(fd, nothing, sizeof(nothing)) > 0)
+			;
+		close(fd);
+	}
+	bpf_link__destroy(link);
+	return err;
+}
+
+static int attach_all(struct loader *loader, const char **ret_message)
+{
+	for (size_t i = 0; i < hook_count; i++) {
+		struct bpf_program *program;
+
+		if (!loader->lines[i].chosen || !strcmp(hooks[i].program, "adopt_sockets"))
+			continue;
+		program = bpf_object__find_program_by_name(loader->skeleton->obj, hooks[i].program);
+		loader->links[i] = bpf_program__attach(program);
+		if (!loader->links[i])
+			return explain(-errno, ret_message, "cannot attach %s: %s",
+				       loader->lines[i].hook, strerror(errno));
+	}
+	return 0;
+}
+
+int loader__attach(struct loader *loader, const uint64_t *shared_cgroups, size_t shared_count,
+		   const char **ret_message)
+{
+	int err;
+
+	err = open_arrays(loader);
+	if (err)
+		return explain(err, ret_message, "cannot map the BPF arrays: %s", strerror(-err));
+	for (size_t i = 0; i < shared_count; i++) {
+		err = loader__share_cgroup(loader, shared_cgroups[i]);
+		if (err)
+			return explain(err, ret_message, "too many cgroups that are shared: %s",
+				       strerror(-err));
+	}
+	loader->ring = ring_buffer__new(bpf_map__fd(loader->skeleton->maps.events),
+					loader__on_sample, loader, NULL);
+	if (!loader->ring)
+		return explain(-errno, ret_message, "cannot read the event ring: %s",
+			       strerror(errno));
+	err = attach_all(loader, ret_message);
+	if (err)
+		return err;
+	for (size_t i = 0; i < hook_count; i++) {
+		if (!loader->lines[i].chosen || strcmp(hooks[i].program, "adopt_sockets"))
+			continue;
+		loader->skeleton->bss->adopt_listeners = 1;
+		err = run_adoption(loader);
+		loader->skeleton->bss->adopt_listeners = 0;
+		if (!err)
+			err = run_adoption(loader);
+		if (err)
+			return explain(err, ret_message, "cannot look at open sockets: %s",
+				       strerror(-err));
+	}
+	return 0;
+}
+
+void loader__free(struct loader *loader)
+{
+	if (!loader)
+		return;
+	for (size_t i = 0; i < hook_count; i++)
+		bpf_link__destroy(loader->links[i]);
+	ring_buffer__free(loader->ring);
+	mapped_array__close(&loader->slots);
+	mapped_array__close(&loader->statuses);
+	mapped_array__close(&loader->groups);
+	if (loader->skeleton)
+		edgetap__destroy(loader->skeleton);
+	btf__free(loader->btf);
+	free(loader->lines);
+	free(loader->destinations);
+	free(loader->maps);
+	free(loader->programs);
+	free(loader);
+}
+
+int loader__share_cgroup(struct loader *loader, uint64_t cgroup_id)
+{
+	uint8_t one = 1;
+	int fd = bpf_map__fd(loader->skeleton->maps.shared_cgroups);
+
+	return bpf_map_update_elem(fd, &cgroup_id, &one, BPF_ANY) ? -errno : 0;
+}

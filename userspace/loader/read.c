@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the loaded object has counted, its events, and slots that change hands. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "limits.h"
+#include "loader/internal.h"
+
+int loader__on_sample(void *ctx, void *data, size_t bytes)
+{
+	struct loader *loader = ctx;
+
+	if (bytes >= sizeof(struct event) && loader->on_event)
+		loader->on_event(loader->on_event_ctx, data);
+	return 0;
+}
+
+int loader__event_fd(const struct loader *loader)
+{
+	return ring_buffer__epoll_fd(loader->ring);
+}
+
+int loader__drain(struct loader *loader, void (*on_event)(void *ctx, const struct event *event),
+		  void *ctx)
+{
+	int n;
+
+	loader->on_event = on_event;
+	loader->on_event_ctx = ctx;
+	n = ring_buffer__consume(loader->ring);
+	loader->on_event = NULL;
+	return n < 0 ? n : 0;
+}
+
+static uint32_t entries_of(const struct bpf_map *map)
+{
+	uint32_t n = 0;
+	char key[64], next[64];
+	int fd = bpf_map__fd(map);
+	void *previous = NULL;
+
+	while (bpf_map_get_next_key(fd, previous, next) == 0) {
+		memcpy(key, next, sizeof(key));
+		previous = key;
+		n++;
+	}
+	return n;
+}
+
+static uint32_t entries_in_use(const struct loader *loader, const struct bpf_map *map,
+			       uint32_t capacity)
+{
+	const struct edgetap *s = loader->skeleton;
+	uint32_t n = 0;
+
+	if (map == s->maps.instance_by_slot) {
+		for (uint32_t i = 0; i < capacity; i++)
+			n += slot_at(loader, i)->in_use;
+		return n;
+	}
+	if (map == s->maps.status_by_index) {
+		for (uint32_t i = 0; i < capacity; i++)
+			n += status_at(loader, i)->in_use;
+		return n;
+	}
+	if (map == s->maps.group_by_index) {
+		for (uint32_t i = 0; i < capacity; i++)
+			n += group_at(loader, i)->in_use;
+		return n;
+	}
+	if (map == s->maps.counts_by_destination)
+		return loader->snapshot.destination_count;
+	return entries_of(map);
+}
+
+static bool has_fill(const struct loader *loader, const struct bpf_map *map)
+{
+	const struct edgetap *s = loader->skeleton;
+
+	return map == s->maps.instance_by_slot || map == s->maps.status_by_index ||
+	       map == s->maps.group_by_index || map == s->maps.counts_by_destination ||
+	       map == s->maps.owner_by_listener || map == s->maps.shared_cgroups;
+}
+
+static int read_maps(struct loader *loader)
+{
+	struct bpf_map *map;
+	uint32_t n = 0;
+
+	if (!loader->maps) {
+		bpf_object__for_each_map(map, loader->skeleton->obj)
+			n++;
+		loader->maps = calloc(n, sizeof(*loader->maps));
+		if (!loader->maps)
+			return -ENOMEM;
+		n = 0;
+		bpf_object__for_each_map(map, loader->skeleton->obj) {
+			loader->maps[n].name = bpf_map__name(map);
+			loader->maps[n].bytes = map__memory(map);
+			n++;
+		}
+		loader->snapshot.maps = loader->maps;
+		loader->snapshot.map_count = n;
+	}
+	n = 0;
+	bpf_object__for_each_map(map, loader->skeleton->obj) {
+		if (has_fill(loader, map)) {
+			loader->maps[n].capacity = bpf_map__max_entries(map);
+			loader->maps[n].entries = entries_in_use(loader, map, bpf_map__max_entries(map));
+		}
+		n++;
+	}
+	return 0;
+}
+
+static int read_programs(struct loader *loader)
+{
+	uint32_t n = 0;
+
+	if (!loader->programs) {
+		loader->programs = calloc(hook_count, sizeof(*loader->programs));
+		if (!loader->programs)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < hook_count; i++) {
+		struct bpf_prog_info info = {};
+		__u32 length = sizeof(info);
+		struct bpf_program *program;
+
+		if (!loader->links[i])
+			continue;
+		program = bpf_object__find_program_by_name(loader->skeleton->obj, hooks[i].program);
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+			continue;
+		loader->programs[n].name = hooks[i].program;
+		loader->programs[n].run_count = info.run_cnt;
+		loader->programs[n].run_ns = info.run_time_ns;
+		loader->programs[n].missed = info.recursion_misses;
+		n++;
+	}
+	loader->snapshot.programs = loader->programs;
+	loader->snapshot.program_count = n;
+	return 0;
+}
+
+static int read_destinations(struct loader *loader)
+{
+	const struct bpf_map *map = loader->skeleton->maps.counts_by_destination;
+	int fd = bpf_map__fd(map);
+	struct destination_key key, next;
+	void *previous = NULL;
+	uint32_t n = 0;
+
+	if (!loader->destinations) {
+		loader->destination_capacity = bpf_map__max_entries(map);
+		loader->destinations =
+			calloc(loader->destination_capacity, sizeof(*loader->destinations));
+		if (!loader->destinations)
+			return -ENOMEM;
+	}
+	while (n < loader->destination_capacity && bpf_map_get_next_key(fd, previous, &next) == 0) {
+		struct snapshot_destination *to = &loader->destinations[n];
+
+		key = next;
+		previous = &key;
+		to->key = key;
+		if (bpf_map_lookup_elem(fd, &key, &to->counts) == 0)
+			n++;
+	}
+	loader->snapshot.destinations = loader->destinations;
+	loader->snapshot.destination_count = n;
+	return 0;
+}
+
+static int read_losses(struct loader *loader)
+{
+	int cpus = libbpf_num_possible_cpus();
+	int fd = bpf_map__fd(loader->skeleton->maps.losses);
+	uint64_t *per_cpu;
+
+	if (cpus <= 0)
+		return cpus;
+	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return -ENOMEM;
+	for (uint32_t reason = 0; reason < LOSS_N; reason++) {
+		uint64_t sum = 0;
+
+		if (bpf_map_lookup_elem(fd, &reason, per_cpu) == 0)
+			for (int i = 0; i < cpus; i++)
+				sum += per_cpu[i];
+		/* never falls, should a read fail */
+		if (sum > loader->snapshot.loss[reason])
+			loader->snapshot.loss[reason] = sum;
+	}
+	free(per_cpu);
+	return 0;
+}
+
+const struct snapshot *loader__snapshot(struct loader *loader)
+{
+	struct snapshot *snapshot = &loader->snapshot;
+
+	snapshot->grid = &loader->grid;
+	snapshot->slots = loader->slots.memory;
+	snapshot->slot_count = loader->slots.count;
+	snapshot->statuses = loader->statuses.memory;
+	snapshot->status_count = loader->statuses.count;
+	snapshot->groups = loader->groups.memory;
+	snapshot->group_count = loader->groups.count;
+	snapshot->live_sockets = loader->skeleton->bss->live_sockets;
+	if (read_destinations(loader) || read_maps(loader) || read_programs(loader) ||
+	    read_losses(loader))
+		return NULL;
+	return snapshot;
+}
+
+uint64_t loader__map_bytes(const struct loader *loader)
+{
+	struct bpf_map *map;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, loader->skeleton->obj)
+		bytes += map__memory(map);
+	return bytes;
+}
+
+/* Makes the kernel forget where the slot's counts are. */
+static void unindex(struct loader *loader, uint32_t slot)
+{
+	const struct edgetap *s = loader->skeleton;
+
+	for (uint32_t i = 1; i < loader->statuses.count; i++) {
+		const struct status_entry *status = status_at(loader, i);
+
+		if (status->in_use && status->key.slot == slot)
+			bpf_map_delete_elem(bpf_map__fd(s->maps.index_by_status), &status->key);
+	}
+	for (uint32_t i = 1; i < loader->groups.count; i++) {
+		const struct row_group *group = group_at(loader, i);
+
+		if (group->in_use && group->key.slot == slot)
+			bpf_map_delete_elem(bpf_map__fd(s->maps.index_by_group), &group->key);
+	}
+}
+
+int loader__slot_detach(struct loader *loader, uint32_t slot)
+{
+	const struct edgetap *s = loader->skeleton;
+	struct instance_slot *entry;
+	uint32_t mapped;
+
+	if (slot == OTHER_INDEX || slot >= loader->slots.count)
+		return -EINVAL;
+	entry = slot_at(loader, slot);
+	if (!entry->in_use)
+		return -ENOENT;
+	if (bpf_map_lookup_elem(bpf_map__fd(s->maps.slot_by_instance), &entry->key, &mapped) == 0 &&
+	    mapped == slot)
+		bpf_map_delete_elem(bpf_map__fd(s->maps.slot_by_instance), &entry->key);
+	/* from here on sockets that remember the slot look it up again */
+	__atomic_fetch_add(&entry->generation, 1, __ATOMIC_SEQ_CST);
+	unindex(loader, slot);
+	return 0;
+}
+
+static void forget_destinations(struct loader *loader, uint32_t slot)
+{
+	int fd = bpf_map__fd(loader->skeleton->maps.counts_by_destination);
+
+	if (read_destinations(loader))
+		return;
+	for (uint32_t i = 0; i < loader->snapshot.destination_count; i++)
+		if (loader->destinations[i].key.slot == slot)
+			bpf_map_delete_elem(fd, &loader->destinations[i].key);
+}
+
+int loader__slot_reuse(struct loader *loader, uint32_t slot)
+{
+	const struct edgetap *s = loader->skeleton;
+	struct instance_slot *entry;
+
+	if (slot == OTHER_INDEX || slot >= loader->slots.count)
+		return -EINVAL;
+	entry = slot_at(loader, slot);
+	if (!entry->in_use)
+		return -ENOENT;
+	unindex(loader, slot); /* what a program that was running has added since */
+	for (uint32_t i = 1; i < loader->statuses.count; i++) {
+		struct status_entry *status = status_at(loader, i);
+
+		if (!status->in_use || status->key.slot != slot)
+			continue;
+		memset(status, 0, sizeof(*status));
+		free_list__push(s->maps.free_statuses, i);
+	}
+	for (uint32_t i = 1; i < loader->groups.count; i++) {
+		struct row_group *group = group_at(loader, i);
+
+		if (!group->in_use || group->key.slot != slot)
+			continue;
+		memset(group, 0, sizeof(*group));
+		free_list__push(s->maps.free_groups, i);
+	}
+	forget_destinations(loader, slot);
+	/* the generation stays: sockets that remember the old one must go on to see the difference */
+	memset(&entry->key, 0, sizeof(entry->key));
+	memset(entry->count, 0, sizeof(entry->count));
+	entry->in_use = 0;
+	return free_list__push(s->maps.free_slots, slot);
+}
