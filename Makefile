@@ -85,6 +85,8 @@ $(filter %.o,$(foreach root,obj fuzz/obj,$(patsubst %.c,$(BUILD)/$(root)/%.o,$(w
 $(BUILD)/obj/userspace/cli/%.o $(BUILD)/fuzz/obj/userspace/cli/%.o: \
 	CPPFLAGS += -DEDGETAP_VERSION='"$(VERSION)"' -DEDGETAP_REVISION='"$(REVISION)"'
 
+# Not intermediate: kept, and remade when a header has changed.
+.SECONDARY: $(BPF_SRC:bpf/%.c=$(BUILD)/bpf/%.o)
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call require,CLANG,clang)
 	$(call say,BPF,$<)

@@ -23,7 +23,7 @@ usage() {
 # installed; names joined by + go together).
 #
 #   command:A,B   one of these can be run
-#   library:NAME  pkg-config finds it
+#   library:NAME  pkg-config finds it (NAME>=VERSION: that or newer)
 #   runs:A        `A version` works (a wrapper without its program does not)
 #   package       the package itself
 #   fuzzer        clang links a libFuzzer program
@@ -34,7 +34,7 @@ needs_build() {
 	command:pkg-config                pkg-config pkgconf
 	command:clang                     clang
 	runs:bpftool                      bpftool linux-tools-common+linux-tools-generic
-	library:libbpf                    libbpf-dev
+	library:libbpf>=1.0               libbpf-dev
 	library:libelf                    libelf-dev
 	library:zlib                      zlib1g-dev
 	library:libmicrohttpd             libmicrohttpd-dev
@@ -104,6 +104,10 @@ has_command() {
 	return 1
 }
 
+has_library() {
+	has_command pkg-config && pkg-config --exists "${1/>=/ >= }"
+}
+
 runs() {
 	local path
 	for path in "$1" /usr/lib/linux-tools/*/"$1"; do
@@ -126,7 +130,7 @@ links_fuzzer() {
 need_is_met() {
 	case $1 in
 	command:*) has_command "${1#*:}" ;;
-	library:*) has_command pkg-config && pkg-config --exists "${1#*:}" ;;
+	library:*) has_library "${1#*:}" ;;
 	runs:*) runs "${1#*:}" ;;
 	package) has_package "$2" ;;
 	fuzzer) links_fuzzer ;;
