@@ -17,8 +17,8 @@
 struct cgroup_hierarchy;
 
 enum cgroup_state {
-	CGROUP_GONE,	  /* no directory, or another cgroup has its path now */
-	CGROUP_EMPTY,	  /* no process in it or below */
+	CGROUP_GONE,  /* no directory, or another cgroup has its path now */
+	CGROUP_EMPTY, /* no process in it or below */
 	CGROUP_POPULATED,
 };
 

@@ -12,8 +12,8 @@ struct field {
 
 /* include/linux/cgroup_subsys.h, by their v1 names */
 static const char *const controllers[] = {
-	"memory",  "pids",    "cpu",	    "cpuacct", "cpuset", "blkio", "devices",
-	"freezer", "net_cls", "perf_event", "net_prio", "hugetlb", "rdma", "misc",
+	"memory",  "pids",    "cpu",	    "cpuacct",	"cpuset",  "blkio", "devices",
+	"freezer", "net_cls", "perf_event", "net_prio", "hugetlb", "rdma",  "misc",
 };
 
 const char *cgroup_mounts__controller(const char *name)
@@ -127,7 +127,8 @@ void cgroup_mounts__parse(const char *text, struct cgroup_mounts *ret_mounts)
 		if (parse_line(line, len, &mount)) {
 			for (size_t i = 0; i < ret_mounts->count; i++)
 				if (ret_mounts->mount[i].v2 == mount.v2 &&
-				    strcmp(ret_mounts->mount[i].controllers, mount.controllers) == 0)
+				    strcmp(ret_mounts->mount[i].controllers, mount.controllers) ==
+					    0)
 					old = &ret_mounts->mount[i];
 			if (old && !old->whole && mount.whole)
 				*old = mount;
@@ -153,7 +154,8 @@ const struct cgroup_mount *cgroup_mounts__find(const struct cgroup_mounts *mount
 				return mount;
 			continue;
 		}
-		count = split(mount->controllers, strlen(mount->controllers), ',', names, FIELDS_MAX);
+		count = split(mount->controllers, strlen(mount->controllers), ',', names,
+			      FIELDS_MAX);
 		for (size_t k = 0; k < count; k++)
 			if (field__is(names[k], controller))
 				return mount;

@@ -183,11 +183,12 @@ static bool match_colons(struct visit *v, struct span name)
 	id = (struct span){ second + 1, name.len - (size_t)(second + 1 - name.at) };
 	if (id.len == 0 || memchr(id.at, ':', id.len))
 		return false;
-	set_container(v, span__is(prefix, "docker")	      ? "docker"
-			 : span__is(prefix, "cri-containerd") ? "containerd"
-			 : span__is(prefix, "crio")	      ? "cri-o"
-			 : span__is(prefix, "libpod")	      ? "podman"
-							      : "",
+	set_container(v,
+		      span__is(prefix, "docker")	   ? "docker"
+		      : span__is(prefix, "cri-containerd") ? "containerd"
+		      : span__is(prefix, "crio")	   ? "cri-o"
+		      : span__is(prefix, "libpod")	   ? "podman"
+							   : "",
 		      id);
 	return true;
 }

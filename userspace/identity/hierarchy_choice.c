@@ -51,8 +51,8 @@ static int open_hierarchy(struct hierarchy_choice *choice, const char *host_root
 	const struct cgroup_mount *mount = cgroup_mounts__find(mounts, controller);
 	const char *label = controller ? controller : "v2";
 	int err = mount ? cgroup_hierarchy__open(&choice->hierarchy, host_root, mount->point,
-						 controller) :
-			  -ENOENT;
+						 controller)
+			: -ENOENT;
 
 	choice->controller = controller;
 	if (!mount)
@@ -66,9 +66,9 @@ static int open_hierarchy(struct hierarchy_choice *choice, const char *host_root
 }
 
 /* The v1 controller with the most containers and units; false if none is mounted. */
-static bool take_census(struct census *ret_best, const char **ret_controller,
-			const char *host_root, const struct cgroup_mounts *mounts,
-			struct runtime_index *index, struct cgroup_hierarchy *v2)
+static bool take_census(struct census *ret_best, const char **ret_controller, const char *host_root,
+			const struct cgroup_mounts *mounts, struct runtime_index *index,
+			struct cgroup_hierarchy *v2)
 {
 	bool any = false;
 
@@ -154,6 +154,7 @@ int hierarchy_choice__make(struct hierarchy_choice *ret_choice, const char *want
 	}
 	err = open_hierarchy(ret_choice, host_root, mounts, controller);
 	if (!err)
-		snprintf(ret_choice->reason, sizeof(ret_choice->reason), "the configuration says so");
+		snprintf(ret_choice->reason, sizeof(ret_choice->reason),
+			 "the configuration says so");
 	return err;
 }

@@ -9,9 +9,10 @@
 
 struct hierarchy_choice {
 	const char *controller; /* NULL: cgroup v2; static */
-	const char *other;	/* v1 controller of a hybrid host where v2 was chosen by itself; or NULL */
+	const char
+		*other; /* v1 controller of a hybrid host where v2 was chosen by itself; or NULL */
 	struct cgroup_hierarchy *hierarchy; /* for the caller to close */
-	char reason[256];	/* also on failure: what is wrong */
+	char reason[256];		    /* also on failure: what is wrong */
 };
 
 /*

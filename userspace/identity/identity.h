@@ -29,14 +29,14 @@ enum instance_kind {
 struct identity {
 	enum instance_kind kind;
 	const char *app;
-	const char *instance; /* container short id, unit name or executable */
+	const char *instance;	/* container short id, unit name or executable */
 	const char *namespace_; /* Kubernetes only, as are the next two */
 	const char *pod;
 	const char *container;
 	/* "docker", "containerd", "cri-o", "podman", "runc", "crun", "lxc", "systemd-nspawn",
 	 * "systemd", or "" */
 	const char *runtime;
-	bool dropped;	     /* a rule says that its series are not served */
+	bool dropped; /* a rule says that its series are not served */
 };
 
 struct identity_table;

@@ -93,14 +93,14 @@ int process__parse_cgroup(const char *text, const char *controller, char *path, 
 	for (const char *line = text; *line;) {
 		size_t len = strcspn(line, "\n");
 		const char *list = memchr(line, ':', len);
-		const char *name = list ? memchr(list + 1, ':', len - (size_t)(list + 1 - line)) :
-					  NULL;
+		const char *name = list ? memchr(list + 1, ':', len - (size_t)(list + 1 - line))
+					: NULL;
 
 		if (name) {
 			size_t list_len = (size_t)(name - list - 1);
 			size_t name_len = len - (size_t)(name + 1 - line);
-			int found = controller ? list_has(list + 1, list_len, controller) :
-						 list_len == 0 && line[0] == '0';
+			int found = controller ? list_has(list + 1, list_len, controller)
+					       : list_len == 0 && line[0] == '0';
 
 			if (found) {
 				if (name_len >= size)

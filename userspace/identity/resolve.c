@@ -115,14 +115,14 @@ static void name_executable(const struct identity_table *table, const struct eve
 		return;
 	}
 	/* it has ended, or runs another program by now */
-	draft->exe = (struct process_exe){ .dev = key_dev(&event->key),
-					   .inode = event->key.exe_inode };
+	draft->exe =
+		(struct process_exe){ .dev = key_dev(&event->key), .inode = event->key.exe_inode };
 	name_by_executable(draft, comm);
 	draft->exe_path[0] = '\0';
 }
 
-static void name_container(struct identity_table *table, const struct cgroup_path *class,
-			   pid_t pid, struct draft *draft)
+static void name_container(struct identity_table *table, const struct cgroup_path *class, pid_t pid,
+			   struct draft *draft)
 {
 	struct runtime_facts *facts = &draft->facts;
 

@@ -174,8 +174,7 @@ int runtime_facts__runc(struct runtime_facts *facts, const char *json, size_t le
 
 		if (!equals)
 			continue;
-		if (strncmp(text, "bundle=", 7) == 0 &&
-		    strlen(equals + 1) < sizeof(facts->bundle))
+		if (strncmp(text, "bundle=", 7) == 0 && strlen(equals + 1) < sizeof(facts->bundle))
 			snprintf(facts->bundle, sizeof(facts->bundle), "%s", equals + 1);
 		else
 			add_label(facts, text, (size_t)(equals - text), equals + 1,

@@ -16,13 +16,13 @@
 
 /* Empty strings are facts that are not known. */
 struct runtime_facts {
-	char name[LABEL_BYTES];		/* what the user calls the container */
-	char app[LABEL_BYTES];		/* said outright by a label */
-	int app_rank;			/* how much that label counts for; 0: none */
-	char namespace_[LABEL_BYTES];	/* Kubernetes, as are the next two */
+	char name[LABEL_BYTES];	      /* what the user calls the container */
+	char app[LABEL_BYTES];	      /* said outright by a label */
+	int app_rank;		      /* how much that label counts for; 0: none */
+	char namespace_[LABEL_BYTES]; /* Kubernetes, as are the next two */
 	char pod[LABEL_BYTES];
 	char container[LABEL_BYTES];
-	char sandbox_id[LABEL_BYTES];	/* CRI-O keeps the pod's labels there */
+	char sandbox_id[LABEL_BYTES];	 /* CRI-O keeps the pod's labels there */
 	char bundle[RUNTIME_PATH_BYTES]; /* directory of the OCI config.json */
 };
 

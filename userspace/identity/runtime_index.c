@@ -162,7 +162,8 @@ static const char *strip_point(void *ctx, const char *file)
 		const char *point = mounts->mount[i].point;
 		size_t len = strlen(point);
 
-		if (strncmp(file, point, len) == 0 && file[len] == '/' && (!best || file + len > best))
+		if (strncmp(file, point, len) == 0 && file[len] == '/' &&
+		    (!best || file + len > best))
 			best = file + len;
 	}
 	return best;
@@ -187,8 +188,8 @@ static bool take_known(struct runtime_index *index, struct entry *entry)
 {
 	struct entry *old;
 
-	old = index->entry ? bsearch(entry, index->entry, index->count, sizeof(*old), compare_dir) :
-			     NULL;
+	old = index->entry ? bsearch(entry, index->entry, index->count, sizeof(*old), compare_dir)
+			   : NULL;
 	if (!old || !old->container.path || old->inode != entry->inode ||
 	    old->changed_ns != entry->changed_ns)
 		return false;

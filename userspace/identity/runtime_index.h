@@ -13,7 +13,7 @@ struct config;
 struct runtime_index;
 
 struct runtime_container {
-	const char *path;    /* of its cgroup, below the hierarchy's mount */
+	const char *path; /* of its cgroup, below the hierarchy's mount */
 	const char *id;
 	const char *runtime; /* static */
 };

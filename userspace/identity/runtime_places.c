@@ -5,8 +5,7 @@
 #include "config/config.h"
 #include "identity/runtime_places.h"
 
-static void add(struct runtime_places *places, const char *root, const char *dir,
-		const char *below)
+static void add(struct runtime_places *places, const char *root, const char *dir, const char *below)
 {
 	char *to = places->dir[places->count];
 	size_t len = strlen(dir), below_len = strlen(below);

@@ -115,9 +115,9 @@ static bool check_executable(struct identity_table *table, struct table_entry *e
 			     uint64_t now_ns)
 {
 	/* its login session has ended, and with it every process of this key */
-	if (entry->cgroup[0] && cgroup_hierarchy__state(table->hierarchy, entry->cgroup,
-							entry->key.cgroup_id,
-							false) == CGROUP_GONE) {
+	if (entry->cgroup[0] &&
+	    cgroup_hierarchy__state(table->hierarchy, entry->cgroup, entry->key.cgroup_id, false) ==
+		    CGROUP_GONE) {
 		mark(entry, false, now_ns);
 		return false;
 	}

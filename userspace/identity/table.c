@@ -18,7 +18,7 @@
 #define SHARED_MAX 65536
 
 __attribute__((format(printf, 2, 3))) static void describe(struct identity_table *table,
-							    const char *format, ...)
+							   const char *format, ...)
 {
 	va_list args;
 	char *line;
@@ -89,8 +89,8 @@ static int visit_cgroup(void *ctx, const char *path, uint64_t id)
 static int prepare(struct identity_table *table, const char *host_root)
 {
 	struct hierarchy_choice choice;
-	int err = read_mounts(&table->mounts, *host_root ? "/proc/1/mountinfo" :
-							   "/proc/self/mountinfo");
+	int err = read_mounts(&table->mounts,
+			      *host_root ? "/proc/1/mountinfo" : "/proc/self/mountinfo");
 
 	if (err) {
 		fprintf(stderr, "edgetap: cannot read the mounted cgroup hierarchies: %s\n",
@@ -127,9 +127,9 @@ static int prepare(struct identity_table *table, const char *host_root)
 	describe(table, "chosen: cgroup %s%s: %s", choice.controller ? "v1 " : "v2",
 		 choice.controller ? choice.controller : "", choice.reason);
 	describe(table, "cgroup ids become paths by %s",
-		 cgroup_hierarchy__by_handle(table->hierarchy) ?
-			 "file handle" :
-			 "walking the hierarchy: CAP_DAC_READ_SEARCH is missing");
+		 cgroup_hierarchy__by_handle(table->hierarchy)
+			 ? "file handle"
+			 : "walking the hierarchy: CAP_DAC_READ_SEARCH is missing");
 	describe(table, "%zu cgroups are no container or unit; their processes go by executable",
 		 table->shared_count);
 	return 0;

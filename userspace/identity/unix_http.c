@@ -196,7 +196,8 @@ int unix_http__get(const char *socket_path, const char *target, uint64_t deadlin
 	int fd, n, status;
 
 	/* 1.0: the answer ends with the connection and has no transfer coding */
-	n = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n", target);
+	n = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n",
+		     target);
 	if (n >= (int)sizeof(request))
 		return -ENAMETOOLONG;
 	fd = connect_to(socket_path);
