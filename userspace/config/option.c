@@ -57,7 +57,7 @@ static const struct config_option options[] = {
 	{ "http_connections", OPTION_NUMBER, FIELD(http_connections), 1, 1024, "N",
 	  "clients served at once" },
 	{ "http_timeout", OPTION_TIMEOUT, FIELD(http_timeout_ms), 1000, 600000, "TIME",
-	  "how long a silent client is kept" },
+	  "how long a client may take to ask" },
 };
 /* clang-format on */
 
