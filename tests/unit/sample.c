@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sample.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "limits.h"
+#include "views/exposition.h"
+
+const uint64_t sample_classic_ns[SAMPLE_CLASSIC] = {
+	100000,	  250000,    500000,	1000000,   2500000,    5000000,	   10000000,   25000000,
+	50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000,
+};
+
+static void *must(void *memory)
+{
+	if (!memory)
+		abort();
+	return memory;
+}
+
+static const struct identity *get_identity(const struct identity_table *table, uint32_t slot)
+{
+	const struct identity *identities = (const void *)table;
+
+	return identities[slot].app ? &identities[slot] : NULL;
+}
+
+void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint32_t groups)
+{
+	*sample = (struct sample){ .statuses_used = 1, .groups_used = 1 };
+	if (grid__build(&sample->grid, sample_classic_ns, SAMPLE_CLASSIC))
+		abort();
+	sample->slots = must(calloc(slots, sizeof(*sample->slots)));
+	sample->statuses = must(calloc(statuses, sizeof(*sample->statuses)));
+	sample->groups = must(calloc(groups, sizeof(*sample->groups)));
+	sample->identities = must(calloc(slots, sizeof(*sample->identities)));
+	sample->source.get = get_identity;
+	sample->source.table = (const void *)sample->identities;
+	sample->snapshot = (struct snapshot){
+		.grid = &sample->grid,
+		.slots = sample->slots,
+		.slot_count = slots,
+		.statuses = sample->statuses,
+		.status_count = statuses,
+		.groups = sample->groups,
+		.group_count = groups,
+		.destinations = sample->destinations,
+	};
+}
+
+void sample__free(struct sample *sample)
+{
+	free(sample->slots);
+	free(sample->statuses);
+	free(sample->groups);
+	free(sample->identities);
+}
+
+void sample__instance(struct sample *sample, uint32_t slot, const char *app, const char *instance)
+{
+	static uint64_t lives;
+
+	sample->slots[slot] = (struct instance_slot){
+		.in_use = 1,
+		.generation = sample->slots[slot].generation + 1,
+		.born_ns = ++lives,
+	};
+	sample->identities[slot] = (struct identity){ .app = app,
+						      .instance = instance,
+						      .namespace_ = "",
+						      .pod = "",
+						      .container = "",
+						      .runtime = "" };
+}
+
+static struct row_group *find_group(struct sample *sample, uint32_t slot, unsigned int status)
+{
+	struct row_group *group;
+
+	for (uint32_t i = 1; i < sample->groups_used; i++) {
+		group = &sample->groups[i];
+		if (group->in_use && group->key.slot == slot && group->key.status == status)
+			return group;
+	}
+	if (sample->groups_used == sample->snapshot.group_count)
+		return &sample->groups[OTHER_INDEX];
+	group = &sample->groups[sample->groups_used++];
+	group->key = (struct row_group_key){ .slot = slot, .status = (uint16_t)status };
+	group->in_use = 1;
+	return group;
+}
+
+void sample__observe(struct sample *sample, uint32_t slot, unsigned int status, unsigned int row,
+		     uint64_t ns)
+{
+	struct row *r = &find_group(sample, slot, status)->row[row];
+
+	r->cell[grid__cell(&sample->grid, ns)]++;
+	r->sum_ns += ns;
+}
+
+static struct status_entry *find_status(struct sample *sample, uint32_t slot, unsigned int status)
+{
+	struct status_entry *entry;
+
+	for (uint32_t i = 1; i < sample->statuses_used; i++) {
+		entry = &sample->statuses[i];
+		if (entry->in_use && entry->key.slot == slot && entry->key.status == status)
+			return entry;
+	}
+	if (sample->statuses_used == sample->snapshot.status_count)
+		return &sample->statuses[OTHER_INDEX];
+	entry = &sample->statuses[sample->statuses_used++];
+	entry->key = (struct status_key){ .slot = slot, .status = (uint16_t)status };
+	entry->in_use = 1;
+	return entry;
+}
+
+void sample__respond(struct sample *sample, uint32_t slot, unsigned int status,
+		     enum http_method method, uint64_t times, uint64_t ns)
+{
+	sample->slots[slot].count[COUNT_HTTP_STARTED] += times;
+	find_status(sample, slot, status)->responses[method] += times;
+	for (uint64_t i = 0; i < times; i++)
+		for (unsigned int row = 0; row < GROUP_ROWS; row++)
+			sample__observe(sample, slot, status / 100, row, ns);
+}
+
+void sample__destination(struct sample *sample, uint32_t slot, const char *address, uint16_t port,
+			 uint64_t connects, uint64_t refused, uint64_t failed)
+{
+	struct snapshot_destination *d =
+		&sample->destinations[sample->snapshot.destination_count++];
+
+	*d = (struct snapshot_destination){
+		.key = { .slot = slot,
+			 .slot_generation = sample->slots[slot].generation,
+			 .port_be16 = htons(port) },
+		.counts = { connects, refused, failed },
+	};
+	if (strchr(address, ':')) {
+		inet_pton(AF_INET6, address, d->key.addr);
+	} else {
+		d->key.addr[10] = d->key.addr[11] = 0xff;
+		inet_pton(AF_INET, address, d->key.addr + 12);
+	}
+}
+
+void sample__reuse(struct sample *sample, uint32_t slot)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 1; i < sample->statuses_used; i++)
+		if (sample->statuses[i].key.slot == slot)
+			sample->statuses[i] = (struct status_entry){};
+	for (uint32_t i = 1; i < sample->groups_used; i++)
+		if (sample->groups[i].key.slot == slot)
+			sample->groups[i] = (struct row_group){};
+	for (uint32_t i = 0; i < sample->snapshot.destination_count; i++)
+		if (sample->destinations[i].key.slot != slot)
+			sample->destinations[kept++] = sample->destinations[i];
+	sample->snapshot.destination_count = kept;
+	sample->slots[slot] =
+		(struct instance_slot){ .generation = sample->slots[slot].generation + 1 };
+	sample->identities[slot].app = NULL;
+}
+
+char *sample__render(struct sample *sample, const struct rollup *rollup, const struct view *view,
+		     const struct encoder *encoder, size_t *ret_length)
+{
+	struct exposition_options options = {
+		.region = "test",
+		.host = "node",
+		.version = "1.2.3",
+		.revision = "abc",
+		.classic_ns = sample_classic_ns,
+		.classic_count = SAMPLE_CLASSIC,
+		.identities = sample->source,
+		.rollup = rollup,
+	};
+	struct exposition *exposition;
+	struct buffer out;
+	size_t length;
+	char *text;
+
+	buffer__init(&out);
+	if (exposition__new(&exposition, &options) ||
+	    exposition__render(exposition, &sample->snapshot, view, encoder, &out))
+		abort();
+	exposition__free(exposition);
+	buffer__append_char(&out, '\0');
+	text = must(buffer__take(&out, &length));
+	if (ret_length)
+		*ret_length = length - 1;
+	return text;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A snapshot made by hand: counts as the kernel side would, through the same
+ * grid, into arrays of a chosen size. Shared by the unit tests of everything
+ * behind the snapshot and by the encoding benchmark.
+ */
+#ifndef EDGETAP_TESTS_SAMPLE_H
+#define EDGETAP_TESTS_SAMPLE_H
+
+#include "encoders/encoder.h"
+#include "metrics/rollup.h"
+#include "snapshot/snapshot.h"
+#include "views/view.h"
+
+#define SAMPLE_CLASSIC 16
+#define SAMPLE_DESTINATIONS 64
+
+extern const uint64_t sample_classic_ns[SAMPLE_CLASSIC]; /* the default bounds */
+
+struct sample {
+	struct grid grid;
+	struct instance_slot *slots;
+	struct status_entry *statuses;
+	struct row_group *groups;
+	struct identity *identities; /* by slot; app is NULL: none */
+	struct snapshot_destination destinations[SAMPLE_DESTINATIONS];
+	struct snapshot snapshot;
+	struct model_identities source;
+	uint32_t statuses_used, groups_used;
+};
+
+/* Aborts without memory: there is no test without it. */
+void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint32_t groups);
+void sample__free(struct sample *sample);
+
+/* Puts an instance into a slot. */
+void sample__instance(struct sample *sample, uint32_t slot, const char *app, const char *instance);
+
+/* Responses with an exact status, every time of theirs being ns. */
+void sample__respond(struct sample *sample, uint32_t slot, unsigned int status,
+		     enum http_method method, uint64_t times, uint64_t ns);
+
+/* Counts one value in a row of the group of (slot, status as in struct row_group_key). */
+void sample__observe(struct sample *sample, uint32_t slot, unsigned int status, unsigned int row,
+		     uint64_t ns);
+
+void sample__destination(struct sample *sample, uint32_t slot, const char *address, uint16_t port,
+			 uint64_t connects, uint64_t refused, uint64_t failed);
+
+/* Gives a retired slot back, as the loader does: nothing of it is left. */
+void sample__reuse(struct sample *sample, uint32_t slot);
+
+/*
+ * The whole exposition as a NUL-terminated string from malloc; region "test",
+ * host "node", version "1.2.3", revision "abc". Aborts on failure.
+ */
+char *sample__render(struct sample *sample, const struct rollup *rollup, const struct view *view,
+		     const struct encoder *encoder, size_t *ret_length);
+
+#endif
