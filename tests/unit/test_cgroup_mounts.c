@@ -42,9 +42,11 @@ START_TEST(test_hybrid)
 	ck_assert_uint_eq(mounts.count, 4);
 	ck_assert_str_eq(cgroup_mounts__find(&mounts, NULL)->point, "/sys/fs/cgroup/unified");
 	ck_assert_str_eq(cgroup_mounts__find(&mounts, "memory")->point, "/sys/fs/cgroup/memory");
-	ck_assert_str_eq(cgroup_mounts__find(&mounts, "cpuacct")->point, "/sys/fs/cgroup/cpu,cpuacct");
+	ck_assert_str_eq(cgroup_mounts__find(&mounts, "cpuacct")->point,
+			 "/sys/fs/cgroup/cpu,cpuacct");
 	ck_assert_str_eq(cgroup_mounts__find(&mounts, "cpuacct")->controllers, "cpu,cpuacct");
-	ck_assert_str_eq(cgroup_mounts__find(&mounts, "name=systemd")->point, "/sys/fs/cgroup/systemd");
+	ck_assert_str_eq(cgroup_mounts__find(&mounts, "name=systemd")->point,
+			 "/sys/fs/cgroup/systemd");
 	ck_assert_ptr_null(cgroup_mounts__find(&mounts, "pids"));
 	ck_assert_ptr_null(cgroup_mounts__find(&mounts, "mem"));
 	ck_assert_ptr_null(cgroup_mounts__find(&mounts, "cpu,cpuacct"));

@@ -32,10 +32,12 @@ static const struct row {
 	{ "/user.slice/user-1000.slice/session-3.scope", CGROUP_SHARED, "", "", "", "" },
 	{ "/user.slice/user-1000.slice/session-c1.scope/x", CGROUP_SHARED, "", "", "", "" },
 	{ "/user.slice/user-1000.slice/user@1000.service", CGROUP_SHARED, "", "", "", "" },
-	{ "/user.slice/user-1000.slice/user@1000.service/init.scope", CGROUP_SHARED, "", "", "", "" },
-	{ "/user.slice/user-1000.slice/user@1000.service/app.slice", CGROUP_SHARED, "", "", "", "" },
-	{ "/user.slice/user-1000.slice/user@1000.service/tmux-spawn-1b2c.scope", CGROUP_SHARED, "", "",
-	  "", "" },
+	{ "/user.slice/user-1000.slice/user@1000.service/init.scope", CGROUP_SHARED, "", "", "",
+	  "" },
+	{ "/user.slice/user-1000.slice/user@1000.service/app.slice", CGROUP_SHARED, "", "", "",
+	  "" },
+	{ "/user.slice/user-1000.slice/user@1000.service/tmux-spawn-1b2c.scope", CGROUP_SHARED, "",
+	  "", "", "" },
 	{ "/process_api/5e330fa2c5c5e3ecce941998fb86ad24", CGROUP_SHARED, "", "", "", "" },
 	{ "/my/own/tree", CGROUP_SHARED, "", "", "", "" },
 	{ "/docker", CGROUP_SHARED, "", "", "", "" },
@@ -48,7 +50,8 @@ static const struct row {
 	/* Docker */
 	{ "/docker/" ID, CGROUP_CONTAINER, "docker", ID, "", "" },
 	{ "/system.slice/docker-" ID ".scope", CGROUP_CONTAINER, "docker", ID, "", "" },
-	{ "/system.slice/docker-compose.scope", CGROUP_UNIT, "systemd", "docker-compose.scope", "", "" },
+	{ "/system.slice/docker-compose.scope", CGROUP_UNIT, "systemd", "docker-compose.scope", "",
+	  "" },
 	{ "/system.slice/docker.service", CGROUP_UNIT, "systemd", "docker.service", "", "" },
 	{ "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" ID ".scope",
 	  CGROUP_CONTAINER, "docker", ID, "", "" },
@@ -60,9 +63,10 @@ static const struct row {
 	{ "/docker/" ID "0", CGROUP_SHARED, "", "", "", "" },
 
 	/* containerd and kubelet */
-	{ KUBE "/cri-containerd-" ID ".scope", CGROUP_CONTAINER, "containerd", ID, UID, "burstable" },
-	{ "/kubepods.slice/kubepods-pod" UID_ ".slice/cri-containerd-" ID ".scope", CGROUP_CONTAINER,
-	  "containerd", ID, UID, "guaranteed" },
+	{ KUBE "/cri-containerd-" ID ".scope", CGROUP_CONTAINER, "containerd", ID, UID,
+	  "burstable" },
+	{ "/kubepods.slice/kubepods-pod" UID_ ".slice/cri-containerd-" ID ".scope",
+	  CGROUP_CONTAINER, "containerd", ID, UID, "guaranteed" },
 	{ "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" UID_
 	  ".slice/docker-" ID ".scope",
 	  CGROUP_CONTAINER, "docker", ID, UID, "besteffort" },
@@ -71,8 +75,10 @@ static const struct row {
 	{ "/kubepods/pod" UID "/" ID "/sub", CGROUP_CONTAINER, "", ID, UID, "guaranteed" },
 	{ "/kubepods/pod3d5e7a1b9c2f4e6d8a0b1c2d3e4f5a6b/" ID, CGROUP_CONTAINER, "", ID,
 	  "3d5e7a1b9c2f4e6d8a0b1c2d3e4f5a6b", "guaranteed" },
-	{ "/kubepods/pod" UID "/chosen-name", CGROUP_CONTAINER, "", "chosen-name", UID, "guaranteed" },
-	{ "/system.slice/containerd.service/kubepods-burstable-pod" UID_ ".slice:cri-containerd:" ID,
+	{ "/kubepods/pod" UID "/chosen-name", CGROUP_CONTAINER, "", "chosen-name", UID,
+	  "guaranteed" },
+	{ "/system.slice/containerd.service/kubepods-burstable-pod" UID_
+	  ".slice:cri-containerd:" ID,
 	  CGROUP_CONTAINER, "containerd", ID, "", "" },
 	{ "/k8s.io/" ID, CGROUP_CONTAINER, "", ID, "", "" },
 	{ "/default/redis", CGROUP_SHARED, "", "", "", "" },
@@ -81,14 +87,14 @@ static const struct row {
 	{ "/x/cri-containerd-web.scope", CGROUP_CONTAINER, "containerd", "web", "", "" },
 
 	/* kind: a node is a container, and has containers */
-	{ "/docker/" ID "/kubelet/kubepods/burstable/pod" UID "/" ID2, CGROUP_CONTAINER, "", ID2, UID,
-	  "burstable" },
+	{ "/docker/" ID "/kubelet/kubepods/burstable/pod" UID "/" ID2, CGROUP_CONTAINER, "", ID2,
+	  UID, "burstable" },
 	{ "/system.slice/docker-" ID ".scope/kubelet.slice/kubelet-kubepods.slice/"
 	  "kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod" UID_
 	  ".slice/cri-containerd-" ID2 ".scope",
 	  CGROUP_CONTAINER, "containerd", ID2, UID, "burstable" },
-	{ "/system.slice/docker-" ID ".scope/kubelet.slice/kubelet.service", CGROUP_CONTAINER, "docker",
-	  ID, "", "" },
+	{ "/system.slice/docker-" ID ".scope/kubelet.slice/kubelet.service", CGROUP_CONTAINER,
+	  "docker", ID, "", "" },
 	{ KUBE "/cri-containerd-" ID ".scope/docker/" ID2, CGROUP_CONTAINER, "docker", ID2, UID,
 	  "burstable" },
 
@@ -96,8 +102,10 @@ static const struct row {
 	{ KUBE "/crio-" ID ".scope", CGROUP_CONTAINER, "cri-o", ID, UID, "burstable" },
 	{ KUBE "/crio-" ID ".scope/container", CGROUP_CONTAINER, "cri-o", ID, UID, "burstable" },
 	{ KUBE "/crio-conmon-" ID ".scope", CGROUP_SHARED, "", "", UID, "burstable" },
-	{ "/kubepods/burstable/pod" UID "/crio-" ID, CGROUP_CONTAINER, "cri-o", ID, UID, "burstable" },
-	{ "/kubepods/burstable/pod" UID "/crio-conmon-" ID, CGROUP_SHARED, "", "", UID, "burstable" },
+	{ "/kubepods/burstable/pod" UID "/crio-" ID, CGROUP_CONTAINER, "cri-o", ID, UID,
+	  "burstable" },
+	{ "/kubepods/burstable/pod" UID "/crio-conmon-" ID, CGROUP_SHARED, "", "", UID,
+	  "burstable" },
 
 	/* Podman */
 	{ "/machine.slice/libpod-" ID ".scope", CGROUP_CONTAINER, "podman", ID, "", "" },
@@ -131,16 +139,16 @@ static const struct row {
 	{ "/docker/" ID "/lxc/tmp", CGROUP_CONTAINER, "docker", ID, "", "" },
 	{ "/machine.slice/machine-deb\\x2dian.scope/payload", CGROUP_CONTAINER, "systemd-nspawn",
 	  "deb-ian", "", "" },
-	{ "/machine.slice/systemd-nspawn@web.service/payload/system.slice/a.service", CGROUP_CONTAINER,
-	  "systemd-nspawn", "web", "", "" },
+	{ "/machine.slice/systemd-nspawn@web.service/payload/system.slice/a.service",
+	  CGROUP_CONTAINER, "systemd-nspawn", "web", "", "" },
 	{ "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope", CGROUP_UNIT, "systemd",
 	  "machine-qemu\\x2d1\\x2dvm.scope", "", "" },
 
 	/* systemd */
 	{ "/system.slice/nginx.service", CGROUP_UNIT, "systemd", "nginx.service", "", "" },
 	{ "/system.slice/nginx.service/workers", CGROUP_UNIT, "systemd", "nginx.service", "", "" },
-	{ "/system.slice/system-postgresql.slice/postgresql@15-main.service", CGROUP_UNIT, "systemd",
-	  "postgresql@15-main.service", "", "" },
+	{ "/system.slice/system-postgresql.slice/postgresql@15-main.service", CGROUP_UNIT,
+	  "systemd", "postgresql@15-main.service", "", "" },
 	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/app-web.service", CGROUP_UNIT,
 	  "systemd", "app-web.service", "", "" },
 	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/app-org.gnome.Web-12.scope",
@@ -155,7 +163,8 @@ START_TEST(test_table)
 	struct cgroup_path class;
 
 	cgroup_path__classify(row->path, &class);
-	ck_assert_msg(class.kind == row->kind, "%s: kind %d, not %d", row->path, class.kind, row->kind);
+	ck_assert_msg(class.kind == row->kind, "%s: kind %d, not %d", row->path, class.kind,
+		      row->kind);
 	ck_assert_str_eq(class.runtime, row->runtime);
 	ck_assert_str_eq(class.kind == CGROUP_UNIT ? class.unit : class.id, row->name);
 	ck_assert_str_eq(class.kind == CGROUP_UNIT ? class.id : class.unit, "");

@@ -72,13 +72,13 @@ START_TEST(test_clean)
 		{ "tab\tnl\n\x7f", "tab_nl__" },
 		{ "caf\xc3\xa9", "caf\xc3\xa9" },
 		{ "\xf0\x9f\x90\xb3", "\xf0\x9f\x90\xb3" },
-		{ "\xc3", "_" },		     /* cut short */
-		{ "\xc0\xaf", "__" },		     /* overlong */
-		{ "\xe0\x80\xaf", "___" },	     /* overlong */
-		{ "\xed\xa0\x80", "___" },	     /* surrogate */
-		{ "\xf4\x90\x80\x80", "____" },      /* above U+10FFFF */
+		{ "\xc3", "_" },		/* cut short */
+		{ "\xc0\xaf", "__" },		/* overlong */
+		{ "\xe0\x80\xaf", "___" },	/* overlong */
+		{ "\xed\xa0\x80", "___" },	/* surrogate */
+		{ "\xf4\x90\x80\x80", "____" }, /* above U+10FFFF */
 		{ "\xff\xfe", "__" },
-		{ "\xc2\x85", "__" },		     /* a control character */
+		{ "\xc2\x85", "__" }, /* a control character */
 		{ "a\xe2\x82z", "a__z" },
 	};
 	char to[LABEL_BYTES];

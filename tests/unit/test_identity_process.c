@@ -27,11 +27,13 @@ START_TEST(test_cgroup_lines)
 	ck_assert_str_eq(path, "/deep/er");
 	ck_assert_int_eq(process__parse_cgroup(cgroups, "name=systemd", path, sizeof(path)), 0);
 	ck_assert_str_eq(path, "/user.slice");
-	ck_assert_int_eq(process__parse_cgroup(cgroups, "cpu,cpuacct", path, sizeof(path)), -ENOENT);
+	ck_assert_int_eq(process__parse_cgroup(cgroups, "cpu,cpuacct", path, sizeof(path)),
+			 -ENOENT);
 	ck_assert_int_eq(process__parse_cgroup(cgroups, "pids", path, sizeof(path)), -ENOENT);
 	ck_assert_int_eq(process__parse_cgroup(cgroups, "memory", path, 6), -ENAMETOOLONG);
 	ck_assert_int_eq(process__parse_cgroup("", NULL, path, sizeof(path)), -ENOENT);
-	ck_assert_int_eq(process__parse_cgroup("0\n4:memory", "memory", path, sizeof(path)), -ENOENT);
+	ck_assert_int_eq(process__parse_cgroup("0\n4:memory", "memory", path, sizeof(path)),
+			 -ENOENT);
 }
 END_TEST
 

@@ -49,7 +49,8 @@ START_TEST(test_patterns)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		ck_assert_msg(!!rules__find(&rows[i].rule, 1, &nginx) == rows[i].fits, "rule %zu", i);
+		ck_assert_msg(!!rules__find(&rows[i].rule, 1, &nginx) == rows[i].fits, "rule %zu",
+			      i);
 }
 END_TEST
 

@@ -13,7 +13,8 @@ Suite *runtime_facts_suite(void);
 START_TEST(test_docker)
 {
 	static const char json[] =
-		"{\"Id\":\"" ID "\",\"Name\":\"/shop-web-1\",\"Config\":{\"Hostname\":\"x\",\"Labels\":{"
+		"{\"Id\":\"" ID
+		"\",\"Name\":\"/shop-web-1\",\"Config\":{\"Hostname\":\"x\",\"Labels\":{"
 		"\"com.docker.compose.project\":\"shop\",\"com.docker.compose.service\":\"web\"}}}";
 	struct runtime_facts facts = { 0 };
 
@@ -104,10 +105,19 @@ END_TEST
 START_TEST(test_hostile)
 {
 	static const char *const json[] = {
-		"", "{", "[]", "null", "7", "\"x\"", "{\"Name\":7}", "{\"Name\":null,\"Config\":[]}",
-		"{\"annotations\":7}", "{\"annotations\":{\"io.kubernetes.cri-o.Labels\":\"{{\"}}",
+		"",
+		"{",
+		"[]",
+		"null",
+		"7",
+		"\"x\"",
+		"{\"Name\":7}",
+		"{\"Name\":null,\"Config\":[]}",
+		"{\"annotations\":7}",
+		"{\"annotations\":{\"io.kubernetes.cri-o.Labels\":\"{{\"}}",
 		"{\"annotations\":{\"io.kubernetes.cri-o.Labels\":\"[1]\"}}",
-		"{\"id\":\"x\",\"config\":{\"labels\":{\"a\":1}}}", "[[[[{\"id\":{}}]]]]",
+		"{\"id\":\"x\",\"config\":{\"labels\":{\"a\":1}}}",
+		"[[[[{\"id\":{}}]]]]",
 		"{\"cgroup_paths\":[],\"linux\":7,\"cgroup-path\":{}}",
 	};
 
@@ -126,7 +136,8 @@ END_TEST
 
 START_TEST(test_names_are_cleaned)
 {
-	static const char json[] = "{\"Name\":\"/a\\u0000b\\nc\",\"Config\":{\"Labels\":{\"app\":\"\\u0007\"}}}";
+	static const char json[] =
+		"{\"Name\":\"/a\\u0000b\\nc\",\"Config\":{\"Labels\":{\"app\":\"\\u0007\"}}}";
 	struct runtime_facts facts = { 0 };
 
 	ck_assert_int_eq(runtime_facts__docker(&facts, json, strlen(json)), 0);
@@ -166,8 +177,10 @@ START_TEST(test_cgroup)
 		int err;
 		const char *path;
 	} rows[] = {
-		{ "{\"cgroup_paths\":{\"\":\"/cg/unified/a\",\"memory\":\"/cg/unified/b\"}}", 0, "/a" },
-		{ "{\"cgroup_paths\":{\"\":\"/elsewhere/a\",\"memory\":\"/cg/unified/b/\"}}", 0, "/b" },
+		{ "{\"cgroup_paths\":{\"\":\"/cg/unified/a\",\"memory\":\"/cg/unified/b\"}}", 0,
+		  "/a" },
+		{ "{\"cgroup_paths\":{\"\":\"/elsewhere/a\",\"memory\":\"/cg/unified/b/\"}}", 0,
+		  "/b" },
 		{ "{\"cgroup_paths\":{\"memory\":\"/elsewhere/b\"}}", -ENOENT, NULL },
 		{ "{\"cgroup-path\":\"/c\",\"pid\":1}", 0, "/c" },
 		{ "{\"linux\":{\"cgroupsPath\":\"/default/redis\"}}", 0, "/default/redis" },

@@ -92,6 +92,13 @@ const struct identity *identity_table__get(const struct identity_table *table, u
  */
 size_t identity_table__describe(const struct identity_table *table, const char *const **ret_lines);
 
+/*
+ * The configuration's rules have changed: finds out the labels of every living
+ * instance again. Those of the dead stay as they were. identity pointers from
+ * before are no longer valid.
+ */
+void identity_table__apply_rules(struct identity_table *table);
+
 /* The slot was retired: its labels end here. */
 void identity_table__forget(struct identity_table *table, uint32_t slot);
 
