@@ -154,8 +154,10 @@ fuzz: $(FUZZ_BIN)	## run each fuzz target for FUZZ_SECONDS, or one: T=NAME
 		mkdir -p $(BUILD)/fuzz/corpus/$$name; \
 		seeds=tests/fuzz/corpus/$$name; [ -d $$seeds ] || seeds=; \
 		echo "  FUZZ     $$name ($(FUZZ_SECONDS) s)"; \
-		$$bin -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=$(V) \
-			-artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/corpus/$$name $$seeds || exit 1; \
+		$$bin -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/corpus/$$name $$seeds \
+			>$(BUILD)/fuzz/$$name.log 2>&1 || { tail -n 60 $(BUILD)/fuzz/$$name.log; exit 1; }; \
+		sed -n 's/^stat::number_of_executed_units: /           inputs: /p' $(BUILD)/fuzz/$$name.log; \
 	done
 
 FUZZ_FLAGS = -O1 -g -std=gnu11 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all \

@@ -7,6 +7,8 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 edgetap=${EDGETAP:-build/edgetap}
+# The make that runs the tests is not the one whose job server is ours.
+unset MAKEFLAGS MFLAGS
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
