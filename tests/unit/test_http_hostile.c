@@ -48,12 +48,13 @@ static void teardown(void)
 	http_server__stop(server);
 }
 
-/* Sends text a byte at a time for ever; returns the milliseconds until it was cut. */
+/* Sends text, then its end again a byte at a time; returns the milliseconds until it was cut. */
 static long drip(int fd, const char *text, size_t repeat_from)
 {
 	uint64_t start_ns = clock__now_ns(), elapsed_ms;
-	size_t at = 0;
+	size_t at = repeat_from;
 
+	ck_assert(client__send(fd, text, strlen(text)));
 	while (client__send(fd, text + at, 1)) {
 		if (!text[++at])
 			at = repeat_from;
@@ -66,21 +67,24 @@ static long drip(int fd, const char *text, size_t repeat_from)
 
 START_TEST(slow_request_is_cut)
 {
-	static const char *const texts[] = {
-		"GET /aaaaaaaaaaaa",			   /* the request line never ends */
-		"GET / HTTP/1.1\r\nHost: x\r\nX-A: a\r\n", /* the header section never ends */
-		"\r\n",					   /* nor do the empty lines before it */
-		"GET /big HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\na", /* nor the content
-										   */
+	/* The last so many bytes are repeated. */
+	static const struct {
+		const char *text;
+		size_t repeat;
+	} cases[] = {
+		{ "GET /aaaa", 1 },				/* an endless request line */
+		{ "GET / HTTP/1.1\r\nHost: x\r\nA: a\r\n", 6 }, /* header section */
+		{ "\r\n", 2 },					/* before the request line */
+		{ "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\na", 1 },
 	};
 	int fd;
 	long ms;
 
 	options.request_timeout_ms = 300;
 	start();
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		fd = client__connect(server);
-		ms = drip(fd, texts[i], strlen(texts[i]) - 2);
+		ms = drip(fd, cases[i].text, strlen(cases[i].text) - cases[i].repeat);
 		/* A byte every 10 ms would have kept an inactivity timer happy. */
 		ck_assert_int_ge(ms, 250);
 		close(fd);
