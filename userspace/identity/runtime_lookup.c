@@ -317,8 +317,12 @@ const char *runtime_lookup__find(struct runtime_lookup *lookup, const struct cgr
 	};
 	const char *runtime = class->runtime;
 
-	/* the id becomes part of file names: "." and ".." are none */
-	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]) && class->id[0] != '.'; i++) {
+	/* the id becomes part of file names, which it must not lead astray */
+	if (class->id[0] == '.' || strchr(class->id, '/')) {
+		*ret_facts = facts;
+		return runtime;
+	}
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
 		bool open = !class->runtime[0];
 
 		if (!open && strcmp(class->runtime, runtimes[i].runtime) != 0)

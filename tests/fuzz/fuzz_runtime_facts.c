@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Any bytes as what a runtime answers or leaves on disk. Whatever comes out is
+ * UTF-8 without control characters, of at most 128 bytes.
+ */
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "identity/runtime_facts.h"
+#include "identity/unix_http.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_label(const char *text)
+{
+	json_t *string = json_string(text);
+
+	/* jansson refuses what is not UTF-8 */
+	if (!string || strlen(text) > LABEL_BYTES - 1)
+		abort();
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			abort();
+	json_decref(string);
+}
+
+static void check(const struct runtime_facts *facts)
+{
+	check_label(facts->name);
+	check_label(facts->app);
+	check_label(facts->namespace_);
+	check_label(facts->pod);
+	check_label(facts->container);
+	check_label(facts->sandbox_id);
+	if (!facts->app_rank != !facts->app[0] || strlen(facts->bundle) >= RUNTIME_PATH_BYTES)
+		abort();
+}
+
+static const char *strip_point(void *ctx, const char *file)
+{
+	(void)ctx;
+	return strchr(file, '/');
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct runtime_facts facts = { 0 };
+	const char *text = (const char *)data, *body;
+	char label[LABEL_BYTES], path[64];
+	size_t len;
+
+	runtime_facts__docker(&facts, text, size);
+	runtime_facts__oci(&facts, text, size);
+	runtime_facts__runc(&facts, text, size);
+	runtime_facts__storage(&facts, text, size, "x");
+	if (runtime_facts__cgroup(text, size, strip_point, NULL, path, sizeof(path)) == 0 &&
+	    (path[0] != '/' || strlen(path) >= sizeof(path)))
+		abort();
+	check(&facts);
+	names__clean(label, text, size);
+	check_label(label);
+	if (unix_http__parse(text, size, &body, &len) > 0 &&
+	    (body < text || body + len > text + size))
+		abort();
+	return 0;
+}
