@@ -112,7 +112,6 @@ install-lint-deps:	## install the packages that lint needs (root)
 
 run: install-deps	## install what is missing, build, observe this machine: ARGS='--listen ADDR:PORT ...'
 	$(SUBMAKE) all
-	@echo 'Observing this machine; metrics at http://127.0.0.1:9777/metrics unless configured otherwise. Ctrl-C ends it.'
 	$(Q)exec $(BUILD)/edgetap serve $(ARGS)
 
 # One program runs the unit tests and the end-to-end scripts, so that there is
