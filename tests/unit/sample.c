@@ -28,11 +28,18 @@ static const struct identity *get_identity(const struct identity_table *table, u
 	return identities[slot].app ? &identities[slot] : NULL;
 }
 
+void sample__bounds(struct sample *sample, const uint64_t *classic_ns, size_t count)
+{
+	if (grid__build(&sample->grid, classic_ns, count))
+		abort();
+	sample->classic_ns = classic_ns;
+	sample->classic_count = count;
+}
+
 void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint32_t groups)
 {
 	*sample = (struct sample){ .statuses_used = 1, .groups_used = 1 };
-	if (grid__build(&sample->grid, sample_classic_ns, SAMPLE_CLASSIC))
-		abort();
+	sample__bounds(sample, sample_classic_ns, SAMPLE_CLASSIC);
 	sample->slots = must(calloc(slots, sizeof(*sample->slots)));
 	sample->statuses = must(calloc(statuses, sizeof(*sample->statuses)));
 	sample->groups = must(calloc(groups, sizeof(*sample->groups)));
@@ -176,8 +183,8 @@ char *sample__render(struct sample *sample, const struct rollup *rollup, const s
 		.host = "node",
 		.version = "1.2.3",
 		.revision = "abc",
-		.classic_ns = sample_classic_ns,
-		.classic_count = SAMPLE_CLASSIC,
+		.classic_ns = sample->classic_ns,
+		.classic_count = sample->classic_count,
 		.identities = sample->source,
 		.rollup = rollup,
 	};

@@ -18,6 +18,8 @@
 extern const uint64_t sample_classic_ns[SAMPLE_CLASSIC]; /* the default bounds */
 
 struct sample {
+	const uint64_t *classic_ns; /* the bounds that the grid has, the default ones at first */
+	size_t classic_count;
 	struct grid grid;
 	struct instance_slot *slots;
 	struct status_entry *statuses;
@@ -32,6 +34,9 @@ struct sample {
 /* Aborts without memory: there is no test without it. */
 void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint32_t groups);
 void sample__free(struct sample *sample);
+
+/* Other bounds, before anything is counted. */
+void sample__bounds(struct sample *sample, const uint64_t *classic_ns, size_t count);
 
 /* Puts an instance into a slot. */
 void sample__instance(struct sample *sample, uint32_t slot, const char *app, const char *instance);

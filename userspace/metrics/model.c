@@ -234,6 +234,7 @@ static uint64_t in_flight(const __u64 *count, uint64_t finished)
 
 		finished += aborted[ABORT_IN_WAIT] + aborted[ABORT_IN_RESPONSE];
 	}
+	finished += count[COUNT_HTTP_LOST];
 	started = count[COUNT_HTTP_STARTED];
 	return started > finished ? started - finished : 0;
 }

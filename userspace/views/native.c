@@ -71,6 +71,8 @@ static const struct family families[] = {
 		  "Requests whose final response was not completed, by who ended them and when: "
 		  "while the request was read, before the response, or within it."),
 	  .fact = FACT_COUNTS, .roles = ROLE_SERVER, .label = { "by", "phase" }, PARTS(aborted) },
+	COUNT(COUNT_HTTP_LOST, ROLE_SERVER, "edgetap_app_http_requests_lost_total", "",
+	      "Requests read by the app whose end could not be followed; see edgetap_losses_total."),
 	{ TIMES("edgetap_edge_http_response_time_seconds",
 		"From the first byte of the request in the receive queue to the last byte of the "
 		"response taken by the kernel."),

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <check.h>
+#include <string.h>
+
+#include "limits.h"
+#include "metrics/model.h"
+#include "sample.h"
+
+Suite *model_suite(void);
+
+static struct sample sample;
+static struct model *model;
+
+static void setup(void)
+{
+	sample__init(&sample, 16, 64, 64);
+	ck_assert_int_eq(model__new(&model), 0);
+}
+
+static void teardown(void)
+{
+	model__free(model);
+	sample__free(&sample);
+}
+
+static const struct model_cut *cut(unsigned int mask)
+{
+	const struct model_cut *made;
+
+	ck_assert_int_eq(model__build(model, &sample.snapshot, &sample.source, NULL), 0);
+	ck_assert_int_eq(model__cut(model, mask, &made), 0);
+	return made;
+}
+
+/* The entity with this app and instance (NULL: any). Fails if there is none. */
+static const struct model_entity *find(const struct model_cut *made, const char *app,
+				       const char *instance)
+{
+	for (uint32_t i = 0; i < made->entity_count; i++) {
+		const struct model_labels *labels = made->entity[i].labels;
+
+		if (!strcmp(labels->value[MODEL_APP], app) &&
+		    (!instance || !strcmp(labels->value[MODEL_INSTANCE], instance)))
+			return &made->entity[i];
+	}
+	ck_abort_msg("no entity %s %s", app, instance ? instance : "");
+	return NULL;
+}
+
+static uint64_t responses(const struct model_cut *made, const struct model_entity *entity)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = entity->first_responses; i < entity->end_responses; i++)
+		for (int m = 0; m < METHOD_N; m++)
+			sum += made->responses[i].by_method[m];
+	return sum;
+}
+
+START_TEST(equal_labels_are_one_entity)
+{
+	const struct model_cut *made;
+	const struct model_entity *entity;
+
+	sample__instance(&sample, 3, "shop", "one");
+	sample__instance(&sample, 5, "shop", "two");
+	sample__instance(&sample, 9, "shop", "one");
+	for (uint32_t slot = 3; slot <= 9; slot += 2)
+		sample.slots[slot].count[COUNT_BYTES_IN] = slot;
+	sample.slots[3].count[GAUGE_LISTEN_BACKLOG] = 4;
+	sample.slots[9].count[GAUGE_LISTEN_BACKLOG] = 7;
+	sample__respond(&sample, 3, 200, METHOD_GET, 2, 1000);
+	sample__respond(&sample, 9, 200, METHOD_GET, 3, 1000);
+
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(made->entity_count, 3); /* with `__other__` */
+	ck_assert_uint_eq(model__instances(model), 3);
+	entity = find(made, "shop", "one");
+	ck_assert_uint_eq(entity->count[COUNT_BYTES_IN], 12);
+	ck_assert_uint_eq(entity->count[GAUGE_LISTEN_BACKLOG], 7);
+	ck_assert_uint_eq(responses(made, entity), 5);
+	ck_assert_uint_eq(entity->end_rows - entity->first_rows, 2);
+
+	made = cut(MODEL_APP_LABELS);
+	ck_assert_uint_eq(made->entity_count, 2);
+	entity = find(made, "shop", NULL);
+	ck_assert_uint_eq(entity->count[COUNT_BYTES_IN], 17);
+	ck_assert_uint_eq(responses(made, entity), 5);
+}
+END_TEST
+
+START_TEST(nothing_is_lost_for_want_of_a_name)
+{
+	const struct model_cut *made;
+
+	sample.slots[2].in_use = 1; /* never announced */
+	sample.slots[4].in_use = 1;
+	sample__respond(&sample, 2, 200, METHOD_GET, 5, 1000);
+	sample__respond(&sample, 4, 500, METHOD_GET, 6, 1000);
+	sample.slots[OTHER_INDEX].count[COUNT_EDGE_CONNECTS] = 3;
+	sample.statuses[OTHER_INDEX].responses[METHOD_GET] = 7;
+	sample.groups[OTHER_INDEX].row[ROW_APP_RESPONSE].cell[5] = 8;
+
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(made->entity_count, 2);
+	ck_assert_uint_eq(responses(made, find(made, VALUE_UNKNOWN, VALUE_UNKNOWN)), 11);
+	ck_assert_uint_eq(responses(made, find(made, VALUE_OTHER, VALUE_OTHER)), 7);
+	ck_assert_uint_eq(find(made, VALUE_OTHER, VALUE_OTHER)->count[COUNT_EDGE_CONNECTS], 3);
+	ck_assert_uint_eq(made->responses[0].status, STATUS_OTHER);
+	ck_assert_uint_eq(made->rows[0].status, STATUS_OTHER);
+	ck_assert_uint_eq(made->rows[0].row[ROW_APP_RESPONSE].cell[5], 8);
+}
+END_TEST
+
+START_TEST(dropped_and_free_slots_are_not_there)
+{
+	const struct model_cut *made;
+
+	sample__instance(&sample, 1, "hidden", "x");
+	sample.identities[1].dropped = true;
+	sample__respond(&sample, 1, 200, METHOD_GET, 5, 1000);
+	sample__instance(&sample, 2, "gone", "x");
+	sample.slots[2].in_use = 0;
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(made->entity_count, 1);
+	ck_assert_uint_eq(model__instances(model), 0);
+	ck_assert_uint_eq(responses(made, &made->entity[0]), 0);
+}
+END_TEST
+
+START_TEST(in_flight_is_started_less_finished)
+{
+	__u64 *count = sample.slots[1].count;
+
+	sample__instance(&sample, 1, "shop", "one");
+	sample__respond(&sample, 1, 200, METHOD_GET, 10, 1000);
+	sample__respond(&sample, 1, 404, METHOD_POST, 10, 1000);
+	ck_assert_uint_eq(cut(MODEL_ALL_LABELS)->entity[1].in_flight, 0);
+	count[COUNT_HTTP_STARTED] += 9;
+	ck_assert_uint_eq(cut(MODEL_ALL_LABELS)->entity[1].in_flight, 9);
+	/* one that was aborted before it was read had not been started */
+	count[COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_REQUEST] = 1;
+	ck_assert_uint_eq(cut(MODEL_ALL_LABELS)->entity[1].in_flight, 9);
+	count[COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_WAIT] = 1;
+	count[COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_RESPONSE] = 1;
+	count[COUNT_HTTP_ABORTED + ABORT_BY_SERVER * ABORT_PHASE_N + ABORT_IN_WAIT] = 1;
+	count[COUNT_HTTP_ABORTED + ABORT_BY_SERVER * ABORT_PHASE_N + ABORT_IN_RESPONSE] = 1;
+	count[COUNT_HTTP_LOST] = 1;
+	ck_assert_uint_eq(cut(MODEL_ALL_LABELS)->entity[1].in_flight, 4);
+	count[COUNT_HTTP_STARTED] = 0; /* read in between */
+	ck_assert_uint_eq(cut(MODEL_ALL_LABELS)->entity[1].in_flight, 0);
+}
+END_TEST
+
+START_TEST(roles_are_what_was_seen)
+{
+	const struct model_cut *made;
+
+	sample__instance(&sample, 1, "idle", "x");
+	sample__instance(&sample, 2, "client", "x");
+	sample.slots[2].count[COUNT_OUTBOUND_FAILED] = 1;
+	sample__instance(&sample, 3, "server", "x");
+	sample.slots[3].count[COUNT_EDGE_CONNECTS] = 1;
+	sample__instance(&sample, 4, "listener", "x");
+	sample.slots[4].count[GAUGE_LISTEN_BACKLOG_LIMIT] = 128;
+	sample__instance(&sample, 5, "both", "x");
+	sample.slots[5].count[COUNT_OUTBOUND_CONNECTS] = 1;
+	sample__respond(&sample, 5, 200, METHOD_GET, 1, 1);
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(find(made, "idle", NULL)->roles, 0);
+	ck_assert_uint_eq(find(made, "client", NULL)->roles, ROLE_CLIENT);
+	ck_assert_uint_eq(find(made, "server", NULL)->roles, ROLE_SERVER);
+	ck_assert_uint_eq(find(made, "listener", NULL)->roles, ROLE_SERVER);
+	ck_assert_uint_eq(find(made, "both", NULL)->roles, ROLE_SERVER | ROLE_CLIENT);
+}
+END_TEST
+
+START_TEST(labels_that_are_not_utf8_become_so_and_one)
+{
+	const struct model_cut *made;
+
+	sample__instance(&sample, 1, "bad \xff", "x");
+	sample__instance(&sample, 2, "bad \xfe", "x");
+	sample__respond(&sample, 1, 200, METHOD_GET, 1, 1);
+	sample__respond(&sample, 2, 200, METHOD_GET, 2, 1);
+	for (int again = 0; again < 2; again++) {
+		made = cut(MODEL_ALL_LABELS);
+		ck_assert_uint_eq(made->entity_count, 2);
+		ck_assert_uint_eq(responses(made, find(made, "bad \xef\xbf\xbd", "x")), 3);
+	}
+}
+END_TEST
+
+START_TEST(destinations_of_a_former_owner_are_not_counted)
+{
+	const struct model_cut *made;
+	const struct model_entity *entity;
+
+	sample__instance(&sample, 1, "old", "x");
+	sample__destination(&sample, 1, "10.0.0.1", 80, 5, 0, 0);
+	sample__instance(&sample, 1, "new", "x"); /* the generation changed */
+	sample__destination(&sample, 1, "10.0.0.2", 80, 6, 1, 2);
+	sample.slots[1].count[COUNT_OUTBOUND_CONNECTS] = 10;
+	sample.slots[1].count[COUNT_OUTBOUND_FAILED] = 2;
+	made = cut(MODEL_ALL_LABELS);
+	entity = find(made, "new", "x");
+	ck_assert_uint_eq(entity->end_destination - entity->first_destination, 1);
+	ck_assert_uint_eq(made->destinations[entity->first_destination].counts->connects, 6);
+	ck_assert_uint_eq(entity->rest[DESTINATION_CONNECTS], 4);
+	ck_assert_uint_eq(entity->rest[DESTINATION_REFUSED], 0); /* listed before it was totalled */
+	ck_assert_uint_eq(entity->rest[DESTINATION_FAILED], 0);
+}
+END_TEST
+
+START_TEST(the_rest_does_not_fall_once_destinations_were_left_out)
+{
+	const struct model_cut *made;
+
+	sample__instance(&sample, 1, "shop", "x");
+	sample__destination(&sample, 1, "10.0.0.2", 80, 6, 0, 0);
+	for (int full = 0; full <= 1; full++) {
+		sample.snapshot.loss[LOSS_DESTINATIONS_FULL] = full;
+		sample.destinations[0].counts.connects = 6;
+		sample.slots[1].count[COUNT_OUTBOUND_CONNECTS] = 9; /* one of them came late */
+		made = cut(MODEL_ALL_LABELS);
+		ck_assert_uint_eq(find(made, "shop", "x")->rest[DESTINATION_CONNECTS], 3);
+		sample.destinations[0].counts.connects = 7;
+		made = cut(MODEL_ALL_LABELS);
+		ck_assert_uint_eq(find(made, "shop", "x")->rest[DESTINATION_CONNECTS],
+				  full ? 3 : 2);
+	}
+	/* The next owner starts afresh. */
+	sample__instance(&sample, 1, "next", "x");
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(find(made, "next", "x")->rest[DESTINATION_CONNECTS], 0);
+}
+END_TEST
+
+START_TEST(more_cuts_than_are_kept_are_made_again)
+{
+	const struct model_cut *made;
+
+	for (uint32_t slot = 1; slot < 16; slot++) {
+		sample__instance(&sample, slot, slot % 2 ? "odd" : "even", "x");
+		sample.identities[slot].pod = slot % 3 ? "p" : "q";
+		sample.slots[slot].count[COUNT_BYTES_IN] = 1;
+	}
+	cut(MODEL_ALL_LABELS);
+	for (int round = 0; round < 3; round++) {
+		for (unsigned int mask = 0; mask <= MODEL_ALL_LABELS; mask++) {
+			uint64_t sum = 0;
+
+			ck_assert_int_eq(model__cut(model, mask, &made), 0);
+			ck_assert_uint_eq(made->mask, mask);
+			for (uint32_t i = 0; i < made->entity_count; i++)
+				sum += made->entity[i].count[COUNT_BYTES_IN];
+			ck_assert_uint_eq(sum, 15);
+		}
+	}
+}
+END_TEST
+
+Suite *model_suite(void)
+{
+	Suite *suite = suite_create("model");
+	TCase *tc = tcase_create("model");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, equal_labels_are_one_entity);
+	tcase_add_test(tc, nothing_is_lost_for_want_of_a_name);
+	tcase_add_test(tc, dropped_and_free_slots_are_not_there);
+	tcase_add_test(tc, in_flight_is_started_less_finished);
+	tcase_add_test(tc, roles_are_what_was_seen);
+	tcase_add_test(tc, labels_that_are_not_utf8_become_so_and_one);
+	tcase_add_test(tc, destinations_of_a_former_owner_are_not_counted);
+	tcase_add_test(tc, the_rest_does_not_fall_once_destinations_were_left_out);
+	tcase_add_test(tc, more_cuts_than_are_kept_are_made_again);
+	suite_add_tcase(suite, tc);
+	return suite;
+}

@@ -1,0 +1,580 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Whole expositions: against golden files (EDGETAP_WRITE_GOLDEN=1 writes them
+ * anew, to be read before they are committed), and through readers that nobody
+ * here wrote.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "limits.h"
+#include "sample.h"
+#include "views/exposition.h"
+
+Suite *view_suite(void);
+
+static struct sample sample;
+static struct rollup *rollup;
+static struct snapshot_map maps[] = { { "instance_by_slot", 3, 2048, 524288 },
+				      { "counts_by_destination", 0, 4096, 4096 } };
+static struct snapshot_program programs[] = { { "sock_recv_length", 1000, 1500000123, 2 },
+					      { "sched_process_exec", 0, 0, 0 } };
+
+static const uint64_t few_bounds[] = { 1000, 2500000, 1000000000, 10000000000 };
+
+/* A little of everything, with labels that need every escape. */
+static void setup(void)
+{
+	__u64 *count;
+
+	sample__init(&sample, 8, 32, 32);
+	sample__bounds(&sample, few_bounds, 4); /* the files are for people to read */
+	ck_assert_int_eq(rollup__new(&rollup, 4, 8), 0);
+	sample.snapshot.maps = maps;
+	sample.snapshot.map_count = 2;
+	sample.snapshot.programs = programs;
+	sample.snapshot.program_count = 2;
+	sample.snapshot.live_sockets = 17;
+	sample.snapshot.loss[LOSS_IO_URING] = 4;
+
+	sample__instance(&sample, 1, "shop", "0123456789ab");
+	sample.identities[1].namespace_ = "prod";
+	sample.identities[1].pod = "shop-1";
+	sample.identities[1].container = "web";
+	sample__respond(&sample, 1, 200, METHOD_GET, 3, 700); /* below the zero threshold */
+	sample__respond(&sample, 1, 201, METHOD_POST, 1, 1500000);
+	sample__respond(&sample, 1, 404, METHOD_OTHER, 1, 2500000);		   /* on a bound */
+	sample__respond(&sample, 1, 204, METHOD_DELETE, 1, 70000ULL * 1000000000); /* above all */
+	sample__observe(&sample, 1, STATUS_NONE, ROW_RTT, 123456);
+	sample__observe(&sample, 1, STATUS_NONE, ROW_OUTBOUND_CONNECT, 30000000);
+	sample__observe(&sample, 1, STATUS_NONE, ROW_ABORTED_QUEUE, 1000000001);
+	count = sample.slots[1].count;
+	count[COUNT_HTTP_STARTED] += 3;
+	count[COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_RESPONSE] = 2;
+	count[COUNT_EDGE_CONNECTS] = 18446744073709551615ULL;
+	count[COUNT_BYTES_OUT] = 9007199254740993ULL; /* no double has it */
+	count[COUNT_RESETS_OUT] = 1;
+	count[GAUGE_LISTEN_BACKLOG] = 2;
+	count[GAUGE_LISTEN_BACKLOG_LIMIT] = 129;
+	count[COUNT_OUTBOUND_CONNECTS] = 12;
+	count[COUNT_OUTBOUND_REFUSED] = 3;
+	sample__destination(&sample, 1, "10.1.2.3", 5432, 7, 1, 0);
+	sample__destination(&sample, 1, "2001:db8::1", 443, 3, 0, 0);
+
+	sample__instance(&sample, 2, "quote\" back\\slash\nline \xff", "/usr/bin/odd");
+	sample__respond(&sample, 2, 500, METHOD_GET, 2, 999999);
+
+	/* Gone, and remembered. */
+	sample__instance(&sample, 3, "shop", "dead");
+	sample.identities[3].namespace_ = "prod";
+	sample__respond(&sample, 3, 200, METHOD_GET, 100, 4000000);
+	rollup__retire(rollup, &sample.snapshot, 3, &sample.source);
+	sample__reuse(&sample, 3);
+
+	sample.slots[OTHER_INDEX].count[COUNT_EDGE_CONNECTS] = 5;
+	sample.statuses[OTHER_INDEX].responses[METHOD_GET] = 6;
+	sample.groups[OTHER_INDEX].row[ROW_EDGE_RESPONSE].cell[0] = 6;
+}
+
+static void teardown(void)
+{
+	rollup__free(rollup);
+	sample__free(&sample);
+}
+
+/* A file beside this one, as a path from where the tests are run. */
+static char *path_of(const char *name)
+{
+	const char *slash = strrchr(__FILE__, '/');
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__,
+		 name);
+	return path;
+}
+
+static void write_file(const char *path, const char *data, size_t length)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_msg(file, "%s: %s", path, strerror(errno));
+	ck_assert_uint_eq(fwrite(data, 1, length, file), length);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* Reads to the end into a string from malloc. */
+static char *read_all(FILE *file)
+{
+	size_t length = 0, capacity = 1 << 16, got;
+	char *text = malloc(capacity);
+
+	while (text && (got = fread(text + length, 1, capacity - length - 1, file)) > 0) {
+		length += got;
+		if (capacity - length < 2)
+			text = realloc(text, capacity *= 2);
+	}
+	ck_assert_ptr_nonnull(text);
+	text[length] = '\0';
+	return text;
+}
+
+static void check_golden(const char *name, const char *got)
+{
+	char *path = path_of(name), *want;
+	size_t at = 0, line = 1;
+	FILE *file;
+
+	if (getenv("EDGETAP_WRITE_GOLDEN"))
+		write_file(path, got, strlen(got));
+	file = fopen(path, "r");
+	ck_assert_msg(file, "%s: %s", path, strerror(errno));
+	want = read_all(file);
+	fclose(file);
+	for (; got[at] && got[at] == want[at]; at++)
+		line += got[at] == '\n';
+	ck_assert_msg(!strcmp(got, want), "%s line %zu: got \"%.60s\", not \"%.60s\"", name, line,
+		      got + at, want + at);
+	free(want);
+}
+
+/*
+ * Runs a shell command with data as its input. Returns what it printed on
+ * both outputs, from malloc, and its exit status.
+ */
+static char *run_tool(const char *command, const char *data, size_t length, int *ret_status)
+{
+	char input[] = "/tmp/edgetap-view-XXXXXX", line[1024], *output;
+	int fd = mkstemp(input);
+	FILE *pipe;
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	write_file(input, data, length);
+	snprintf(line, sizeof(line), "{ %s ; } < %s 2>&1", command, input);
+	pipe = popen(line, "r");
+	ck_assert_ptr_nonnull(pipe);
+	output = read_all(pipe);
+	*ret_status = pclose(pipe);
+	*ret_status = WIFEXITED(*ret_status) ? WEXITSTATUS(*ret_status) : -1;
+	unlink(input);
+	return output;
+}
+
+/* Whether the command succeeds; says SKIP if not. */
+static bool have(const char *test, const char *command, const char *what)
+{
+	int status;
+
+	free(run_tool(command, "", 0, &status));
+	if (status)
+		printf("SKIP: %s: %s\n", test, what);
+	return status == 0;
+}
+
+static const struct {
+	const struct view *view;
+	const struct encoder *encoder;
+	const char *golden;
+} expositions[] = {
+	{ &view_native, &encoder_text, "golden/native.txt" },
+	{ &view_native, &encoder_openmetrics, "golden/native.openmetrics" },
+	{ &view_apps, &encoder_text, "golden/apps.txt" },
+	{ &view_apps, &encoder_openmetrics, "golden/apps.openmetrics" },
+};
+
+/* Another reason for losses is no news to these files: those at zero are left out. */
+static void cut_zero_losses(char *text)
+{
+	char *to = text;
+
+	for (char *line = text; *line;) {
+		size_t length = strcspn(line, "\n") + 1;
+
+		if (strncmp(line, "edgetap_losses_total{", 21) || line[length - 2] != '0') {
+			memmove(to, line, length);
+			to += length;
+		}
+		line += length;
+	}
+	*to = '\0';
+}
+
+START_TEST(expositions_are_as_they_were_read)
+{
+	char *text = sample__render(&sample, rollup, expositions[_i].view, expositions[_i].encoder,
+				    NULL);
+
+	cut_zero_losses(text);
+	check_golden(expositions[_i].golden, text);
+	free(text);
+}
+END_TEST
+
+START_TEST(promtool_has_nothing_to_say)
+{
+	static const struct view *const views[] = { &view_native, &view_apps };
+	size_t length;
+	char *text, *said;
+	int status;
+
+	if (!have("promtool_has_nothing_to_say", "command -v promtool",
+		  "promtool is not installed"))
+		return;
+	text = sample__render(&sample, rollup, views[_i], &encoder_text, &length);
+	said = run_tool("promtool check metrics", text, length, &status);
+	ck_assert_str_eq(said, "");
+	ck_assert_int_eq(status, 0);
+	free(said);
+	/* and it would say something */
+	said = run_tool("promtool check metrics", "# TYPE a counter\na 1\n", 19, &status);
+	ck_assert_str_ne(said, "");
+	free(said);
+	free(text);
+}
+END_TEST
+
+/*
+ * The reference parser checks names, units, suffixes, order and bucket sums;
+ * what it read must be every line of values that was written.
+ */
+START_TEST(the_reference_parser_reads_openmetrics)
+{
+	static const char script[] =
+		"/usr/bin/python3 -c '\n"
+		"import sys\n"
+		"from prometheus_client.openmetrics.parser import text_string_to_metric_families\n"
+		"text = sys.stdin.buffer.read().decode(\"utf-8\")\n"
+		"lines = [l for l in text.split(\"\\n\") if l and not l.startswith(\"# \")]\n"
+		"samples = [s for f in text_string_to_metric_families(text) for s in f.samples]\n"
+		"keys = {(s.name, tuple(sorted(s.labels.items()))) for s in samples}\n"
+		"app = [s.labels[\"app\"] for s in samples if \"app\" in s.labels]\n"
+		"print(len(lines) - len(samples), len(samples) - len(keys), len(samples) > 100,\n"
+		"      \"quote\\\" back\\\\slash\\nline \\ufffd\" in app)'";
+	size_t length;
+	char *text, *said;
+	int status;
+
+	if (!have("the_reference_parser_reads_openmetrics",
+		  "/usr/bin/python3 -c 'import prometheus_client.openmetrics.parser'",
+		  "python3-prometheus-client is not installed"))
+		return;
+	text = sample__render(&sample, rollup, expositions[_i].view, &encoder_openmetrics, &length);
+	said = run_tool(script, text, length, &status);
+	ck_assert_str_eq(said, "0 0 True True\n");
+	free(said);
+	free(text);
+}
+END_TEST
+
+static uint64_t read_varint(const unsigned char **p)
+{
+	uint64_t value = 0;
+	int shift = 0;
+
+	do
+		value |= (uint64_t)(**p & 0x7f) << shift;
+	while (shift += 7, *(*p)++ & 0x80);
+	return value;
+}
+
+/* Every message but that of the losses as protoc prints it, one after the other. */
+static char *decode_all(const char *data, size_t length)
+{
+	const unsigned char *p = (const void *)data, *end = p + length;
+	size_t size = 0;
+	char *all = NULL;
+	FILE *out = open_memstream(&all, &size);
+	char command[1024], folder[512];
+	int status;
+
+	snprintf(folder, sizeof(folder), "%s", path_of(""));
+	snprintf(command, sizeof(command),
+		 "protoc -I %s --decode=io.prometheus.client.MetricFamily metrics.proto",
+		 *folder ? folder : ".");
+	while (p < end) {
+		uint64_t bytes = read_varint(&p);
+		char *text;
+
+		ck_assert_uint_le(bytes, (uint64_t)(end - p));
+		text = run_tool(command, (const char *)p, bytes, &status);
+		ck_assert_msg(status == 0, "%s", text);
+		if (!strstr(text, "edgetap_losses_total"))
+			fputs(text, out);
+		free(text);
+		p += bytes;
+	}
+	fclose(out);
+	return all;
+}
+
+START_TEST(protoc_decodes_what_is_meant)
+{
+	uint64_t count = 0, native = 0, histograms = 0;
+	int64_t bucket = 0;
+	size_t length;
+	char *data, *text;
+
+	if (!have("protoc_decodes_what_is_meant", "command -v protoc", "protoc is not installed"))
+		return;
+	data = sample__render(&sample, rollup, &view_native, &encoder_protobuf, &length);
+	text = decode_all(data, length);
+	free(data);
+	/* What the description lacks shows as a bare field number. */
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+		ck_assert_msg(!strchr("0123456789", line[strspn(line, " ")]), "%.40s", line);
+	check_golden("golden/native.protobuf", text);
+
+	/* In each histogram the native buckets hold as many values as its count says. */
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		line += strspn(line, " ");
+		if (!strncmp(line, "sample_count: ", 14)) {
+			ck_assert_uint_eq(count, 0); /* the one before was complete */
+			count = strtoull(line + 14, NULL, 10);
+			histograms++;
+			native = 0;
+			bucket = 0;
+		}
+		if (!strncmp(line, "zero_count: ", 12))
+			native += strtoull(line + 12, NULL, 10);
+		if (!strncmp(line, "delta: ", 7)) {
+			bucket += strtoll(line + 7, NULL, 10);
+			ck_assert_int_ge(bucket, 0);
+			native += (uint64_t)bucket;
+		}
+		if (*line == '}' && count) {
+			/* of the positive buckets, or the histogram when there are none */
+			ck_assert_uint_le(native, count);
+			if (native == count)
+				count = 0;
+		}
+	}
+	ck_assert_uint_eq(count, 0);
+	ck_assert_uint_gt(histograms, 5);
+	free(text);
+}
+END_TEST
+
+/* OpenMetrics asks that the unit ends the name, Prometheus that counters end in _total. */
+START_TEST(tables_keep_the_rules)
+{
+	size_t count;
+	const struct view *const *views = view__all(&count);
+
+	for (size_t v = 0; v < count; v++) {
+		for (size_t f = 0; f < views[v]->family_count; f++) {
+			const struct metric_head *head = &views[v]->family[f].head;
+			size_t length = strlen(head->name), unit = strlen(head->unit);
+			bool total = length > 6 && !strcmp(head->name + length - 6, "_total");
+
+			ck_assert_int_eq(total, head->type == METRIC_COUNTER);
+			if (total)
+				length -= 6;
+			if (unit)
+				ck_assert_msg(length > unit &&
+						      !strncmp(head->name + length - unit,
+							       head->unit, unit) &&
+						      head->name[length - unit - 1] == '_',
+					      "%s", head->name);
+			ck_assert(head->help[strlen(head->help) - 1] == '.');
+			ck_assert_uint_le(head->scale, NUMBER_MAX_SCALE);
+			for (size_t other = 0; other < f; other++)
+				ck_assert_str_ne(views[v]->family[other].head.name, head->name);
+		}
+	}
+}
+END_TEST
+
+/* What other views will need: fewer labels, classes, other names and units. */
+START_TEST(a_table_alone_makes_another_view)
+{
+	static const struct family_part aborted[] = {
+		{ COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_WAIT,
+		  { "client", "wait" } },
+		{ COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_RESPONSE,
+		  { "client", "response" } },
+		{ COUNT_HTTP_ABORTED + ABORT_BY_SERVER * ABORT_PHASE_N + ABORT_IN_WAIT,
+		  { "server", "wait" } },
+	};
+	static const struct family_part connects[] = { { DESTINATION_CONNECTS, {} } };
+	static const struct family families[] = {
+		{ .head = { "x_responses_count", "By class.", "", METRIC_COUNTER, 0 },
+		  .fact = FACT_RESPONSES,
+		  .label = { "class" },
+		  .status_by_class = 1,
+		  .drop = 1U << STANDARD_INSTANCE },
+		{ .head = { "x_queue_ms", "In ms.", "", METRIC_HISTOGRAM, 6 },
+		  .fact = FACT_HISTOGRAM,
+		  .http_rows = 1U << ROW_APP_QUEUE,
+		  .drop = 1U << STANDARD_INSTANCE | 1U << STANDARD_HOST },
+		{ .head = { "x_aborted", "By whom.", "", METRIC_GAUGE, 0 },
+		  .fact = FACT_COUNTS,
+		  .label = { "who" },
+		  .skip_zero = 1,
+		  .part = aborted,
+		  .part_count = 3 },
+		{ .head = { "x_connects", "To anyone.", "", METRIC_GAUGE, 0 },
+		  .fact = FACT_DESTINATIONS,
+		  .skip_zero = 1,
+		  .part = connects,
+		  .part_count = 1 },
+	};
+	static const struct view view = {
+		.name = "x",
+		.label = { [STANDARD_APP] = "service",
+			   [STANDARD_HOST] = "machine",
+			   [STANDARD_INSTANCE] = "vm" },
+		.family = families,
+		.family_count = 4,
+	};
+	char *text = sample__render(&sample, rollup, &view, &encoder_text, NULL);
+
+	ck_assert_ptr_nonnull(strstr(text, "x_responses_count{service=\"shop\",machine=\"node\","
+					   "class=\"2xx\"} 105\n"));
+	ck_assert_ptr_nonnull(strstr(text, "x_responses_count{service=\"shop\",machine=\"node\","
+					   "class=\"4xx\"} 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "x_queue_ms_bucket{service=\"shop\",le=\"0.001\"} 3\n"));
+	ck_assert_ptr_nonnull(strstr(text, "x_queue_ms_bucket{service=\"shop\",le=\"2.5\"} 5\n"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "x_queue_ms_bucket{service=\"shop\",le=\"10000\"} 105\n"));
+	ck_assert_ptr_nonnull(strstr(text, "x_queue_ms_count{service=\"shop\"} 106\n"));
+	ck_assert_ptr_nonnull(strstr(text, "x_aborted{service=\"shop\",machine=\"node\","
+					   "vm=\"0123456789ab\",who=\"client\"} 2\n"));
+	ck_assert_ptr_nonnull(strstr(text, "x_connects{service=\"shop\",machine=\"node\","
+					   "vm=\"0123456789ab\"} 12\n"));
+	ck_assert_ptr_null(strstr(text, "server"));
+	ck_assert_ptr_null(strstr(text, "region"));
+	free(text);
+	/* A counter without _total is none in OpenMetrics. */
+	text = sample__render(&sample, rollup, &view, &encoder_openmetrics, NULL);
+	ck_assert_ptr_nonnull(strstr(text, "# TYPE x_responses_count unknown\n"));
+	free(text);
+}
+END_TEST
+
+START_TEST(an_empty_machine_still_tells_of_the_agent)
+{
+	struct sample empty;
+	char *text;
+
+	sample__init(&empty, 1, 1, 1);
+	text = sample__render(&empty, NULL, &view_native, &encoder_text, NULL);
+	ck_assert_ptr_null(strstr(text, "edgetap_edge"));
+	ck_assert_ptr_null(strstr(text, "edgetap_app"));
+	ck_assert_ptr_null(strstr(text, "edgetap_outbound"));
+	ck_assert_ptr_nonnull(strstr(text, "edgetap_build_info{region=\"test\",host=\"node\","
+					   "version=\"1.2.3\",revision=\"abc\"} 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "edgetap_instances{region=\"test\",host=\"node\"} 0\n"));
+#define CHECK_REASON(id, label, text_)                                                             \
+	ck_assert_ptr_nonnull(strstr(text, "edgetap_losses_total{region=\"test\",host=\"node\","   \
+					   "reason=\"" label "\"} 0\n"));
+	LOSSES(CHECK_REASON)
+#undef CHECK_REASON
+	free(text);
+	sample__free(&empty);
+}
+END_TEST
+
+static int refuse(void *ctx, const char *data, size_t length)
+{
+	(void)ctx;
+	(void)data;
+	(void)length;
+	return -EPIPE;
+}
+
+/* One exposition rendered over and over keeps its memory, whatever is asked of it. */
+START_TEST(memory_is_used_again)
+{
+	struct exposition_options options = { .region = "",
+					      .host = "",
+					      .version = "1",
+					      .revision = "1",
+					      .classic_ns = few_bounds,
+					      .classic_count = 4,
+					      .identities = sample.source,
+					      .rollup = rollup };
+	const struct encoder *const encoders[] = { &encoder_text, &encoder_openmetrics,
+						   &encoder_protobuf };
+	size_t length[6] = {}, capacity = 0;
+	struct exposition *exposition;
+	struct buffer out, broken;
+
+	ck_assert_int_eq(exposition__new(&exposition, &options), 0);
+	buffer__init(&out);
+	buffer__init_stream(&broken, 4096, refuse, NULL);
+	for (int round = 0; round < 50; round++) {
+		for (int i = 0; i < 6; i++) {
+			buffer__clear(&out);
+			ck_assert_int_eq(exposition__render(exposition, &sample.snapshot,
+							    i % 2 ? &view_apps : &view_native,
+							    encoders[i / 2], &out),
+					 0);
+			/* the duration of the scrape before has some digits */
+			if (round > 1)
+				ck_assert_uint_lt(out.length - length[i] + 12, 24);
+			length[i] = out.length;
+		}
+		if (round == 2)
+			capacity = out.capacity;
+		else if (round > 2)
+			ck_assert_uint_eq(out.capacity, capacity);
+		buffer__clear(&broken);
+		ck_assert_int_eq(exposition__render(exposition, &sample.snapshot, &view_native,
+						    &encoder_text, &broken),
+				 -EPIPE);
+	}
+	buffer__free(&out);
+	buffer__free(&broken);
+	exposition__free(exposition);
+}
+END_TEST
+
+START_TEST(foreign_bounds_are_refused)
+{
+	static const uint64_t other[] = { 123 };
+	struct exposition_options options = { .region = "",
+					      .host = "",
+					      .version = "",
+					      .revision = "",
+					      .classic_ns = other,
+					      .classic_count = 1,
+					      .identities = sample.source };
+	struct exposition *exposition;
+	struct buffer out;
+
+	buffer__init(&out);
+	ck_assert_int_eq(exposition__new(&exposition, &options), 0);
+	ck_assert_int_eq(exposition__render(exposition, &sample.snapshot, &view_native,
+					    &encoder_text, &out),
+			 -EINVAL);
+	exposition__free(exposition);
+	options.classic_count = GRID_MAX_CLASSIC + 1;
+	ck_assert_int_eq(exposition__new(&exposition, &options), -E2BIG);
+	buffer__free(&out);
+}
+END_TEST
+
+Suite *view_suite(void)
+{
+	Suite *suite = suite_create("view");
+	TCase *tc = tcase_create("view");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60); /* other programs are started */
+	tcase_add_loop_test(tc, expositions_are_as_they_were_read, 0, 4);
+	tcase_add_loop_test(tc, promtool_has_nothing_to_say, 0, 2);
+	tcase_add_loop_test(tc, the_reference_parser_reads_openmetrics, 0, 4);
+	tcase_add_test(tc, protoc_decodes_what_is_meant);
+	tcase_add_test(tc, tables_keep_the_rules);
+	tcase_add_test(tc, a_table_alone_makes_another_view);
+	tcase_add_test(tc, an_empty_machine_still_tells_of_the_agent);
+	tcase_add_test(tc, memory_is_used_again);
+	tcase_add_test(tc, foreign_bounds_are_refused);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
