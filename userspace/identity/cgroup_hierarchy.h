@@ -47,7 +47,7 @@ uint64_t cgroup_hierarchy__id(const struct cgroup_hierarchy *hierarchy, const ch
 
 /*
  * Looks at a cgroup. Unless look_inside, one that exists is called populated
- * without a look at its processes, which costs a fifth.
+ * without a look at its processes, which costs less.
  */
 enum cgroup_state cgroup_hierarchy__state(const struct cgroup_hierarchy *hierarchy,
 					  const char *path, uint64_t id, bool look_inside);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which instances have died. The cost is bounded by looking at what is cheap
- * every time and at what is dear only on a hint or by turns:
+ * Which instances have died. Hints make it quick; without them it is found by
+ * turns, so that a sweep costs the same however many instances there are:
  *
- *   a cgroup's directory  one stat, every time (the dead ones too: an empty
- *			   cgroup may be filled again)
- *   processes in it	   for LOOKS_PER_SWEEP cgroups by turns, and on a hint
- *   an executable	   the one process that is known to run it, on a hint or
- *			   every CHECK_NS; only if that has ended, /proc is
- *			   searched for another, once for all of them
+ *   a cgroup	    is looked at on a hint, when it is due to expire, and
+ *		    LOOKS_PER_SWEEP of them by turns
+ *   an executable  on a hint, when it is due to expire, and every CHECK_NS: first
+ *		    the one process that is known to run it; only if that has
+ *		    ended, /proc is searched for another, once for all of them
  *
- * A search of /proc makes itself rarer where there are many processes.
+ * A search of /proc makes itself rarer where there are many processes. What is
+ * dead is looked at too: an empty cgroup may be filled, a program started again.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "config/config.h"
 #include "identity/table.h"
 
-#define LOOKS_PER_SWEEP 256
+#define LOOKS_PER_SWEEP 160
 #define CHECK_NS (60 * 1000000000ull)
 /* after a search that took t, the next one is at least this many t later: 0.025 % of a core */
 #define SCAN_REST 4000
@@ -98,15 +98,13 @@ static bool has_expired(const struct identity_table *table, const struct table_e
 	return entry->dead_since_ns && now_ns - entry->dead_since_ns >= table->config->retention_ns;
 }
 
-static void check_cgroup(struct identity_table *table, struct table_entry *entry, bool turn,
-			 uint64_t now_ns)
+static void check_cgroup(struct identity_table *table, struct table_entry *entry, uint64_t now_ns)
 {
-	bool look = turn || entry->hinted || entry->dead_since_ns;
 	enum cgroup_state state = CGROUP_GONE;
 
 	if (entry->cgroup[0])
 		state = cgroup_hierarchy__state(table->hierarchy, entry->cgroup,
-						entry->key.cgroup_id, look);
+						entry->key.cgroup_id, true);
 	mark(entry, state == CGROUP_POPULATED, now_ns);
 }
 
@@ -114,6 +112,8 @@ static void check_cgroup(struct identity_table *table, struct table_entry *entry
 static bool check_executable(struct identity_table *table, struct table_entry *entry, bool due,
 			     uint64_t now_ns)
 {
+	if (!entry->hinted && !entry->unsure && !due && !has_expired(table, entry, now_ns))
+		return false;
 	/* its login session has ended, and with it every process of this key */
 	if (entry->cgroup[0] &&
 	    cgroup_hierarchy__state(table->hierarchy, entry->cgroup, entry->key.cgroup_id, false) ==
@@ -121,8 +121,6 @@ static bool check_executable(struct identity_table *table, struct table_entry *e
 		mark(entry, false, now_ns);
 		return false;
 	}
-	if (!entry->hinted && !entry->unsure && !due && !has_expired(table, entry, now_ns))
-		return false;
 	if (is_running(entry, entry->witness)) {
 		mark(entry, true, now_ns);
 		return false;
@@ -165,12 +163,13 @@ void identity_table__sweep(struct identity_table *table, uint64_t now_ns,
 		if (!entry || entry->reported)
 			continue;
 		if (!key__has_exe(&entry->key)) {
-			bool turn = looks < LOOKS_PER_SWEEP;
-
-			looks += turn;
-			if (turn)
+			if (looks < LOOKS_PER_SWEEP) {
+				looks++;
 				table->look_cursor = (i + 1) % table->slot_count;
-			check_cgroup(table, entry, turn, now_ns);
+			} else if (!entry->hinted && !has_expired(table, entry, now_ns)) {
+				continue;
+			}
+			check_cgroup(table, entry, now_ns);
 		} else if (check_executable(table, entry, due, now_ns)) {
 			if (may_search)
 				search.entry[search.count++] = entry;
