@@ -188,6 +188,18 @@ int agent__attach(struct agent *agent, const char **ret_message)
 	return 0;
 }
 
+uint64_t agent__connections(struct agent *agent)
+{
+	const struct snapshot *snapshot;
+	uint64_t count;
+
+	pthread_mutex_lock(&agent->lock);
+	snapshot = loader__snapshot(agent->loader);
+	count = snapshot ? snapshot->live_sockets : 0;
+	pthread_mutex_unlock(&agent->lock);
+	return count;
+}
+
 /*
  * The second step: the counts, which stand still now, go to the roll-up, the
  * labels end, the slot is free. One snapshot serves all that are due.
@@ -251,6 +263,7 @@ bool agent__reload(struct agent *agent, struct config *fresh)
 
 	pthread_mutex_lock(&agent->lock);
 	differs = config__reload(&agent->config, fresh);
+	identity_table__apply_rules(agent->identity);
 	if (agent__new_exposition(agent))
 		log__warn("no memory to change the labels region and host");
 	pthread_mutex_unlock(&agent->lock);

@@ -48,6 +48,9 @@ int agent__new(struct agent *agent, const char **ret_message);
  */
 int agent__attach(struct agent *agent, const char **ret_message);
 
+/* Connections that are followed now. */
+uint64_t agent__connections(struct agent *agent);
+
 /* Detaches, frees everything, the configuration too. Also after a failed agent__new. */
 void agent__free(struct agent *agent);
 

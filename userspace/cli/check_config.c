@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/json_text.h"
 #include "config/config.h"
 #include "config/option.h"
 
@@ -19,7 +18,7 @@ static json_t *effective(const struct config *config)
 		char text[OPTION_VALUE_BYTES];
 
 		config_option__format(&options[i], config, text);
-		json_object_set_new(object, options[i].name, json_string(text));
+		json_object_set_new(object, options[i].name, json_text__new(text));
 	}
 	json_object_set_new(object, "rules", json_integer((json_int_t)config->rule_count));
 	return object;
@@ -28,23 +27,17 @@ static json_t *effective(const struct config *config)
 static int print_json(const struct config *config, const char *path, const char *error)
 {
 	json_t *root = json_object();
-	char *text;
 
 	json_object_set_new(root, "ok", json_boolean(!error));
-	json_object_set_new(root, "file", path ? json_string(path) : json_null());
+	json_object_set_new(root, "file", path ? json_text__new(path) : json_null());
 	if (error)
-		json_object_set_new(root, "error", json_string(error));
+		json_object_set_new(root, "error", json_text__new(error));
 	else
 		json_object_set_new(root, "config", effective(config));
-	text = json_dumps(root, JSON_INDENT(2));
-	json_decref(root);
-	if (!text) {
-		fprintf(stderr, "edgetap: out of memory\n");
-		return 1;
-	}
-	puts(text);
-	free(text);
-	return 0;
+	if (json_text__print(root, stdout) == 0)
+		return 0;
+	fprintf(stderr, "edgetap: out of memory\n");
+	return 1;
 }
 
 static void print_text(const struct config *config, const char *path)

@@ -77,16 +77,16 @@ int command__doctor(const struct args *args)
 		return 1;
 	}
 	if (config__load(&config, args->config_path, args->flags, args->flag_count, environ, NULL,
-			 &error)) {
-		fprintf(stderr, "edgetap: %s\n", error.text);
-	} else {
+			 &error))
+		report__add(report, "options", GRADE_BAD, "%s", error.text);
+	else
 		examine(report, &loader, &config);
-		if (!args->json)
-			report__print(report, stdout, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
-		else if (report__print_json(report, stdout))
-			fprintf(stderr, "edgetap: out of memory\n");
-		status = report__is_good(report) ? 0 : 1;
-	}
+	if (report__is_good(report))
+		status = 0;
+	if (!args->json)
+		report__print(report, stdout, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+	else if (report__print_json(report, stdout))
+		fprintf(stderr, "edgetap: out of memory\n");
 	loader__free(loader);
 	config__free(&config);
 	free(report);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/report.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "cli/json_text.h"
 
 #define TOPIC_WIDTH 12
 #define MIB (1024.0 * 1024.0)
@@ -47,6 +46,7 @@ bool report__is_good(const struct report *report)
 
 static void print_hooks(const struct report *report, FILE *out)
 {
+	static const char *const availability[] = { "unavailable", "available" };
 	int fact_width = 0, hook_width = 0;
 
 	for (size_t i = 0; i < report->hook_count; i++) {
@@ -61,10 +61,12 @@ static void print_hooks(const struct report *report, FILE *out)
 	for (size_t i = 0; i < report->hook_count; i++) {
 		const struct loader_hook *hook = &report->hooks[i];
 
-		fprintf(out, "%c %-*s  %-*s  %-11s  %s\n", hook->chosen ? '*' : ' ', fact_width,
-			hook->fact, hook_width, hook->hook,
-			hook->available ? "available" : "unavailable",
-			hook->reason ? hook->reason : "");
+		fprintf(out, "%c %-*s  %-*s  ", hook->chosen ? '*' : ' ', fact_width, hook->fact,
+			hook_width, hook->hook);
+		if (hook->reason && hook->reason[0])
+			fprintf(out, "%-11s  %s\n", availability[hook->available], hook->reason);
+		else
+			fprintf(out, "%s\n", availability[hook->available]);
 	}
 }
 
@@ -99,9 +101,10 @@ static json_t *json_findings(const struct report *report)
 		const struct finding *finding = &report->findings[i];
 
 		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:s}", "topic", finding->topic,
+				      json_pack("{s:s, s:s, s:o, s:o}", "topic", finding->topic,
 						"grade", grades[finding->grade].word, "text",
-						finding->text, "remedy", finding->remedy));
+						json_text__new(finding->text), "remedy",
+						json_text__new(finding->remedy)));
 	}
 	return list;
 }
@@ -113,10 +116,11 @@ static json_t *json_hooks(const struct report *report)
 	for (size_t i = 0; i < report->hook_count; i++) {
 		const struct loader_hook *hook = &report->hooks[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b, s:s}", "fact",
-						      hook->fact, "hook", hook->hook, "available",
-						      hook->available, "chosen", hook->chosen,
-						      "reason", hook->reason ? hook->reason : ""));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:b, s:b, s:o}", "fact", hook->fact,
+						"hook", hook->hook, "available", hook->available,
+						"chosen", hook->chosen, "reason",
+						json_text__new(hook->reason ? hook->reason : "")));
 	}
 	return list;
 }
@@ -127,12 +131,6 @@ int report__print_json(const struct report *report, FILE *out)
 				 "findings", json_findings(report), "hooks", json_hooks(report),
 				 "map_bytes", (json_int_t)report->map_bytes, "map_budget_bytes",
 				 (json_int_t)REPORT_MAP_BUDGET_BYTES);
-	char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 
-	json_decref(root);
-	if (!text)
-		return -ENOMEM;
-	fprintf(out, "%s\n", text);
-	free(text);
-	return 0;
+	return json_text__print(root, out);
 }

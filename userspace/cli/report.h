@@ -11,7 +11,7 @@
 #include "loader/loader.h"
 
 #define REPORT_MAX_FINDINGS 40
-#define REPORT_TEXT_BYTES 320
+#define REPORT_TEXT_BYTES 512
 
 enum grade {
 	GRADE_GOOD,

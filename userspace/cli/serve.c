@@ -146,7 +146,7 @@ static int serve__start_server(struct serve *serve, const char **ret_message)
 	return err;
 }
 
-static void serve__announce(const struct serve *serve)
+static void serve__announce(struct serve *serve)
 {
 	const char *listen = serve->agent.config.listen;
 	const struct loader_hook *hooks;
@@ -179,6 +179,7 @@ static int serve__start(struct serve *serve, const char **ret_message)
 		serve->listen_fd = -1;
 		return err;
 	}
+	log__info("loading, and looking for connections that are there already");
 	err = agent__new(agent, ret_message);
 	if (!err)
 		err = agent__attach(agent, ret_message);
