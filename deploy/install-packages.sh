@@ -68,6 +68,7 @@ needs_test() {
 	command:runc                      runc
 	command:bpftrace                  bpftrace
 	package                           busybox-static
+	package                           python3-prometheus-client
 	fuzzer                            libclang-rt-dev libclang-rt-14-dev libclang-common-14-dev
 	END
 }

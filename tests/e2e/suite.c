@@ -123,6 +123,12 @@ static int wait_until(pid_t pid, double deadline_s)
 	return -1;
 }
 
+/* Not the python3 of PATH: the distribution's, which the packages are for. */
+static const char *interpreter(const char *script)
+{
+	return strcmp(strrchr(script, '.'), ".py") ? "/bin/bash" : "/usr/bin/python3";
+}
+
 static pid_t start(const char *script, const char *log)
 {
 	int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -138,7 +144,7 @@ static pid_t start(const char *script, const char *log)
 		dup2(null, STDIN_FILENO);
 		dup2(fd, STDOUT_FILENO);
 		dup2(fd, STDERR_FILENO);
-		execl(script, script, NULL);
+		execl(interpreter(script), interpreter(script), script, NULL);
 		dprintf(STDERR_FILENO, "cannot run %s: %s\n", script, strerror(errno));
 		_exit(127);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The end-to-end scripts as a Check suite. A script is tests/e2e/test_NAME.py
- * or test_NAME.sh, executable, run from the root of the repository with BUILD
- * naming the build folder. It exits 0 (passed), 77 (skipped, its last line
- * being "SKIP: why") or anything else (failed).
+ * (run by /usr/bin/python3) or test_NAME.sh (by bash), run from the root of the
+ * repository with BUILD naming the build folder. It exits 0 (passed), 77
+ * (skipped, its last line being "SKIP: why") or anything else (failed).
  */
 #ifndef EDGETAP_E2E_SUITE_H
 #define EDGETAP_E2E_SUITE_H
