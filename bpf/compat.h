@@ -65,6 +65,16 @@ static __always_inline void syscall_read(struct task_struct *task, struct syscal
 #endif
 }
 
+/* 6.2; a cast that costs nothing, where bpf_skc_to_tcp_sock (5.9) is a call. */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+static __always_inline struct tcp_sock *tcp_of(const struct sock *sk)
+{
+	if (bpf_rdonly_cast)
+		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	return bpf_skc_to_tcp_sock((void *)sk);
+}
+
 /*
  * tcp_fin() sets SOCK_DONE, also before 4.16: a FIN has been queued, and
  * bytes_received and rcv_nxt count it.

@@ -13,10 +13,6 @@ static __always_inline bool is_tcp(const struct sock *sk)
 	return sk->sk_protocol == PROTOCOL_TCP && (family == AF_INET || family == AF_INET6);
 }
 
-static __always_inline struct tcp_sock *tcp_of(const struct sock *sk)
-{
-	return bpf_skc_to_tcp_sock((void *)sk);
-}
 
 /* The instance that the socket's facts go to, as known now. */
 static __always_inline struct instance_slot *server_slot(const struct server_state *s)

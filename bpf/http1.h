@@ -41,7 +41,7 @@
 #define HTTP_CARRY 24	/* bytes of an unfinished line that are kept */
 #define HTTP_TAIL 16	/* of them, for a long line whose end matters */
 #define HTTP_WINDOW 1024 /* bytes looked at in one go */
-#define HTTP_LINES 96	/* lines and chunks looked at in one go */
+#define HTTP_STEPS 192	/* lines, chunks and pairs of words looked at in one go */
 #define HTTP_MASK 2047
 #define HTTP_SLACK 40 /* loads may run past the end of the window */
 
@@ -126,42 +126,44 @@ static __always_inline __u8 http_byte(const struct http_window *w, __u32 at)
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |    \
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 
-/* Index of the first newline at or after `from`, or w->bytes or more if there is none. */
-VERIFIED_ALONE __u32 http_newline(const struct http_window *w, __u32 from)
+/* Non-zero if a byte of the word is a newline; the lowest bit set tells the first. */
+static __always_inline __u64 http_newlines(__u64 word)
 {
-	__u32 bytes;
+	__u64 x = word ^ (HTTP_ONES * '\n');
 
+	return (x - HTTP_ONES) & ~x & HTTP_HIGHS;
+}
+
+/* Index of the byte that the lowest bit of `hit` is in: count the bytes below. */
+static __always_inline __u32 http_first(__u64 hit)
+{
+	return (__u32)(((((hit & -hit) - 1) & HTTP_ONES) * HTTP_ONES) >> 56) - 1;
+}
+
+/* METHOD_OTHER if a token (RFC 9110, 5.6.2) of upper-case letters, '-' or '_' and a space start at `at`. */
+VERIFIED_ALONE int http_token(const struct http_window *w, __u32 at, __u32 end)
+{
 	if (!w)
-		return 0;
-	bytes = w->bytes;
+		return -1;
+	for (__u32 i = 0; i < 20; i++) {
+		__u8 c = http_byte(w, at + i);
 
-	for (int i = 0; i < (HTTP_CARRY + HTTP_WINDOW) / 8 + 1; i++) {
-		__u64 x, hit;
-
-		if (from >= bytes)
-			break;
-		x = http_load(w, from) ^ (HTTP_ONES * '\n');
-		hit = (x - HTTP_ONES) & ~x & HTTP_HIGHS;
-		if (hit) {
-			/* the lowest hit is exact: count the bytes up to it */
-			hit = ((hit & -hit) - 1) & HTTP_ONES;
-			return from + (__u32)((hit * HTTP_ONES) >> 56) - 1;
-		}
-		from += 8;
+		if (at + i >= end)
+			return -1;
+		if (c == ' ')
+			return i > 0 ? METHOD_OTHER : -1;
+		if (!((c >= 'A' && c <= 'Z') || c == '-' || c == '_'))
+			return -1;
 	}
-	return bytes;
+	return -1;
 }
 
 /* Method of the request line that starts at `at`, or -1 if these bytes start none. */
-VERIFIED_ALONE int http_method(const struct http_window *w, __u32 at, __u32 end)
+static __always_inline int http_method(const struct http_window *w, __u32 at, __u32 end)
 {
-	__u64 v;
-	__u32 v4;
+	__u64 v = http_load(w, at);
+	__u32 v4 = (__u32)v;
 
-	if (!w)
-		return -1;
-	v = http_load(w, at);
-	v4 = (__u32)v;
 	if (v4 == (__u32)HTTP_WORD('G', 'E', 'T', ' ', 0, 0, 0, 0))
 		return METHOD_GET;
 	if (v4 == (__u32)HTTP_WORD('P', 'O', 'S', 'T', 0, 0, 0, 0) && (__u8)(v >> 32) == ' ')
@@ -181,18 +183,7 @@ VERIFIED_ALONE int http_method(const struct http_window *w, __u32 at, __u32 end)
 	if ((v & 0xffffffffffffULL) == HTTP_WORD('T', 'R', 'A', 'C', 'E', ' ', 0, 0))
 		return METHOD_TRACE;
 
-	/* any other method: a token (RFC 9110, 5.6.2) of upper-case letters, '-' or '_', and a space */
-	for (__u32 i = 0; i < 20; i++) {
-		__u8 c = http_byte(w, at + i);
-
-		if (at + i >= end)
-			return -1;
-		if (c == ' ')
-			return i > 0 ? METHOD_OTHER : -1;
-		if (!((c >= 'A' && c <= 'Z') || c == '-' || c == '_'))
-			return -1;
-	}
-	return -1;
+	return http_token(w, at, end);
 }
 
 /* Status code of the status line that starts at `at`, or -1. */
@@ -259,14 +250,11 @@ static __always_inline bool http_is_coding(const struct http_window *w, __u32 at
 }
 
 /* The start line [at, end) is complete; of a long one `at` is the start of its tail. */
-VERIFIED_ALONE int http_start_line(struct http_parser *p, const struct http_window *w,
+static __always_inline int http_start_line(struct http_parser *p, const struct http_window *w,
 					   __u32 at, __u32 end)
 {
-	int token;
+	int token = p->token;
 
-	if (!p || !w)
-		return HTTP_BAD;
-	token = p->token;
 	if (p->line_kind == HTTP_LINE_WHOLE) {
 		if (end == at && !(p->flags & HTTP_F_RESPONSE))
 			return HTTP_MORE; /* RFC 9112, 2.2: ignore an empty line before a request */
@@ -321,14 +309,12 @@ static __always_inline int http_coding_line(struct http_parser *p, const struct 
 	return HTTP_MORE;
 }
 
-VERIFIED_ALONE int http_chunk_line(struct http_parser *p, const struct http_window *w,
+static __always_inline int http_chunk_line(struct http_parser *p, const struct http_window *w,
 					   __u32 at, __u32 end)
 {
 	__u64 size = 0;
 	__u32 i;
 
-	if (!p || !w)
-		return HTTP_BAD;
 	for (i = 0; i < 16; i++) {
 		__u8 c = http_byte(w, at + i);
 		__u8 digit;
@@ -477,16 +463,18 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_wind
  */
 VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 {
-	__u32 pos, bytes;
+	__u32 pos, bytes, line;
 	int result;
 
 	if (!p || !w)
 		return HTTP_BAD;
 	pos = w->pos;
+	line = pos;
 	bytes = w->bytes;
 	p->carry_bytes = 0;
-	for (int i = 0; i < HTTP_LINES; i++) {
+	for (int i = 0; i < HTTP_STEPS; i++) {
 		__u32 newline;
+		__u64 word, hit;
 
 		if (pos >= bytes)
 			break;
@@ -497,6 +485,7 @@ VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 				skip = p->body_left;
 			p->body_left -= skip;
 			pos += (__u32)skip;
+			line = pos;
 			if (p->body_left)
 				break;
 			if (p->phase == HTTP_BODY_LENGTH) {
@@ -507,30 +496,49 @@ VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 			p->phase = HTTP_CHUNK_SIZE;
 			continue;
 		}
-		newline = http_newline(w, pos);
-		if (newline >= bytes) {
-			result = http_unfinished(p, w, pos, bytes);
-			w->pos = bytes;
-			return result;
-		}
-		if (p->phase == HTTP_HEADER && p->line_kind == HTTP_LINE_WHOLE) {
-			__u8 first = http_byte(w, pos) | 0x20;
-
-			/* most lines are of no interest; neither letter is one of an empty line */
-			if (first > '0' && first != 'c' && first != 't') {
-				pos = newline + 1;
+		hit = http_newlines(http_load(w, pos));
+		if (!hit) {
+			pos += 8;
+			hit = http_newlines(http_load(w, pos));
+			if (!hit) {
+				pos += 8;
 				continue;
 			}
 		}
-		result = http_line(p, w, pos, newline);
-		p->line_kind = HTTP_LINE_WHOLE;
+		newline = pos + http_first(hit);
+		if (newline >= bytes) {
+			pos = bytes;
+			break;
+		}
 		pos = newline + 1;
+		if (p->phase == HTTP_HEADER && p->line_kind == HTTP_LINE_WHOLE) {
+			/* most lines are of no interest */
+			word = http_load(w, line);
+			if ((__u16)word == (__u16)HTTP_WORD('\r', '\n', 0, 0, 0, 0, 0, 0)) {
+				w->pos = pos;
+				return HTTP_HEAD;
+			}
+			word |= HTTP_FOLD_LETTERS;
+			if ((__u8)word > '0' &&
+			    word != HTTP_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
+			    word != HTTP_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+				line = pos;
+				continue;
+			}
+		}
+		result = http_line(p, w, line, newline);
+		p->line_kind = HTTP_LINE_WHOLE;
+		line = pos;
 		if (result != HTTP_MORE) {
 			w->pos = pos;
 			return result;
 		}
 	}
+	if (pos > bytes)
+		pos = bytes;
 	w->pos = pos;
+	if (pos > line)
+		return http_unfinished(p, w, line, pos);
 	return HTTP_MORE;
 }
 

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * BPF time per HTTP/1.1 keep-alive request on the server's side, over empty
+ * programs on the same hooks, from the kernel's own run-time statistics.
+ *
+ * One thread is client and server of one loopback connection, so that nothing
+ * but the request path runs. The agent must be running. The client's end runs
+ * through the same hooks; what it costs is measured with the same traffic in
+ * which neither end speaks HTTP (then both ends only pass the filters), halved.
+ *
+ * Prints one line per way of writing: name, then ns per request for each hook,
+ * their sum, as "name data_ready recv send sendmsg_locked total".
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "empty.skel.h"
+
+#define HOOKS 4
+#define ROUNDS 15
+#define REQUESTS 4000
+
+static const char *const agent_programs[HOOKS] = {"sk_data_ready", "sock_recv_length",
+						  "sock_send_length", "tcp_sendmsg_locked"};
+static const char *const empty_programs[HOOKS] = {"empty_data_ready", "empty_recv_length",
+						  "empty_send_length", "empty_sendmsg_locked"};
+
+struct run {
+	__u64 ns;
+	__u64 count;
+};
+
+static const char request[] = "GET /api/v1/items?id=17 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
+			      "User-Agent: bench/1.0\r\nAccept: */*\r\n\r\n";
+static const char head[] = "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\n"
+			   "Content-Type: text/plain\r\nContent-Length: 12\r\nConnection: keep-alive\r\n\r\n";
+static const char body[] = "hello world\n";
+
+static void die(const char *what)
+{
+	fprintf(stderr, "request_cost: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* File descriptor of the program of this (kernel-truncated) name that process `pid` holds. */
+static int find_program(int pid, const char *name)
+{
+	char path[64], line[128];
+	struct dirent *entry;
+	int found = -1;
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo", pid);
+	directory = opendir(path);
+	if (!directory)
+		die(path);
+	while (found < 0 && (entry = readdir(directory))) {
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info), id = 0;
+		FILE *file;
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", pid, entry->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		while (fgets(line, sizeof(line), file))
+			if (sscanf(line, "prog_id: %u", &id) == 1)
+				break;
+		fclose(file);
+		fd = id ? bpf_prog_get_fd_by_id(id) : -1;
+		if (fd < 0)
+			continue;
+		if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+		    strncmp(info.name, name, sizeof(info.name) - 1) == 0)
+			found = fd;
+		else
+			close(fd);
+	}
+	closedir(directory);
+	return found;
+}
+
+static struct run read_run(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		die("program statistics");
+	return (struct run){info.run_time_ns, info.run_cnt};
+}
+
+static void connect_pair(int pair[2])
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(listener, 1) || getsockname(listener, (struct sockaddr *)&address, &length))
+		die("listen");
+	pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+	if (pair[0] < 0 || connect(pair[0], (struct sockaddr *)&address, sizeof(address)))
+		die("connect");
+	pair[1] = accept(listener, NULL, NULL);
+	if (pair[1] < 0)
+		die("accept");
+	setsockopt(pair[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(pair[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	close(listener);
+}
+
+enum way { WAY_WRITE, WAY_WRITEV };
+
+/* n requests over the pair. Without http, the same bytes but for each message's first. */
+static void exchange(const int pair[2], enum way way, bool http, int n)
+{
+	char ask[sizeof(request)], say[sizeof(head) + sizeof(body)], buffer[4096];
+	size_t ask_bytes = sizeof(request) - 1, head_bytes = sizeof(head) - 1;
+	size_t say_bytes = head_bytes + sizeof(body) - 1;
+	struct iovec parts[2] = {{say, head_bytes}, {say + head_bytes, sizeof(body) - 1}};
+
+	memcpy(ask, request, ask_bytes);
+	memcpy(say, head, head_bytes);
+	memcpy(say + head_bytes, body, sizeof(body) - 1);
+	if (!http)
+		ask[0] = say[0] = 1;
+	for (int i = 0; i < n; i++) {
+		ssize_t said;
+
+		if (write(pair[0], ask, ask_bytes) != (ssize_t)ask_bytes ||
+		    read(pair[1], buffer, sizeof(buffer)) != (ssize_t)ask_bytes)
+			die("request");
+		said = way == WAY_WRITE ? write(pair[1], say, say_bytes) : writev(pair[1], parts, 2);
+		if (said != (ssize_t)say_bytes ||
+		    read(pair[0], buffer, sizeof(buffer)) != (ssize_t)say_bytes)
+			die("response");
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, int n)
+{
+	qsort(values, (size_t)n, sizeof(*values), by_value);
+	return values[n / 2];
+}
+
+/* Median over rounds of ns per exchange and hook, both ends, over the empty program. */
+static void measure(const int agent[HOOKS], const int empty[HOOKS], enum way way, bool http,
+		    double ret_ns[HOOKS], double *ret_empty_ns)
+{
+	static double samples[HOOKS][ROUNDS], idle_samples[HOOKS * ROUNDS];
+	int pair[2];
+
+	connect_pair(pair);
+	exchange(pair, way, http, 100);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct run before[HOOKS], idle[HOOKS];
+
+		for (int i = 0; i < HOOKS; i++) {
+			before[i] = read_run(agent[i]);
+			idle[i] = read_run(empty[i]);
+		}
+		exchange(pair, way, http, REQUESTS);
+		for (int i = 0; i < HOOKS; i++) {
+			struct run a = read_run(agent[i]), e = read_run(empty[i]);
+			double ours = (double)(a.ns - before[i].ns) / (double)(a.count - before[i].count);
+			double none = (double)(e.ns - idle[i].ns) / (double)(e.count - idle[i].count);
+
+			samples[i][round] = 2 * (ours - none); /* each hook runs at both ends */
+			idle_samples[i * ROUNDS + round] = none;
+		}
+	}
+	for (int i = 0; i < HOOKS; i++)
+		ret_ns[i] = median(samples[i], ROUNDS);
+	*ret_empty_ns = median(idle_samples, HOOKS * ROUNDS);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const names[] = {"write", "writev"};
+	int agent[HOOKS], empty[HOOKS], stats;
+	struct empty *skeleton;
+	cpu_set_t one;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: request_cost AGENT_PID\n");
+		return 1;
+	}
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	skeleton = empty__open_and_load();
+	if (!skeleton || empty__attach(skeleton))
+		die("empty programs");
+	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (stats < 0)
+		die("run-time statistics");
+	for (int i = 0; i < HOOKS; i++) {
+		agent[i] = find_program(atoi(argv[1]), agent_programs[i]);
+		empty[i] = find_program(getpid(), empty_programs[i]);
+		if (agent[i] < 0 || empty[i] < 0) {
+			fprintf(stderr, "request_cost: %s is not loaded: is the agent running?\n",
+				agent[i] < 0 ? agent_programs[i] : empty_programs[i]);
+			return 1;
+		}
+	}
+	for (enum way way = WAY_WRITE; way <= WAY_WRITEV; way++) {
+		double http[HOOKS], other[HOOKS], total = 0, none;
+
+		measure(agent, empty, way, true, http, &none);
+		measure(agent, empty, way, false, other, &none);
+		printf("%s", names[way]);
+		for (int i = 0; i < HOOKS; i++) {
+			double ns = http[i] - other[i] / 2;
+
+			printf(" %.0f", ns);
+			total += ns;
+		}
+		printf(" %.0f  (other protocol, both ends: %.0f %.0f %.0f %.0f; an empty program: %.0f)\n",
+		       total, other[0], other[1], other[2], other[3], none);
+	}
+	empty__destroy(skeleton);
+	close(stats);
+	return 0;
+}
