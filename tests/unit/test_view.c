@@ -341,8 +341,8 @@ START_TEST(protoc_decodes_what_is_meant)
 		}
 		if (!strncmp(line, "zero_count: ", 12))
 			native += strtoull(line + 12, NULL, 10);
-		if (!strncmp(line, "delta: ", 7)) {
-			bucket += strtoll(line + 7, NULL, 10);
+		if (!strncmp(line, "positive_delta: ", 16)) {
+			bucket += strtoll(line + 16, NULL, 10);
 			ck_assert_int_ge(bucket, 0);
 			native += (uint64_t)bucket;
 		}

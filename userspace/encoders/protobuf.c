@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * io.prometheus.client.MetricFamily messages, each after its length. The field
- * numbers are those of the Prometheus data model's metrics.proto; histograms
- * carry native buckets (there called sparse, "sb") beside the classic ones.
+ * numbers are those of the Prometheus data model's metrics.proto as released (its
+ * early drafts of native histograms had others); histograms carry native buckets
+ * beside the classic ones.
  */
 #include <stdbool.h>
 
@@ -22,15 +23,16 @@ enum {
 enum { SIMPLE_VALUE = 1 }; /* of Gauge and Counter */
 enum { TYPE_COUNTER = 0, TYPE_GAUGE = 1, TYPE_HISTOGRAM = 4 };
 enum { BUCKET_CUMULATIVE_COUNT = 1, BUCKET_UPPER_BOUND = 2 };
-enum { BUCKETS_SPAN = 1, BUCKETS_DELTA = 2, SPAN_OFFSET = 1, SPAN_LENGTH = 2 };
+enum { SPAN_OFFSET = 1, SPAN_LENGTH = 2 };
 enum {
 	HISTOGRAM_COUNT = 1,
 	HISTOGRAM_SUM = 2,
 	HISTOGRAM_BUCKET = 3,
-	HISTOGRAM_SCHEMA = 4,
-	HISTOGRAM_ZERO_THRESHOLD = 5,
-	HISTOGRAM_ZERO_COUNT = 6,
-	HISTOGRAM_POSITIVE = 8,
+	HISTOGRAM_SCHEMA = 5,
+	HISTOGRAM_ZERO_THRESHOLD = 6,
+	HISTOGRAM_ZERO_COUNT = 7,
+	HISTOGRAM_POSITIVE_SPAN = 12,
+	HISTOGRAM_POSITIVE_DELTA = 13,
 };
 
 #define VARINT_BYTES 10
@@ -190,25 +192,15 @@ static char *put_classic(char *p, const struct encoding *encoding,
 static char *put_native(char *p, const struct encoding *encoding, const struct histogram *histogram)
 {
 	struct native_histogram native;
-	size_t length = 0;
 
 	histogram__native(histogram, encoding->layout, &native);
 	p = put_signed(p, HISTOGRAM_SCHEMA, GRID_SCHEMA);
 	p = put_double(p, HISTOGRAM_ZERO_THRESHOLD, ZERO_THRESHOLD);
 	p = put_unsigned(p, HISTOGRAM_ZERO_COUNT, native.zero_count);
-	if (!native.span_count)
-		return p;
-
-	for (uint32_t i = 0; i < native.span_count; i++)
-		length += 4 + varint_length(zigzag(native.span[i].offset)) +
-			  varint_length(native.span[i].length);
-	for (uint32_t i = 0; i < native.delta_count; i++)
-		length += 1 + varint_length(zigzag(native.delta[i]));
-	p = put_varint(put_tag(p, HISTOGRAM_POSITIVE, WIRE_BYTES), length);
 	for (uint32_t i = 0; i < native.span_count; i++) {
 		const struct native_span *span = &native.span[i];
 
-		p = put_tag(p, BUCKETS_SPAN, WIRE_BYTES);
+		p = put_tag(p, HISTOGRAM_POSITIVE_SPAN, WIRE_BYTES);
 		p = put_varint(p, 2 + varint_length(zigzag(span->offset)) +
 					  varint_length(span->length));
 		p = put_signed(p, SPAN_OFFSET, span->offset);
@@ -216,7 +208,7 @@ static char *put_native(char *p, const struct encoding *encoding, const struct h
 	}
 	/* One by one, as the message is proto2 and does not pack. */
 	for (uint32_t i = 0; i < native.delta_count; i++)
-		p = put_signed(p, BUCKETS_DELTA, native.delta[i]);
+		p = put_signed(p, HISTOGRAM_POSITIVE_DELTA, native.delta[i]);
 	return p;
 }
 
