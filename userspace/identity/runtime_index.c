@@ -132,6 +132,10 @@ int runtime_index__new(struct runtime_index **ret_index, const struct config *co
 		err = add_source(index, root, "/run/runc", "", "runc", "state.json", false);
 		if (!err)
 			err = add_source(index, root, "/run/crun", "", "crun", "status", false);
+		/* where its shim keeps runc's state, wherever the daemon's own is */
+		if (!err)
+			err = add_source(index, root, "/run/containerd/runc", "", "containerd",
+					 "state.json", true);
 	}
 	if (err) {
 		runtime_index__free(index);
