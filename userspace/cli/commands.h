@@ -8,9 +8,16 @@
 
 #include "cli/args.h"
 
+/* Observes until a signal ends it. */
 int command__serve(const struct args *args);
+
+/* 0 if serve would start; what was found goes to standard output either way. */
 int command__doctor(const struct args *args);
+
+/* 0 if the configuration can be used; prints what would be. */
 int command__check_config(const struct args *args);
+
+/* Always 0. */
 int command__version(const struct args *args);
 
 #endif

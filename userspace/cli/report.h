@@ -45,6 +45,7 @@ report__add(struct report *report, const char *topic, enum grade grade, const ch
 /* Whether serve would start. */
 bool report__is_good(const struct report *report);
 
+/* As lines for a person; colour: with the escapes of a terminal. */
 void report__print(const struct report *report, FILE *out, bool colour);
 
 /* One JSON object. 0 or -ENOMEM. */

@@ -27,6 +27,7 @@ bool retire_queue__pop(struct retire_queue *queue, uint64_t now_ns, uint32_t *re
 /* When the next slot is due; UINT64_MAX if none waits. */
 uint64_t retire_queue__next_ns(const struct retire_queue *queue);
 
+/* Whether the slot waits. */
 bool retire_queue__has(const struct retire_queue *queue, uint32_t slot);
 
 #endif

@@ -16,6 +16,7 @@
 #include "cli/facts.h"
 #include "cli/log.h"
 #include "cli/privileges.h"
+#include "cli/progress.h"
 #include "cli/routes.h"
 #include "http/listen.h"
 #include "http/server.h"
@@ -154,8 +155,10 @@ static void serve__announce(struct serve *serve)
 
 	for (size_t i = 0; i < count; i++)
 		chosen += hooks[i].chosen;
-	log__info("observing HTTP and TCP on %s through %zu hooks", serve->agent.config.host,
-		  chosen);
+	log__info("observing HTTP and TCP on %s through %zu hooks; %llu connections were there "
+		  "already",
+		  serve->agent.config.host, chosen,
+		  (unsigned long long)agent__connections(&serve->agent));
 	log__info("metrics at http://%.*s:%u/metrics", (int)(strrchr(listen, ':') - listen), listen,
 		  http_server__port(serve->server));
 }
@@ -164,6 +167,7 @@ static void serve__announce(struct serve *serve)
 static int serve__start(struct serve *serve, const char **ret_message)
 {
 	struct agent *agent = &serve->agent;
+	struct progress progress;
 	int err;
 
 	*ret_message = facts__obstacle();
@@ -179,10 +183,12 @@ static int serve__start(struct serve *serve, const char **ret_message)
 		serve->listen_fd = -1;
 		return err;
 	}
-	log__info("loading, and looking for connections that are there already");
+	progress__start(&progress,
+			"still loading, or looking for connections that are there already");
 	err = agent__new(agent, ret_message);
 	if (!err)
 		err = agent__attach(agent, ret_message);
+	progress__stop(&progress);
 	if (err)
 		return err;
 	err = privileges__drop();

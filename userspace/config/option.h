@@ -32,6 +32,7 @@ struct config_option {
 	const char *help;
 };
 
+/* All of them, in static storage, in the order of the help text. Returns their number. */
 size_t config_option__all(const struct config_option **ret_options);
 
 /* NULL if there is none of that name. */

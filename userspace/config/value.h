@@ -29,6 +29,7 @@ int value__seconds(const char *text, uint64_t *ret_ns);
 /* The shortest text that value__seconds reads as ns. */
 void value__format_seconds(uint64_t ns, char *buffer, size_t size);
 
+/* Decimal digits only, from min to max. */
 int value__u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret_value);
 
 /* true or false, nothing else. */
