@@ -198,7 +198,11 @@ START_TEST(destinations_of_a_former_owner_are_not_counted)
 
 	sample__instance(&sample, 1, "old", "x");
 	sample__destination(&sample, 1, "10.0.0.1", 80, 5, 0, 0);
-	sample__instance(&sample, 1, "new", "x"); /* the generation changed */
+	sample.slots[1].generation++; /* detached, not yet given back */
+	made = cut(MODEL_ALL_LABELS);
+	entity = find(made, "old", "x");
+	ck_assert_uint_eq(entity->end_destination - entity->first_destination, 1);
+	sample__instance(&sample, 1, "new", "x");
 	sample__destination(&sample, 1, "10.0.0.2", 80, 6, 1, 2);
 	sample.slots[1].count[COUNT_OUTBOUND_CONNECTS] = 10;
 	sample.slots[1].count[COUNT_OUTBOUND_FAILED] = 2;

@@ -113,6 +113,8 @@ START_TEST(an_apps_totals_do_not_fall_when_an_instance_dies)
 	sample.slots[1].count[COUNT_HTTP_STARTED] += 5; /* never finished */
 	check_totals(42, 2, "both live");
 
+	sample.slots[1].generation++; /* as detaching does */
+	check_totals(42, 2, "detached");
 	retire(1);
 	check_totals(42, 2, "retired, not yet reused");
 	retire(1);

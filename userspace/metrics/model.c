@@ -162,8 +162,7 @@ static void read_destinations(struct model *model, const struct snapshot *snapsh
 		const struct snapshot_destination *d = &snapshot->destinations[i];
 		uint32_t source = source_of(model, snapshot, d->key.slot);
 
-		if (source != NO_SOURCE &&
-		    d->key.slot_generation == snapshot->slots[d->key.slot].generation)
+		if (source != NO_SOURCE && destination_key__is_current(&d->key, snapshot))
 			add_destination(model, source, &d->key, &d->counts);
 	}
 }

@@ -191,8 +191,7 @@ static void add_slot(struct rollup *rollup, struct rollup_entry *entry,
 	for (uint32_t i = 0; i < snapshot->destination_count; i++) {
 		const struct snapshot_destination *d = &snapshot->destinations[i];
 
-		if (d->key.slot == slot &&
-		    d->key.slot_generation == snapshot->slots[slot].generation)
+		if (d->key.slot == slot && destination_key__is_current(&d->key, snapshot))
 			add_destination(entry, &d->key, &d->counts);
 	}
 }

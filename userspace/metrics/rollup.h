@@ -104,6 +104,18 @@ uint32_t rollup__count(const struct rollup *rollup);
 const struct rollup_entry *rollup__entry(const struct rollup *rollup, uint32_t index);
 
 /*
+ * Whether a destination's counts are those of the slot in its key. Detaching a
+ * slot changes its generation while its counts are still to be read, so the
+ * one before counts too: giving the slot back deletes them.
+ */
+static inline bool destination_key__is_current(const struct destination_key *key,
+					       const struct snapshot *snapshot)
+{
+	return key->slot < snapshot->slot_count &&
+	       snapshot->slots[key->slot].generation - key->slot_generation <= 1;
+}
+
+/*
  * The labels of a slot in use: its identity's; `__other__` for the slot of
  * that name; `__unknown__` for one that has none. False if a rule drops it.
  * The strings are the identity's own, not checked for UTF-8.
