@@ -100,22 +100,20 @@ static void on_expired(void *ctx, uint32_t slot)
 	agent__retire(ctx, slot);
 }
 
-static void agent__born(struct agent *agent, const struct event *event)
+/* err is what the identity table said to a birth. */
+static void agent__born(struct agent *agent, uint32_t slot, uint64_t cgroup_id, int err)
 {
-	int err = identity_table__born(agent->identity, event);
-
 	if (err == 0)
 		return;
 	if (err < 0) {
-		log__warn("the labels of instance slot %u are not known: %s", event->slot,
-			  strerror(-err));
+		log__warn("the labels of instance slot %u are not known: %s", slot, strerror(-err));
 		return;
 	}
-	err = loader__share_cgroup(agent->loader, event->key.cgroup_id);
+	err = loader__share_cgroup(agent->loader, cgroup_id);
 	if (err)
 		log__warn("processes of cgroup %llu cannot be told apart: %s",
-			  (unsigned long long)event->key.cgroup_id, strerror(-err));
-	agent__retire(agent, event->slot);
+			  (unsigned long long)cgroup_id, strerror(-err));
+	agent__retire(agent, slot);
 }
 
 static void on_event(void *ctx, const struct event *event)
@@ -124,7 +122,8 @@ static void on_event(void *ctx, const struct event *event)
 
 	switch (event->kind) {
 	case EVENT_INSTANCE_BORN:
-		agent__born(agent, event);
+		agent__born(agent, event->slot, event->key.cgroup_id,
+			    identity_table__born(agent->identity, event));
 		break;
 	case EVENT_CGROUP_REMOVED:
 		identity_table__cgroup_removed(agent->identity, event->key.cgroup_id);
@@ -156,16 +155,12 @@ static void agent__announce_unknown(struct agent *agent)
 
 	for (uint32_t i = OTHER_INDEX + 1; snapshot && i < snapshot->slot_count; i++) {
 		const struct instance_slot *slot = &snapshot->slots[i];
-		struct event event = {
-			.kind = EVENT_INSTANCE_BORN,
-			.slot = i,
-			.generation = slot->generation,
-			.key = slot->key,
-		};
 
 		if (slot->in_use && !retire_queue__has(agent->retiring, i) &&
 		    !identity_table__get(agent->identity, i))
-			agent__born(agent, &event);
+			agent__born(agent, i, slot->key.cgroup_id,
+				    identity_table__found(agent->identity, i, slot->generation,
+							  &slot->key));
 	}
 }
 

@@ -71,6 +71,14 @@ size_t identity_table__shared_cgroups(struct identity_table *table, const uint64
  */
 int identity_table__born(struct identity_table *table, const struct event *event);
 
+/*
+ * A slot is in use that no event told of: it was taken before anybody listened,
+ * or its event found the ring full. As identity_table__born, which this calls
+ * after looking for a process of the instance.
+ */
+int identity_table__found(struct identity_table *table, uint32_t slot, uint32_t generation,
+			  const struct instance_key *key);
+
 /* Hints that something died; the next sweep looks at it. */
 void identity_table__cgroup_removed(struct identity_table *table, uint64_t cgroup_id);
 void identity_table__executable_exited(struct identity_table *table, uint32_t slot);
