@@ -68,13 +68,26 @@ START_TEST(test_whole_wins)
 }
 END_TEST
 
-START_TEST(test_part_only)
+START_TEST(test_part_and_whole)
 {
+	static const struct {
+		const char *line;
+		bool whole;
+	} rows[] = {
+		{ "1 0 0:1 / /a rw - cgroup2 cgroup2 rw\n", true },
+		{ "1 0 0:1 /docker/x /a rw - cgroup2 cgroup2 rw\n", false },
+		/* the whole, seen from inside a cgroup namespace */
+		{ "1 0 0:1 /../.. /a rw - cgroup2 cgroup2 rw\n", true },
+		{ "1 0 0:1 /../other /a rw - cgroup2 cgroup2 rw\n", false },
+		{ "1 0 0:1 /..x /a rw - cgroup2 cgroup2 rw\n", false },
+	};
 	struct cgroup_mounts mounts;
 
-	cgroup_mounts__parse("1 0 0:1 /../.. /a rw - cgroup2 cgroup2 rw\n", &mounts);
-	ck_assert_uint_eq(mounts.count, 1);
-	ck_assert(!mounts.mount[0].whole);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cgroup_mounts__parse(rows[i].line, &mounts);
+		ck_assert_uint_eq(mounts.count, 1);
+		ck_assert_msg(mounts.mount[0].whole == rows[i].whole, "row %zu", i);
+	}
 }
 END_TEST
 
@@ -126,7 +139,7 @@ Suite *cgroup_mounts_suite(void)
 	tcase_add_test(tcase, test_pure_v2);
 	tcase_add_test(tcase, test_hybrid);
 	tcase_add_test(tcase, test_whole_wins);
-	tcase_add_test(tcase, test_part_only);
+	tcase_add_test(tcase, test_part_and_whole);
 	tcase_add_test(tcase, test_escapes);
 	tcase_add_test(tcase, test_nonsense);
 	tcase_add_test(tcase, test_controller_names);

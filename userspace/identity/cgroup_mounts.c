@@ -90,6 +90,17 @@ static bool read_controllers(struct field options, char *to, size_t size)
 	return n > 0;
 }
 
+/*
+ * The root is "/", or, from inside a cgroup namespace, as many ".." as there
+ * are levels between (cgroup_namespaces(7)).
+ */
+static bool is_whole(const char *root)
+{
+	while (strncmp(root, "/..", 3) == 0 && (root[3] == '/' || root[3] == '\0'))
+		root += 3;
+	return root[0] == '\0' || strcmp(root, "/") == 0;
+}
+
 static bool parse_line(const char *line, size_t len, struct cgroup_mount *ret_mount)
 {
 	/* proc(5): id parent dev root point options [optional ...] - type source super-options */
@@ -113,7 +124,7 @@ static bool parse_line(const char *line, size_t len, struct cgroup_mount *ret_mo
 	if (!copy_unescaped(field[3], root, sizeof(root)) ||
 	    !copy_unescaped(field[4], ret_mount->point, sizeof(ret_mount->point)))
 		return false;
-	ret_mount->whole = strcmp(root, "/") == 0;
+	ret_mount->whole = is_whole(root);
 	return true;
 }
 

@@ -12,7 +12,7 @@
 
 struct cgroup_mount {
 	bool v2;
-	bool whole;				    /* the mount shows the hierarchy's root */
+	bool whole; /* the mount seems to show the hierarchy's root */
 	char controllers[CGROUP_CONTROLLERS_BYTES]; /* v1: comma-separated, or "name=..." */
 	char point[CGROUP_MOUNT_BYTES];		    /* where, as the mountinfo's owner sees it */
 };

@@ -114,9 +114,8 @@ static int prepare(struct identity_table *table, const char *host_root)
 	for (size_t i = 0; i < table->mounts.count; i++) {
 		const struct cgroup_mount *mount = &table->mounts.mount[i];
 
-		describe(table, "cgroup %s%s at %s%s%s", mount->v2 ? "v2" : "v1 ",
-			 mount->controllers, host_root, mount->point,
-			 mount->whole ? "" : ", of which only a part is mounted");
+		describe(table, "cgroup %s%s at %s%s", mount->v2 ? "v2" : "v1 ", mount->controllers,
+			 host_root, mount->point);
 	}
 	err = cgroup_hierarchy__walk(table->hierarchy, visit_cgroup, table);
 	if (err) {
@@ -130,6 +129,11 @@ static int prepare(struct identity_table *table, const char *host_root)
 		 cgroup_hierarchy__by_handle(table->hierarchy)
 			 ? "file handle"
 			 : "walking the hierarchy: CAP_DAC_READ_SEARCH is missing");
+	/* the first node of every kernfs is its root */
+	if (cgroup_hierarchy__id(table->hierarchy, "/") != 1)
+		describe(table,
+			 "only a part of that hierarchy is mounted here: containers outside it "
+			 "are not recognised; edgetap needs the host's PID namespace");
 	describe(table, "%zu cgroups are no container or unit; their processes go by executable",
 		 table->shared_count);
 	return 0;
