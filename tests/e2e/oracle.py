@@ -16,9 +16,10 @@ def method_label(text):
 class Requests:
     """responses: {(status, method): n}; aborted: {(by, phase): n}; times in seconds."""
 
-    def __init__(self, responses=None, aborted=None):
-        self.responses = Counter(responses or {})
-        self.aborted = Counter(aborted or {})
+    def __init__(self):
+        self.responses = Counter()
+        self.aborted = Counter()
+        self.lost = 0  # those that the test says cannot be followed
         self.seconds = 0.0  # sum over the responses
         self.connections = set()
 
@@ -44,6 +45,8 @@ def expect_http(agent, app, want, seconds=10, **match):
             equal(scrape.by(name, "status", "method", **have), dict(want.responses), f"{app} {name}")
         name = "edgetap_app_http_requests_aborted_total"
         equal(scrape.by(name, "by", "phase", **have), dict(want.aborted), f"{app} {name}")
+        lost = scrape.value("edgetap_app_http_requests_lost_total", **have)
+        equal(lost, want.lost, f"{app} requests lost")
         for family in ("edge_http_response_time", "app_http_response_time"):
             count = scrape.value(f"edgetap_{family}_seconds_count", **have)
             equal(count, want.total(), f"{app} count of {family}")

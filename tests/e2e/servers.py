@@ -140,10 +140,9 @@ backend back
             if not match:
                 assert not re.match(r"-?\d+ ", line), f"unexpected log line: {line}"
                 continue
-            status, method, ending, total, size, _ = match.groups()
+            status, method, ending, total, _, _ = match.groups()
             # First letter: who ended it; second: when (R request, Q/C/H waiting, D data).
-            # Nothing was sent for -1, nor where a status stands beside zero bytes.
-            if status == "-1" or size == "0":
+            if status == "-1":
                 by = "client" if ending[0] in "Cc" else "server"
                 out.aborted[(by, "request" if ending[1] == "R" else "wait")] += 1
             elif ending[0] == "C" and ending[1] == "D":

@@ -29,7 +29,7 @@ def test_one_dot_one(env):
     server = python_http(env, "e2e-python-11", "--protocol", "HTTP/1.1")
     server.name = "e2e-python-11"
     held = [Connection(server.port) for _ in range(4)]
-    for _ in range(750):  # ab -k would wait for a header that http.server does not send
+    for _ in range(100):  # ab -k would wait for a header that http.server does not send
         for c in held:
             c.send(request())
         for c in held:
@@ -44,7 +44,7 @@ def test_one_dot_one(env):
                     if status == 404:
                         c.finish()  # http.server closes after an error
                         c.__init__(server.port)
-    want = settled(server, 3080)
+    want = settled(server, 480)
     expect_http(agent, server.name, want)
 
 
