@@ -116,10 +116,10 @@ int runtime_index__new(struct runtime_index **ret_index, const struct config *co
 {
 	struct runtime_index *index = calloc(1, sizeof(*index));
 	struct runtime_places places;
-	int err = index ? 0 : -ENOMEM;
+	int err = 0;
 
-	if (err)
-		return err;
+	if (!index)
+		return -ENOMEM;
 	index->mounts = mounts;
 	runtime_places__containerd(&places, config, host_root);
 	for (size_t i = 0; !err && i < places.count; i++)

@@ -7,11 +7,12 @@
 
 static void add(struct runtime_places *places, const char *root, const char *dir, const char *below)
 {
-	char *to = places->dir[places->count];
 	size_t len = strlen(dir), below_len = strlen(below);
+	char *to;
 
 	if (places->count == RUNTIME_PLACES_MAX)
 		return;
+	to = places->dir[places->count];
 	while (len > 1 && dir[len - 1] == '/')
 		len--;
 	/* a user may name the runtime's directory, or the one in it that is meant */
