@@ -100,7 +100,9 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen object $(<:.bpf.o=.linked.o) $<
-	$(Q)$(BPFTOOL) gen skeleton $(<:.bpf.o=.linked.o) name $* > $@
+	$(Q)echo '/* NOLINTBEGIN: generated */' > $@
+	$(Q)$(BPFTOOL) gen skeleton $(<:.bpf.o=.linked.o) name $* >> $@
+	$(Q)echo '/* NOLINTEND */' >> $@
 
 install-deps:		## install the packages that building needs (root)
 	$(Q)deploy/install-packages.sh build

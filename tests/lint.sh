@@ -97,10 +97,11 @@ version_is_logged() {
 }
 
 readme_names_packages() {
-	local group name bad=0
+	local group name bad=0 words
+	words=" $(tr -s '\n`,():' ' ' <README.md) "
 	for group in build test lint; do
 		for name in $(deploy/install-packages.sh --list "$group"); do
-			tr -s ' \n`,():' '\n' <README.md | grep -qxF "$name" && continue
+			[[ $words == *" $name "* ]] && continue
 			echo "README.md does not say that $name is installed"
 			bad=1
 		done
@@ -147,6 +148,8 @@ check "cppcheck" cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
 	--enable=warning,performance,portability --suppress=missingIncludeSystem \
 	--suppress=readdirCalled --suppress=memleak \
 	--suppress=shiftTooManyBitsSigned --library=posix -j "$(nproc)" \
+	-D'bpf_object__for_each_program(p, o)=while ((p = bpf_object__next_program(o, p)))' \
+	-D'bpf_object__for_each_map(m, o)=while ((m = bpf_object__next_map(o, m)))' \
 	-D__x86_64__ -Iinclude -Iuserspace "${units[@]}"
 check "clang-tidy" tidy
 
