@@ -57,7 +57,7 @@ static inline bool host__make_cgroup(const char *test, const char *controller, c
 
 static inline void host__write(const char *dir, const char *file, const char *text)
 {
-	char path[512];
+	char path[1024];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
