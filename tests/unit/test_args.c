@@ -17,10 +17,11 @@ static int parse(const char *line)
 {
 	static char words[512];
 	static char *argv[64];
+	char *rest;
 	int argc = 0;
 
 	snprintf(words, sizeof(words), "%s", line);
-	for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+	for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		argv[argc++] = word;
 	argv[argc] = NULL;
 	error[0] = '\0';
