@@ -129,6 +129,10 @@ START_TEST(test_state)
 	ck_assert_int_eq(cgroup_hierarchy__state(hierarchy, path, id, true), CGROUP_EMPTY);
 	pid = host__start("/bin/sleep", below);
 	ck_assert_int_eq(cgroup_hierarchy__state(hierarchy, path, id, true), CGROUP_POPULATED);
+	ck_assert_int_eq(cgroup_hierarchy__process(hierarchy, path), 0);
+	strcat(path, "/below");
+	ck_assert_int_eq(cgroup_hierarchy__process(hierarchy, path), pid);
+	*strrchr(path, '/') = '\0';
 	host__stop(pid);
 	for (int i = 0;
 	     i < 500 && cgroup_hierarchy__state(hierarchy, path, id, true) != CGROUP_EMPTY; i++)

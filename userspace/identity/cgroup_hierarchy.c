@@ -315,6 +315,19 @@ static ssize_t read_at(int dir_fd, const char *name, char *text, size_t size)
 	return n;
 }
 
+pid_t cgroup_hierarchy__process(const struct cgroup_hierarchy *h, const char *path)
+{
+	char file[CGROUP_PATH_BYTES + 32], text[32];
+	long pid;
+
+	snprintf(file, sizeof(file), "%s/cgroup.procs", relative(path));
+	if (read_at(h->root_fd, file, text, sizeof(text)) <= 0)
+		return 0;
+	/* 0 stands for a process of a PID namespace that cannot be seen from here */
+	pid = strtol(text, NULL, 10);
+	return pid > 0 ? (pid_t)pid : 0;
+}
+
 /* v1 does not tell whether anything is below: look. */
 static bool v1_populated(int dir_fd, int depth)
 {

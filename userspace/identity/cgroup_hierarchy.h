@@ -52,6 +52,9 @@ uint64_t cgroup_hierarchy__id(const struct cgroup_hierarchy *hierarchy, const ch
 enum cgroup_state cgroup_hierarchy__state(const struct cgroup_hierarchy *hierarchy,
 					  const char *path, uint64_t id, bool look_inside);
 
+/* A process in the cgroup itself, not below it; 0 if there is none. */
+pid_t cgroup_hierarchy__process(const struct cgroup_hierarchy *hierarchy, const char *path);
+
 /*
  * Calls visit for every cgroup, the root first. A directory that vanishes
  * meanwhile is left out. Returns 0, or the first error that ended the walk.

@@ -237,8 +237,15 @@ int resolve__instance(struct identity_table *table, const struct event *event,
 	if (cgroup_hierarchy__path(table->hierarchy, event->key.cgroup_id, pid, draft->cgroup,
 				   sizeof(draft->cgroup)) < 0)
 		draft->cgroup[0] = '\0';
-	if (pid <= 0 || process__exe(pid, &draft->exe, draft->exe_path) < 0)
+	if (pid <= 0 || process__exe(pid, &draft->exe, draft->exe_path) < 0) {
 		draft->exe_path[0] = '\0';
+		/* that one has ended, but the cgroup lives: any of its processes will do */
+		pid = 0;
+		if (!key__has_exe(&event->key) && draft->cgroup[0])
+			pid = cgroup_hierarchy__process(table->hierarchy, draft->cgroup);
+		if (pid > 0 && process__exe(pid, &draft->exe, draft->exe_path) < 0)
+			draft->exe_path[0] = '\0';
+	}
 
 	if (key__has_exe(&event->key)) {
 		name_executable(table, event, comm, draft);
