@@ -34,18 +34,22 @@ class Iovec(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("bytes", ctypes.c_size_t)]
 
 
-class Mmsghdr(ctypes.Structure):
+class Msghdr(ctypes.Structure):
     _fields_ = [
         ("name", ctypes.c_void_p), ("name_bytes", ctypes.c_uint32),
         ("iov", ctypes.POINTER(Iovec)), ("iov_count", ctypes.c_size_t),
         ("control", ctypes.c_void_p), ("control_bytes", ctypes.c_size_t),
-        ("flags", ctypes.c_int), ("len", ctypes.c_uint),
+        ("flags", ctypes.c_int),
     ]
+
+
+class Mmsghdr(ctypes.Structure):
+    _fields_ = [("header", Msghdr), ("len", ctypes.c_uint)]
 
 
 def mmsg(buffer, size):
     vector = Iovec(ctypes.cast(buffer, ctypes.c_void_p), size)
-    return Mmsghdr(iov=ctypes.pointer(vector), iov_count=1)
+    return Mmsghdr(header=Msghdr(iov=ctypes.pointer(vector), iov_count=1))
 
 
 class Connection:

@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Containers of a real OCI runtime: their names, their separate series, their death."""
+import os
+import time
+
+import lib
+from client import Connection, ab, request
+from lib import equal
+from places import Container
+from servers import NGINX_FORMAT
+
+CONF = """daemon off;
+user root;
+pid /tmp/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    log_format oracle '{form}';
+    access_log off;
+    client_body_temp_path /tmp/a; proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c;
+    uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;
+    server {{ listen 127.0.0.1:{port}; location / {{ return 200 hello; }} location /no {{ return 404; }} }}
+}}
+"""
+
+
+def nginx_in(env, **where):
+    lib.need("nginx")
+    port = lib.free_port()
+    conf = env.dir / f"{port}.conf"
+    conf.write_text(CONF.format(port=port, form=NGINX_FORMAT))
+    argv = ["/usr/sbin/nginx", "-c", "/conf", "-e", "stderr"]
+    container = Container(env, argv, mounts={"/conf": conf}, **where)
+    lib.listening(port, owner=container.process)
+    container.port = port
+    return container
+
+
+def owners(scrape, status):
+    """{(app, instance): n} of the responses with a status that only this test sends."""
+    return scrape.by("edgetap_app_http_responses_total", "app", "instance", status=status)
+
+
+def test_two_containers(env):
+    """The same server twice, under ids that only a container has: the short id names each."""
+    agent = env.agent()
+    one, two = nginx_in(env), nginx_in(env)
+    ab(one.port, 100, keep_alive=True)
+    ab(two.port, 200)
+
+    def check(scrape):
+        for container, n in ((one, 100), (two, 200)):
+            got = scrape.by("edgetap_app_http_responses_total", "status", "method", instance=container.id[:12])
+            equal(got, {("200", "GET"): n}, f"responses of {container.id[:12]}")
+            labels = scrape.select("edgetap_app_http_responses_total", instance=container.id[:12])[0][0]
+            # runc knows no other name of it, so its id is the best that there is.
+            assert labels["app"] in (container.id, container.id[:12], "nginx"), f"app {labels['app']}"
+
+    agent.expect(check)
+
+
+def test_names(env):
+    """A container that a user named keeps its name, and two of them stay apart."""
+    agent = env.agent()
+    web = nginx_in(env, name=f"e2e-web-{os.getpid()}", cgroups_path=f"/runc-e2e-web-{os.getpid()}.scope")
+    api = nginx_in(env, name=f"e2e-api-{os.getpid()}", cgroups_path=f"/runc-e2e-api-{os.getpid()}.scope")
+    ab(web.port, 10)
+    ab(api.port, 20)
+
+    def check(scrape):
+        for container, n in ((web, 10), (api, 20)):
+            got = scrape.by("edgetap_app_http_responses_total", "status", app=container.id)
+            equal(got, {("200",): n}, f"responses of {container.id}")
+
+    agent.expect(check)
+
+
+def test_default_path(env):
+    """runc's own default: the cgroup is called like the container, in the root."""
+    agent = env.agent()
+    name = f"e2eplain{os.getpid()}"
+    plain = nginx_in(env, name=name, cgroups_path=f"/{name}")
+    ab(plain.port, 15)
+
+    def check(scrape):
+        equal(scrape.by("edgetap_app_http_responses_total", "status", app=name), {("200",): 15}, f"responses of {name}")
+
+    agent.expect(check)
+
+
+def test_death(env):
+    """A dead instance's series stay for the retention, then go; its app's totals never fall."""
+    retention = 4
+    agent = env.agent(config=f"retention: {retention}s\n")
+    first = nginx_in(env)
+    ab(first.port, 70)
+    with Connection(first.port) as c:
+        c.send(request("/no"))
+        equal(c.response()[0], 404, "status")
+    instance = first.id[:12]
+
+    def alive(scrape):
+        got = scrape.by("edgetap_app_http_responses_total", "status", instance=instance)
+        equal(got, {("200",): 70, ("404",): 1}, "responses while it lives")
+
+    app = None
+    scrape = agent.expect(alive)
+    app = scrape.select("edgetap_app_http_responses_total", instance=instance)[0][0]["app"]
+    names = (
+        "edgetap_app_http_responses_total",
+        "edgetap_edge_http_responses_total",
+        "edgetap_app_http_response_time_seconds_count",
+        "edgetap_app_http_response_time_seconds_sum",
+        "edgetap_edge_tcp_connects_total",
+        "edgetap_edge_tcp_disconnects_total",
+        "edgetap_edge_data_in_bytes_total",
+        "edgetap_edge_data_out_bytes_total",
+    )
+
+    def totals():
+        apps = agent.scrape("/metrics/apps")
+        return {name: apps.value(name, app=app) for name in names}
+
+    low = totals()
+    equal(low["edgetap_app_http_responses_total"], 71, "the app's total while it lives")
+    died = time.monotonic()
+    first.remove()
+
+    def watch(done):
+        """Scrapes until done(scrape); no total of the app ever falls meanwhile."""
+        nonlocal low
+
+        def look():
+            nonlocal low
+            now = totals()
+            for name in names:
+                if now[name] < low[name]:
+                    raise RuntimeError(f"{name} of {app} fell from {low[name]} to {now[name]}")
+            low = now
+            return done(agent.scrape())
+
+        lib.eventually(look, 30)
+
+    def there(scrape):
+        return bool(scrape.select("edgetap_app_http_responses_total", instance=instance))
+
+    assert there(agent.scrape()), "the series went at once"
+    watch(lambda scrape: not there(scrape))
+    stayed = time.monotonic() - died
+    assert stayed >= retention * 0.9, f"the series stayed for {stayed:.1f} s of {retention}"
+    equal(agent.scrape().text.count(instance), 0, "mentions of the dead instance")
+    equal(totals()["edgetap_app_http_responses_total"], 71, "the app's total afterwards")
+    # Slots are given back late; nobody else may inherit the counts.
+    second = nginx_in(env)
+    ab(second.port, 5, concurrency=1)
+
+    def fresh(scrape):
+        got = scrape.by("edgetap_app_http_responses_total", "status", instance=second.id[:12])
+        equal(got, {("200",): 5}, "responses of the next container")
+
+    agent.expect(fresh)
+    watch(lambda scrape: True)
+
+
+if __name__ == "__main__":
+    lib.main(globals())
