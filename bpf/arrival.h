@@ -28,7 +28,7 @@ static __always_inline __u32 arrival_slot(__u8 at)
 }
 
 /* Bytes up to `end` have been queued. */
-static __always_inline void arrival_add(struct server_state *s, __u32 end, __u32 read_up_to)
+static __always_inline void arrival_add(struct server_state *s, __u32 end, const struct tcp_sock *tp)
 {
 	__u8 head = s->arrival_head, tail = s->arrival_tail;
 
@@ -38,7 +38,7 @@ static __always_inline void arrival_add(struct server_state *s, __u32 end, __u32
 		s->arrival_seen = end; /* a body: no request starts in it */
 		return;
 	}
-	if (s->arrival_full && read_up_to == s->arrival_seen)
+	if (s->arrival_full && tp->copied_seq == s->arrival_seen)
 		s->arrival_full = 0; /* all that was not remembered has been read */
 	if (head != tail && arrival_slot(head) == arrival_slot(tail))
 		s->arrival_full = 1;
@@ -47,7 +47,7 @@ static __always_inline void arrival_add(struct server_state *s, __u32 end, __u32
 
 		if (i < ARRIVALS) {
 			s->arrival_end[i] = end;
-			s->arrival_ns[i] = bpf_ktime_get_ns();
+			s->arrival_ns[i] = tcp_time(tp);
 			s->arrival_head = arrival_next(head);
 		}
 	}

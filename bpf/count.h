@@ -47,14 +47,25 @@ static __always_inline void count_add(struct instance_slot *slot, enum instance_
 	__sync_fetch_and_add(&slot->count[what], n);
 }
 
+/* The first cell from `cell` on whose bound is not below the value. */
+VERIFIED_ALONE __u32 grid_climb(__u32 cell, __u64 ns)
+{
+	for (int i = 0; i < GRID_MAX_STEPS; i++) {
+		if (cell >= GRID_MAX_BOUNDS || cell >= cfg_grid.bounds || ns <= cfg_grid.bound_ns[cell])
+			break;
+		cell++;
+	}
+	return cell;
+}
+
 /*
  * Cell of a value: the hint of its leading bits, then upward; the grid is built
  * so that GRID_MAX_STEPS are enough.
  */
-static __always_inline __u32 grid_cell(__u64 ns)
+VERIFIED_ALONE __u32 grid_cell(__u64 ns)
 {
 	__u64 v = ns | 1;
-	__u32 msb = 0, hint, cell;
+	__u32 msb = 0, hint;
 
 	if (v >> 32) {
 		msb += 32;
@@ -81,13 +92,7 @@ static __always_inline __u32 grid_cell(__u64 ns)
 	hint |= (msb >= GRID_HINT_SUBBITS ? ns >> (msb - GRID_HINT_SUBBITS) :
 					    ns << (GRID_HINT_SUBBITS - msb)) &
 		((1 << GRID_HINT_SUBBITS) - 1);
-	cell = cfg_grid.hint[hint & (GRID_HINTS - 1)];
-	for (int i = 0; i < GRID_MAX_STEPS; i++) {
-		if (cell >= GRID_MAX_BOUNDS || cell >= cfg_grid.bounds || ns <= cfg_grid.bound_ns[cell])
-			break;
-		cell++;
-	}
-	return cell;
+	return grid_climb(cfg_grid.hint[hint & (GRID_HINTS - 1)], ns);
 }
 
 static __always_inline void row_add(struct row *row, __u32 cell, __u64 ns)
@@ -167,7 +172,8 @@ static __noinline void connection_row_add(__u32 slot, __u32 row, __u64 ns)
 	struct row_group *group = bpf_map_lookup_elem(&group_by_index, &index);
 	__u32 cell = grid_cell(ns);
 
-	if (!group || row >= GROUP_ROWS)
+	/* the last group holds other facts in these rows; the loss is counted */
+	if (!group || row >= GROUP_ROWS || index == OTHER_INDEX)
 		return;
 	row_add(&group->row[row], cell, ns);
 }

@@ -45,7 +45,7 @@ static __always_inline int handle_arrival(const struct sock *sk, __u32 end)
 	tp = tcp_of(sk);
 	if (!tp)
 		return 0;
-	arrival_add(s, end, tp->copied_seq);
+	arrival_add(s, end, tp);
 	return 0;
 }
 

@@ -41,7 +41,7 @@
 #define HTTP_CARRY 24	/* bytes of an unfinished line that are kept */
 #define HTTP_TAIL 16	/* of them, for a long line whose end matters */
 #define HTTP_WINDOW 1024 /* bytes looked at in one go */
-#define HTTP_STEPS 192	/* lines, chunks and pairs of words looked at in one go */
+#define HTTP_STEPS 160	/* lines and triples of words looked at in one go */
 #define HTTP_MASK 2047
 #define HTTP_SLACK 40 /* loads may run past the end of the window */
 
@@ -106,14 +106,15 @@ _Static_assert(sizeof(struct http_parser) == 40, "two of them live in a socket's
 
 static __always_inline __u64 http_load(const struct http_window *w, __u32 at)
 {
-#ifdef __bpf__
-	return *(const __u64 *)&w->byte[at & HTTP_MASK];
-#else
 	__u64 v;
 
+#ifdef __bpf__
+	/* the compiler would load an unaligned word byte by byte */
+	asm volatile("%0 = *(u64 *)(%1 + 0)" : "=r"(v) : "r"(&w->byte[at & HTTP_MASK]));
+#else
 	memcpy(&v, &w->byte[at & HTTP_MASK], sizeof(v));
-	return v;
 #endif
+	return v;
 }
 
 static __always_inline __u8 http_byte(const struct http_window *w, __u32 at)
@@ -457,9 +458,9 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_wind
 
 /*
  * Follows the message through the window from w->pos, which must be at its
- * first byte, the carry. On return w->pos is behind the last byte that belongs
+ * first byte, the carry; the phase must be one of lines, not of content. On return w->pos is behind the last byte that belongs
  * to what the result reports; with HTTP_MORE it may be short of w->bytes, then
- * the caller comes again with the rest. phase must be one that reads bytes.
+ * the caller comes again with the rest.
  */
 VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 {
@@ -473,37 +474,23 @@ VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 	bytes = w->bytes;
 	p->carry_bytes = 0;
 	for (int i = 0; i < HTTP_STEPS; i++) {
-		__u32 newline;
 		__u64 word, hit;
+		__u32 newline;
 
 		if (pos >= bytes)
 			break;
-		if (p->phase == HTTP_BODY_LENGTH || p->phase == HTTP_CHUNK_DATA) {
-			__u64 skip = bytes - pos;
-
-			if (skip > p->body_left)
-				skip = p->body_left;
-			p->body_left -= skip;
-			pos += (__u32)skip;
-			line = pos;
-			if (p->body_left)
-				break;
-			if (p->phase == HTTP_BODY_LENGTH) {
-				p->phase = HTTP_START;
-				w->pos = pos;
-				return HTTP_DONE;
-			}
-			p->phase = HTTP_CHUNK_SIZE;
-			continue;
-		}
 		hit = http_newlines(http_load(w, pos));
 		if (!hit) {
+			hit = http_newlines(http_load(w, pos + 8));
 			pos += 8;
-			hit = http_newlines(http_load(w, pos));
-			if (!hit) {
-				pos += 8;
-				continue;
-			}
+		}
+		if (!hit) {
+			hit = http_newlines(http_load(w, pos + 8));
+			pos += 8;
+		}
+		if (!hit) {
+			pos += 8;
+			continue;
 		}
 		newline = pos + http_first(hit);
 		if (newline >= bytes) {
@@ -528,6 +515,16 @@ VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 		}
 		result = http_line(p, w, line, newline);
 		p->line_kind = HTTP_LINE_WHOLE;
+		if (p->phase == HTTP_CHUNK_DATA) {
+			__u64 skip = bytes - pos;
+
+			if (skip > p->body_left)
+				skip = p->body_left;
+			p->body_left -= skip;
+			pos += (__u32)skip;
+			if (!p->body_left)
+				p->phase = HTTP_CHUNK_SIZE;
+		}
 		line = pos;
 		if (result != HTTP_MORE) {
 			w->pos = pos;

@@ -12,7 +12,7 @@
 
 #include "state.h"
 #include "event.h"
-#include "limits.h"
+#include "defaults.h"
 #include "loss.h"
 #include "row.h"
 

@@ -66,8 +66,6 @@ static __always_inline int payload_find(struct work *k, const struct sock *sk, b
 	struct user_msghdr message;
 	struct syscall call;
 
-	k->at = 0;
-	k->current = 0;
 	if (task->flags & (PF_KTHREAD | PF_IO_WORKER)) {
 		lose(task->flags & PF_IO_WORKER ? LOSS_IO_URING : LOSS_KERNEL_SOCKET);
 		return PAYLOAD_NONE;
@@ -134,18 +132,6 @@ static __always_inline void payload_skip(struct work *k, __u64 bytes)
 	k->left -= (__u32)bytes;
 	k->sequence += (__u32)bytes;
 	k->at += bytes;
-	for (int i = 0; i < SEGMENTS; i++) {
-		__u32 current = k->current;
-		__u64 have;
-
-		if (current >= SEGMENTS || current >= k->segments)
-			break;
-		have = k->segment[current].bytes;
-		if (k->at < have)
-			break;
-		k->at -= have;
-		k->current = current + 1;
-	}
 }
 
 /*
@@ -162,10 +148,19 @@ static __always_inline __u32 payload_window(struct work *k, const struct http_pa
 
 	if (k->source != PAYLOAD_USER)
 		return 0;
-	if (current >= SEGMENTS || current >= k->segments) {
-		lose(LOSS_IOVEC);
-		return 0;
+	for (int i = 0; i < SEGMENTS; i++) {
+		if (current >= SEGMENTS || current >= k->segments) {
+			lose(LOSS_IOVEC);
+			return 0;
+		}
+		if (k->at < k->segment[current].bytes)
+			break;
+		k->at -= k->segment[current].bytes;
+		current++;
 	}
+	k->current = current;
+	if (current >= SEGMENTS)
+		return 0;
 	n = k->segment[current].bytes - k->at;
 	if (n > k->left)
 		n = k->left;

@@ -206,7 +206,7 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 		request_unseen(s, gap);
 	else
 		gap = 0;
-	k->now_ns = bpf_ktime_get_ns();
+	k->now_ns = tcp_time(tp);
 	k->bytes = ret;
 	k->left = ret;
 	k->sequence = s->rx_next + gap;
@@ -222,7 +222,6 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 		if (k->source == PAYLOAD_UNKNOWN && s->rx.phase != HTTP_BODY_LENGTH &&
 		    s->rx.phase != HTTP_CHUNK_DATA && s->rx.phase != HTTP_BODY_CLOSE) {
 			k->source = payload_find(k, sk, false);
-			payload_skip(k, 0);
 		}
 		if (request_step(s, k)) {
 			k->left = 0;

@@ -39,6 +39,12 @@ static __always_inline void response_count(struct server_state *s, __u32 method,
 	entry = bpf_map_lookup_elem(&status_by_index, &index);
 	if (!entry)
 		return;
+	if (index == OTHER_INDEX && slot != OTHER_INDEX) {
+		struct instance_slot *counts = slot_get(slot);
+
+		if (counts)
+			count_add(counts, COUNT_HTTP_ELSEWHERE, 1);
+	}
 	__sync_fetch_and_add(&entry->responses[method < METHOD_N ? method : METHOD_OTHER], 1);
 	if (!batch)
 		return;
@@ -62,7 +68,9 @@ static __always_inline void response_count(struct server_state *s, __u32 method,
 	queue = time_between(arrived, batch->read_ns);
 	row_add(&group->row[ROW_APP_QUEUE], grid_cell(queue), queue);
 	edge = time_between(arrived, end_ns);
-	row_add(&group->row[ROW_EDGE_RESPONSE], grid_cell(edge), edge);
+	/* within a quarter of the app clock lie at most three native bounds: few enough to climb */
+	cell = edge - app <= app >> 2 ? grid_climb(app_cell, edge) : grid_cell(edge);
+	row_add(&group->row[ROW_EDGE_RESPONSE], cell, edge);
 }
 
 static __always_inline const struct batch *batch_of(const struct server_state *s, __u32 i)
@@ -88,34 +96,43 @@ static __always_inline void count_lost_request(const struct server_state *s)
 /* The last byte of the response being written has been taken. */
 VERIFIED_ALONE int response_done(struct server_state *s, __u64 end_ns)
 {
-	__u8 open;
+	const struct batch *batch = NULL;
+	__u32 method = METHOD_OTHER;
+	bool counts = true;
 	__u8 request;
 
 	if (!s)
 		return 0;
-	open = s->tx_open;
-	s->tx.phase = HTTP_START;
-	s->tx_open = TX_NONE;
-	switch (open) {
+	switch (s->tx_open) {
 	case TX_REQUEST:
 		request = s->request[s->request_tail % REQUESTS];
-		response_count(s, REQUEST_METHOD(request), batch_of(s, REQUEST_BATCH(request)), end_ns);
-		s->request_tail++;
+		method = REQUEST_METHOD(request);
+		batch = batch_of(s, REQUEST_BATCH(request));
 		break;
 	case TX_EARLY:
-		response_count(s, s->tx_method, batch_of(s, s->batch_last), end_ns);
+		method = s->tx_method;
+		batch = batch_of(s, s->batch_last);
 		break;
 	case TX_ALONE:
-		response_count(s, METHOD_OTHER, NULL, end_ns);
 		break;
 	case TX_OVERFLOW:
 		s->overflow_tail++;
 		count_lost_request(s);
+		counts = false;
 		break;
 	case TX_OLDER:
 		lose(LOSS_STARTED_BEFORE);
+		counts = false;
 		break;
+	default:
+		counts = false;
 	}
+	if (counts)
+		response_count(s, method, batch, end_ns);
+	if (s->tx_open == TX_REQUEST)
+		s->request_tail++;
+	s->tx.phase = HTTP_START;
+	s->tx_open = TX_NONE;
 	s->first_byte_ns = 0;
 	s->tx_unseen = 0;
 	return 0;
@@ -302,7 +319,6 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 		if (k->source == PAYLOAD_UNKNOWN && s->tx.phase != HTTP_BODY_LENGTH &&
 		    s->tx.phase != HTTP_CHUNK_DATA && s->tx.phase != HTTP_BODY_CLOSE) {
 			k->source = payload_find(k, sk, true);
-			payload_skip(k, 0);
 		}
 		if (response_step(s, k)) {
 			k->left = 0;

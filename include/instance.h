@@ -35,6 +35,7 @@ enum instance_count {
 	COUNT_HTTP_ABORTED, /* [by][phase] */
 	COUNT_HTTP_ABORTED_END = COUNT_HTTP_ABORTED + ABORT_BY_N * ABORT_PHASE_N,
 	COUNT_HTTP_LOST = COUNT_HTTP_ABORTED_END, /* started, but how it ended could not be followed */
+	COUNT_HTTP_ELSEWHERE, /* ended by a response that is counted under status `__other__` */
 	COUNT_EDGE_CONNECTS,
 	COUNT_EDGE_DISCONNECTS,
 	COUNT_APP_CONNECTS,

@@ -10,7 +10,7 @@
 #include "identity/files.h"
 #include "identity/hierarchy_choice.h"
 #include "identity/table.h"
-#include "limits.h"
+#include "defaults.h"
 
 #define HOST_ROOT "/proc/1/root"
 #define MOUNTINFO_MAX (4 * 1024 * 1024)

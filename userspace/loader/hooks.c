@@ -69,11 +69,14 @@ bool hook__in_btf(const struct hook *hook, const struct btf *btf)
 static const char *hook_label(const struct hook *hook)
 {
 	static char labels[32][64];
-	size_t i = (size_t)(hook - hooks);
+	char *label = labels[hook - hooks];
 
-	snprintf(labels[i], sizeof(labels[i]), "%s/%s",
-		 is_iterator(hook) ? "iter" : hook->arguments ? "fexit" : "tp_btf", hook->target);
-	return labels[i];
+	if (hook->arguments)
+		snprintf(label, sizeof(labels[0]), "fexit/%s of %d", hook->target, hook->arguments);
+	else
+		snprintf(label, sizeof(labels[0]), "%s/%s", is_iterator(hook) ? "iter" : "tp_btf",
+			 hook->target);
+	return label;
 }
 
 int hooks__choose(struct loader_hook *ret_lines, const struct btf *btf, unsigned int refused,

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "limits.h"
+#include "defaults.h"
 #include "loader/hooks.h"
 #include "loader/internal.h"
 #include "metrics/grid.h"
@@ -161,7 +161,8 @@ static int settle(struct loader *loader, const char **ret_message)
 
 		if (err && refused)
 			return explain(err, ret_message, "no way to observe %s on this kernel: %s",
-				       missing, last_warning);
+				       missing,
+				       last_warning[0] ? last_warning : "it refuses the programs");
 		if (err)
 			return explain(err, ret_message,
 				       "no way to observe %s on this kernel; `edgetap doctor` tells "

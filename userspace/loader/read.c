@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "defaults.h"
 #include "loader/internal.h"
 
 int loader__on_sample(void *ctx, void *data, size_t bytes)

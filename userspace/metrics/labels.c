@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "limits.h"
+#include "defaults.h"
 #include "metrics/rollup.h"
 
 bool model_labels__of_slot(struct model_labels *ret_labels, uint32_t slot,

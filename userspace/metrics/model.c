@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "defaults.h"
 #include "metrics/model_internal.h"
 #include "metrics/utf8.h"
 
@@ -233,7 +233,7 @@ static uint64_t in_flight(const __u64 *count, uint64_t finished)
 
 		finished += aborted[ABORT_IN_WAIT] + aborted[ABORT_IN_RESPONSE];
 	}
-	finished += count[COUNT_HTTP_LOST];
+	finished += count[COUNT_HTTP_LOST] + count[COUNT_HTTP_ELSEWHERE];
 	started = count[COUNT_HTTP_STARTED];
 	return started > finished ? started - finished : 0;
 }

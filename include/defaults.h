@@ -4,8 +4,8 @@
  * that a user may change (how many instances, rows, sockets) are set on the
  * maps by the loader before they are created; these are their defaults.
  */
-#ifndef EDGETAP_LIMITS_H
-#define EDGETAP_LIMITS_H
+#ifndef EDGETAP_DEFAULTS_H
+#define EDGETAP_DEFAULTS_H
 
 #define DEFAULT_MAX_INSTANCES 2048
 #define DEFAULT_MAX_STATUSES 8192
