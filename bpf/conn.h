@@ -71,7 +71,8 @@ static __noinline void server_accepted(struct server_state *s)
 		if (!s->connect_counted)
 			count_add(slot, COUNT_EDGE_CONNECTS, 1);
 	}
-	s->connect_counted = 1;
+	if (!s->connect_counted)
+		s->connect_counted = CONNECT_COUNTED;
 	s->accepted = 1;
 	s->first_byte_ns = 0;
 }
@@ -204,7 +205,7 @@ static __always_inline void child_established(const struct sock *sk)
 	slot = server_slot(s);
 	if (slot) {
 		count_add(slot, COUNT_EDGE_CONNECTS, 1);
-		s->connect_counted = 1;
+		s->connect_counted = CONNECT_COUNTED;
 	}
 }
 
@@ -234,7 +235,7 @@ static __always_inline void server_closed(const struct sock *sk, struct server_s
 	if (!slot || !tp)
 		return;
 	if (!s->connect_counted) {
-		s->connect_counted = 1;
+		s->connect_counted = CONNECT_COUNTED;
 		count_add(slot, COUNT_EDGE_CONNECTS, 1);
 	}
 	if (!s->accepted && sk->sk_socket) {
@@ -244,9 +245,11 @@ static __always_inline void server_closed(const struct sock *sk, struct server_s
 	/* close() with unread data goes to CLOSE at once, without a FIN */
 	if (old_state == TCP_ESTABLISHED && !(s->tcp & TCP_GOT_RESET) && !sk->sk_err)
 		s->tcp |= TCP_APP_FIRST;
-	count_add(slot, COUNT_EDGE_DISCONNECTS, 1);
-	if (s->tcp & TCP_APP_FIRST)
-		count_add(slot, COUNT_APP_DISCONNECTS, 1);
+	if (s->connect_counted == CONNECT_COUNTED) {
+		count_add(slot, COUNT_EDGE_DISCONNECTS, 1);
+		if (s->tcp & TCP_APP_FIRST)
+			count_add(slot, COUNT_APP_DISCONNECTS, 1);
+	}
 	in = payload_in(sk, tp);
 	out = payload_out_end(tp, s->tcp);
 	count_add(slot, COUNT_BYTES_IN, in - s->in_flushed);
@@ -367,7 +370,8 @@ static __always_inline void client_closed(const struct sock *sk, struct client_s
 	if (!slot)
 		return;
 	if (c->established) {
-		count_add(slot, COUNT_OUTBOUND_DISCONNECTS, 1);
+		if (c->start_ns)
+			count_add(slot, COUNT_OUTBOUND_DISCONNECTS, 1);
 		client_flush(sk, c, 1);
 		return;
 	}

@@ -68,7 +68,7 @@ static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_so
 	s->slot = owner.slot;
 	s->generation = owner.generation;
 	s->accepted = 1;
-	s->connect_counted = 1;
+	s->connect_counted = CONNECT_OLDER;
 	s->rx_desync = DESYNC_OLDER;
 	s->rx.phase = HTTP_RESYNC;
 	s->tx.phase = HTTP_RESYNC;

@@ -31,6 +31,10 @@ enum protocol {
 	PROTOCOL_TUNNEL, /* after 101, or 2xx to CONNECT */
 };
 
+/* A connection whose connect was not counted, because it is older, has no disconnect either. */
+#define CONNECT_COUNTED 1
+#define CONNECT_OLDER 2
+
 #define TCP_SENT_FIN 0x01
 #define TCP_APP_FIRST 0x02 /* the application closed before the peer did */
 #define TCP_GOT_RESET 0x04
@@ -61,7 +65,7 @@ struct server_state {
 	__u8 protocol;
 	__u8 tcp;	     /* TCP_* */
 	__u8 accepted;	     /* the application has it */
-	__u8 connect_counted;
+	__u8 connect_counted; /* CONNECT_* */
 	__u8 http_ended;     /* nothing more is to come that counts */
 	__u8 rx_desync;
 	__u8 early_answer;   /* the request being read has had its response */
