@@ -94,7 +94,8 @@ def compiled(source, *, out=None, flags=(), libs=()):
         return target
     BUILD.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(f".{os.getpid()}")
-    command = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror"]
+    command = [os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-std=gnu11", "-O2", "-g"]
+    command += ["-Wall", "-Wextra", "-Werror"]
     command += [*flags, "-o", str(scratch), str(source), *libs]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Many instances: all are there within the memory budget; beyond a limit they are __other__, and counted."""
+import os
+import shutil
+import subprocess
+
+import lib
+from client import Connection
+from lib import between, equal
+
+MIB = 1 << 20
+RSS_BUDGET = 40 * MIB  # of the agent, without map memory, at 1,000 instances
+
+
+class Tiny:
+    """Servers that differ only by name: copies of one small program, each an instance."""
+
+    def __init__(self, env, count, prefix):
+        program = lib.compiled("tiny.c")
+        self.names = [f"{prefix}-{i}" for i in range(count)]
+        self.ports = [lib.free_port() for _ in range(count)]
+        self.children = []
+        env.defer(self.stop)
+        for name, port in zip(self.names, self.ports):
+            path = env.dir / name
+            shutil.copy(program, path)
+            self.children.append(subprocess.Popen([path, str(port)], stdin=subprocess.DEVNULL))
+        wanted = set(self.ports)
+
+        def all_listening():
+            with open("/proc/net/tcp") as f:
+                lines = [line.split() for line in f.readlines()[1:]]
+            return wanted <= {int(l[1].split(":")[1], 16) for l in lines if l[3] == "0A"}
+
+        lib.eventually(all_listening, 60, f"{count} servers")
+
+    def ask(self, path="/", only=None):
+        for port in self.ports[:only]:
+            with Connection(port) as c:
+                c.get(path)
+
+    def stop(self):
+        for child in self.children:
+            child.kill()
+        for child in self.children:
+            child.wait()
+        self.children = []
+
+
+def memory(pid):
+    """Resident bytes of a process, BPF maps that it has mapped left out and separately."""
+    own = maps = 0
+    is_map = False
+    with open(f"/proc/{pid}/smaps") as f:
+        for line in f:
+            fields = line.split()
+            if "-" in fields[0] and not fields[0].endswith(":"):
+                is_map = "bpf-map" in line or "bpf_map" in line
+            elif fields[0] == "Rss:":
+                if is_map:
+                    maps += int(fields[1]) * 1024
+                else:
+                    own += int(fields[1]) * 1024
+    return own, maps
+
+
+def test_thousand(env):
+    """1,000 instances with two statuses each."""
+    agent = env.agent()
+    empty, _ = memory(agent.process.pid)
+    servers = Tiny(env, 1000, "e2e-tiny")
+    for _ in range(2):
+        servers.ask("/")
+        servers.ask("/n")
+
+    def check(scrape):
+        for status in ("200", "404"):
+            got = scrape.by("edgetap_app_http_responses_total", "app", status=status)
+            for name in servers.names:
+                equal(got.get((name,), 0), 2, f"responses {status} of {name}")
+        got = scrape.by("edgetap_edge_tcp_connects_total", "app")
+        for name in servers.names:
+            equal(got.get((name,), 0), 4, f"connections of {name}")
+
+    scrape = agent.expect(check, 30)
+    for _ in range(5):
+        agent.get("/metrics")
+    own, maps = memory(agent.process.pid)
+    lines = scrape.text.count("\n")
+    print(f"  {lines} lines, RSS {own / MIB:.1f} MiB without maps (empty {empty / MIB:.1f},"
+          f" maps {maps / MIB:.1f}), budget {RSS_BUDGET / MIB:.0f}")
+    between(own, 0, RSS_BUDGET, "RSS of the agent without map memory")
+
+
+def test_beyond(env):
+    """The first instance beyond the limit goes to __other__ and is counted; nothing is missing."""
+    agent = env.agent(config="max_instances: 8\n")
+    before = agent.scrape()
+    servers = Tiny(env, 20, "e2e-beyond")
+    for _ in range(3):
+        servers.ask()
+
+    def check(scrape):
+        got = scrape.by("edgetap_app_http_responses_total", "app", status="200")
+        own = {name: got.get((name,), 0) for name in servers.names}
+        named = [name for name, n in own.items() if n]
+        between(len(named), 1, 7, "instances with a name (slot 0 is __other__)")
+        for name in named:
+            equal(own[name], 3, f"responses of {name}")
+        other = got.get(("__other__",), 0) - before.value(
+            "edgetap_app_http_responses_total", app="__other__", status="200"
+        )
+        # Other processes of this machine may be in it too, but nothing of ours is missing.
+        assert other >= 3 * (20 - len(named)), f"{other} under __other__, {named} have names"
+        lost = scrape.loss("instances_full") - before.loss("instances_full")
+        assert lost >= 20 - len(named), f"{lost} under instances_full, {named} have names"
+        connects = scrape.value("edgetap_edge_tcp_connects_total", app="__other__")
+        assert connects >= 3 * (20 - len(named)), f"{connects} connections under __other__"
+
+    agent.expect(check)
+
+
+def test_statuses_beyond(env):
+    """Statuses beyond their limit are __other__ too."""
+    from servers import odd
+
+    agent = env.agent(config="max_statuses: 8\n")
+    before = agent.scrape()
+    server = odd(env, "e2e-statuses")
+    with Connection(server.port) as c:
+        for status in range(400, 440):
+            equal(c.get(f"/?status={status}")[0], status, "status")
+
+    def check(scrape):
+        got = scrape.by("edgetap_app_http_responses_total", "status", app=server.name)
+        named = {s: n for (s,), n in got.items() if s != "__other__"}
+        between(len(named), 1, 7, "statuses with a name")
+        equal(set(named.values()), {1}, "responses of each")
+        # The entry of what is beyond is shared by all instances.
+        other = scrape.value("edgetap_app_http_responses_total", status="__other__")
+        assert other >= 40 - len(named), f"{other} under __other__ for {40 - len(named)} responses"
+        assert scrape.loss("statuses_full") - before.loss("statuses_full") >= 40 - len(named), "not counted"
+
+    agent.expect(check)
+
+
+def test_restart_of_many(env):
+    """Instances that end make room for others: a limit is of those that live, not of all that ever did."""
+    agent = env.agent(config="max_instances: 40\nretention: 1s\n")
+    before = agent.scrape()
+    for generation in range(3):
+        servers = Tiny(env, 20, f"e2e-gen{generation}")
+        servers.ask()
+
+        def check(scrape, servers=servers):
+            got = scrape.by("edgetap_app_http_responses_total", "app")
+            for name in servers.names:
+                equal(got.get((name,), 0), 1, f"responses of {name}")
+
+        agent.expect(check)
+        servers.stop()
+
+        def gone(servers=servers):
+            have = {labels["app"] for labels, _ in agent.scrape().select("edgetap_app_http_responses_total")}
+            return not have & set(servers.names)
+
+        lib.eventually(gone, 40, f"end of generation {generation}")
+    equal(agent.scrape().loss("instances_full"), before.loss("instances_full"), "instances_full")
+    apps = agent.scrape("/metrics/apps").by("edgetap_app_http_responses_total", "app")
+    for generation in range(3):
+        equal(sum(n for (a,), n in apps.items() if a.startswith(f"e2e-gen{generation}")), 20, "totals of the dead")
+
+
+if __name__ == "__main__":
+    os.nice(5)
+    lib.main(globals())
