@@ -53,6 +53,21 @@ def test_close(env):
     equal(resets, 0, "resets")
 
 
+def test_unused_connections(env):
+    """Connections without a byte: nginx took them, so they are the app's, and none is an abort."""
+    agent = env.agent()
+    server = Nginx(env, "e2e-nginx-unused", server="location /status { stub_status; }")
+    for _ in range(100):
+        Connection(server.port).close()
+        Connection(server.port).finish()
+    with Connection(server.port) as c:
+        lib.eventually(lambda: int(c.get("/status")[1].split()[7]) == 201, 10, "201 accepts of nginx")
+        c.finish()
+    scrape = expect_connections(agent, server.name, 201)
+    aborted = scrape.by("edgetap_app_http_requests_aborted_total", "by", "phase", app=server.name)
+    equal(aborted, {}, "aborted")
+
+
 def test_one_dot_zero(env):
     """HTTP/1.0 with and without keep-alive; no length, so the close ends the response."""
     agent = env.agent()
