@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "defaults.h"
 #include "views/exposition.h"
 
 const uint64_t sample_classic_ns[SAMPLE_CLASSIC] = {

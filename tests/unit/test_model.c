@@ -2,7 +2,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "limits.h"
+#include "defaults.h"
 #include "metrics/model.h"
 #include "sample.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "defaults.h"
 #include "metrics/model.h"
 #include "sample.h"
 

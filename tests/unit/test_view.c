@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "limits.h"
+#include "defaults.h"
 #include "sample.h"
 #include "views/exposition.h"
 

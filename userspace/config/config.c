@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "config/option.h"
-#include "limits.h"
+#include "defaults.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:9777"
 #define DEFAULT_RETENTION_NS (300ULL * 1000000000)
