@@ -10,9 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#include "http/compress.h"
 #include "http/header.h"
 #include "http/listen.h"
 
@@ -201,46 +199,6 @@ START_TEST(listening_errors_are_explained)
 }
 END_TEST
 
-static void roundtrip(size_t size, unsigned int seed)
-{
-	char *body = malloc(size), *gzip, *back = malloc(size + 1);
-	z_stream z = {};
-	size_t len;
-
-	/* Text with runs, or noise that cannot shrink: the bound must hold for both. */
-	for (size_t i = 0; i < size; i++) {
-		seed = seed * 1103515245 + 12345;
-		body[i] = size % 2 ? (char)(seed >> 16) : "edgetap_app 1\n"[i % 14];
-	}
-	ck_assert_int_eq(http_compress__gzip(&gzip, &len, body, size, UINT64_MAX), 0);
-	ck_assert_int_eq(inflateInit2(&z, 15 + 16), Z_OK);
-	z.next_in = (Bytef *)gzip;
-	z.avail_in = len;
-	z.next_out = (Bytef *)back;
-	z.avail_out = size + 1;
-	ck_assert_int_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
-	ck_assert_uint_eq(z.total_out, size);
-	ck_assert_uint_eq(z.avail_in, 0);
-	ck_assert_int_eq(memcmp(body, back, size), 0);
-	inflateEnd(&z);
-	free(body);
-	free(gzip);
-	free(back);
-}
-
-START_TEST(gzip_inflates_to_the_same)
-{
-	static const size_t sizes[] = { 1, 2, 1000, 524287, 524288, 524289, 1048576, 3000001 };
-	char *gzip;
-	size_t len;
-
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-		roundtrip(sizes[i], 7);
-	ck_assert_int_eq(http_compress__gzip(&gzip, &len, "", 0, UINT64_MAX), -EINVAL);
-	ck_assert_int_eq(http_compress__gzip(&gzip, &len, "x", 1, 0), -ETIME);
-}
-END_TEST
-
 Suite *http_parse_suite(void)
 {
 	Suite *suite = suite_create("http_parse");
@@ -251,7 +209,6 @@ Suite *http_parse_suite(void)
 	tcase_add_test(tc, addresses_are_parsed);
 	tcase_add_test(tc, bad_addresses_are_explained);
 	tcase_add_test(tc, listening_errors_are_explained);
-	tcase_add_test(tc, gzip_inflates_to_the_same);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -17,25 +17,36 @@ static const struct view *find_view(const char *path)
 	return NULL;
 }
 
+/* What an encoder writes before it is compressed. */
+#define WINDOW_BYTES (32 * 1024)
+
+struct sink {
+	const struct http_request *request;
+	struct http_reply *reply;
+};
+
+static int write_reply(void *ctx, const char *data, size_t length)
+{
+	const struct sink *sink = ctx;
+
+	return http_reply__write(sink->reply, sink->request, data, length);
+}
+
 static int handle_view(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	const struct view *view = find_view(http_request__path(request));
 	const struct encoder *encoder = encoder__negotiate(http_request__header(request, "Accept"));
+	struct sink sink = { request, reply };
 	struct buffer out;
 	int err;
 
 	if (!view)
 		return -ENOENT;
-	buffer__init(&out);
-	err = agent__render(ctx, view, encoder, &out);
-	if (err) {
-		buffer__free(&out);
-		return err;
-	}
 	reply->content_type = encoder->content_type;
-	reply->body = out.data;
-	reply->size = out.length;
-	return 0;
+	buffer__init_stream(&out, WINDOW_BYTES, write_reply, &sink);
+	err = agent__render(ctx, view, encoder, &out);
+	buffer__free(&out);
+	return err;
 }
 
 static int handle_ready(void *ctx, const struct http_request *request, struct http_reply *reply)

@@ -84,9 +84,16 @@ void render_queue__destroy(struct http_server *server);
  */
 int render_queue__push(struct http_request *request);
 
+/* response.c: a body that counts against the server's limit and the request's deadline. */
+int response__open_stream(const struct http_request *request, struct packed **ret_packed);
+
+/* Makes the reply a 503 with this reason, and counts it. */
+void response__refuse(struct http_reply *reply, _Atomic uint64_t *counter, const char *why);
+
 /*
- * response.c: lets a handler or the hook answer, turning its error into a 500.
- * Returns what it returned.
+ * Lets a handler or the hook answer, turning its error into a 500, or a 503 if
+ * it is the server's. Returns what it returned, or the error that ending a
+ * stream gave.
  */
 int response__run(const struct http_request *request, http_handle_fn handle,
 		  struct http_reply *reply);

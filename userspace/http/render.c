@@ -15,29 +15,21 @@ static bool client_gone(const struct client *client)
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
 }
 
-static void refuse(struct http_reply *reply, _Atomic uint64_t *counter, const char *why)
-{
-	atomic_fetch_add(counter, 1);
-	reply->field_count = 0;
-	http_reply__field(reply, "Retry-After", "1");
-	http_reply__text(reply, 503, "%s\n", why);
-}
-
 /* Whether there is any point in rendering; if not, the reply says why. */
 static bool worth_it(const struct http_request *request, struct http_reply *reply)
 {
 	struct http_server *server = request->server;
 
 	if (clock__now_ns() >= request->deadline_ns) {
-		refuse(reply, &server->refused_late, "the scrape timeout passed while waiting");
+		response__refuse(reply, &server->refused_late, "the scrape timeout passed while waiting");
 		return false;
 	}
 	if (client_gone(request->client)) {
-		refuse(reply, &server->abandoned, "the client has gone");
+		response__refuse(reply, &server->abandoned, "the client has gone");
 		return false;
 	}
 	if (atomic_load(&server->response_bytes) >= server->options.max_response_bytes) {
-		refuse(reply, &server->refused_memory, "slow clients hold all response memory");
+		response__refuse(reply, &server->refused_memory, "slow clients hold all response memory");
 		return false;
 	}
 	return true;
@@ -47,12 +39,11 @@ static void render(struct http_request *request)
 {
 	struct http_reply reply = {};
 
-	if (worth_it(request, &reply)) {
-		response__run(request, request->route->handle, &reply);
-		if (clock__now_ns() >= request->deadline_ns)
-			refuse(&reply, &request->server->refused_late,
-			       "the scrape timeout passed while rendering");
-	}
+	if (worth_it(request, &reply) &&
+	    response__run(request, request->route->handle, &reply) == 0 &&
+	    clock__now_ns() >= request->deadline_ns)
+		response__refuse(&reply, &request->server->refused_late,
+				 "the scrape timeout passed while rendering");
 	request->response = response__make(request, &reply, &request->status);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "http/internal.h"
+#include "http/packed.h"
 
 const char *http_request__path(const struct http_request *request)
 {
@@ -68,9 +69,23 @@ int http_reply__text(struct http_reply *reply, unsigned int status, const char *
 	len = vasprintf(&text, fmt, args);
 	va_end(args);
 	free(reply->body);
+	packed__free(reply->stream);
+	reply->stream = NULL;
 	reply->status = status;
 	reply->content_type = NULL;
 	reply->body = len < 0 ? NULL : text;
 	reply->size = len < 0 ? 0 : len;
 	return len < 0 ? -ENOMEM : 0;
+}
+
+int http_reply__write(struct http_reply *reply, const struct http_request *request,
+		      const void *data, size_t size)
+{
+	if (!reply->stream) {
+		int err = response__open_stream(request, &reply->stream);
+
+		if (err)
+			return err;
+	}
+	return packed__write(reply->stream, data, size);
 }

@@ -34,6 +34,8 @@ const char *http_request__header(const struct http_request *request, const char 
  */
 uint64_t http_request__deadline_ns(const struct http_request *request);
 
+struct packed;
+
 struct http_field {
 	const char *name; /* static storage */
 	char value[HTTP_FIELD_VALUE_MAX];
@@ -45,6 +47,7 @@ struct http_reply {
 	const char *content_type; /* static storage; NULL: text/plain in UTF-8 */
 	char *body;  /* from malloc; the server frees it, whatever the handler returns */
 	size_t size; /* bytes in body */
+	struct packed *stream; /* what http_reply__write took, in place of body; the server's */
 	struct http_field fields[HTTP_REPLY_FIELDS_MAX];
 	size_t field_count;
 };
@@ -62,6 +65,15 @@ int http_reply__field(struct http_reply *reply, const char *name, const char *va
  */
 int http_reply__text(struct http_reply *reply, unsigned int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Appends to a body of any size, which is held compressed: the way to write
+ * much of it, piece by piece. Returns 0, or a negative errno, after which the
+ * handler gives up and returns it: past the request's deadline, and at the
+ * server's limit of response memory, the server then answers 503.
+ */
+int http_reply__write(struct http_reply *reply, const struct http_request *request,
+		      const void *data, size_t size);
 
 /*
  * Answers a request. ctx is what http_server__start got. Returns 0, or a

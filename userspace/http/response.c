@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/compress.h"
 #include "http/header.h"
 #include "http/internal.h"
+#include "http/packed.h"
 
 /* Below this the gzip header and a second packet saved do not pay. */
 #define GZIP_MIN_BYTES 1400
@@ -16,6 +16,9 @@
  * connection, and /-/healthy must answer while slow clients hold all the rest.
  */
 #define SMALL_BODY_BYTES 4096
+
+/* What of a stream is made ready to be sent at once, per connection. */
+#define SEND_BYTES (32 * 1024)
 
 /* A body on its way to a client, counted until the library lets go of it. */
 struct body {
@@ -68,27 +71,41 @@ static struct MHD_Response *unavailable(void)
 	return MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
 }
 
-/* Returns whether the body now is gzip. */
-static bool compress(const struct http_request *request, struct http_reply *reply)
+int response__open_stream(const struct http_request *request, struct packed **ret_packed)
 {
-	char *gzip;
-	size_t size;
-	int err;
+	struct http_server *server = request->server;
 
-	if (reply->size < GZIP_MIN_BYTES ||
-	    !http_header__accepts_gzip(http_request__header(request, "Accept-Encoding")))
-		return false;
-	err = http_compress__gzip(&gzip, &size, reply->body, reply->size, request->deadline_ns);
-	if (err == -ETIME) {
-		atomic_fetch_add(&request->server->refused_late, 1);
-		http_reply__text(reply, 503, "the scrape timeout passed while compressing\n");
-	}
-	if (err)
-		return false;
-	free(reply->body);
-	reply->body = gzip;
-	reply->size = size;
-	return true;
+	return packed__new(ret_packed, &server->response_bytes, server->options.max_response_bytes,
+			   request->deadline_ns);
+}
+
+void response__refuse(struct http_reply *reply, _Atomic uint64_t *counter, const char *why)
+{
+	atomic_fetch_add(counter, 1);
+	reply->field_count = 0;
+	http_reply__field(reply, "Retry-After", "1");
+	http_reply__text(reply, 503, "%s\n", why);
+}
+
+static bool accepts_gzip(const struct http_request *request, uint64_t size)
+{
+	return size >= GZIP_MIN_BYTES &&
+	       http_header__accepts_gzip(http_request__header(request, "Accept-Encoding"));
+}
+
+/* An error that a stream had becomes a 503. Returns false for any other. */
+static bool refuse_stream(const struct http_request *request, struct http_reply *reply)
+{
+	struct http_server *server = request->server;
+	int err = reply->stream ? packed__error(reply->stream) : 0;
+
+	if (err == -ETIME)
+		response__refuse(reply, &server->refused_late,
+				 "the scrape timeout passed while rendering");
+	else if (err == -ENOBUFS)
+		response__refuse(reply, &server->refused_memory,
+				 "slow clients hold all response memory");
+	return err == -ETIME || err == -ENOBUFS;
 }
 
 int response__run(const struct http_request *request, http_handle_fn handle,
@@ -96,11 +113,69 @@ int response__run(const struct http_request *request, http_handle_fn handle,
 {
 	int err = handle(request->server->ctx, request, reply);
 
-	if (err < 0) {
+	if (err >= 0 && reply->stream) {
+		int finish_err = packed__finish(reply->stream);
+
+		err = finish_err ? finish_err : err;
+	}
+	if (err < 0 && !refuse_stream(request, reply)) {
 		reply->field_count = 0;
 		http_reply__text(reply, 500, "%s: %s\n", request->path, strerror(-err));
 	}
 	return err;
+}
+
+/* Turns a body that was made in one piece into a stream, if that pays. */
+static void compress(const struct http_request *request, struct http_reply *reply)
+{
+	if (reply->stream || !accepts_gzip(request, reply->size) ||
+	    response__open_stream(request, &reply->stream))
+		return;
+	packed__write(reply->stream, reply->body, reply->size);
+	if (!packed__finish(reply->stream)) {
+		free(reply->body);
+		reply->body = NULL;
+		reply->size = 0;
+	} else if (!refuse_stream(request, reply)) {
+		packed__free(reply->stream);
+		reply->stream = NULL;
+	}
+}
+
+static ssize_t read_gzip(void *cls, uint64_t position, char *out, size_t size)
+{
+	ssize_t n = packed__read_gzip(cls, out, size);
+
+	(void)position; /* only ever what was read last */
+	return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static ssize_t read_plain(void *cls, uint64_t position, char *out, size_t size)
+{
+	ssize_t n = packed__read_plain(cls, out, size);
+
+	(void)position;
+	return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void free_stream(void *cls)
+{
+	packed__free(cls);
+}
+
+/* Takes the reply's stream whatever happens. */
+static struct MHD_Response *take_stream(struct http_reply *reply, bool gzip)
+{
+	struct packed *stream = reply->stream;
+	struct MHD_Response *response;
+
+	reply->stream = NULL;
+	response = MHD_create_response_from_callback(
+		gzip ? packed__gzip_bytes(stream) : packed__plain_bytes(stream), SEND_BYTES,
+		gzip ? read_gzip : read_plain, stream, free_stream);
+	if (!response)
+		packed__free(stream);
+	return response;
 }
 
 static int add_fields(struct MHD_Response *response, const struct http_request *request,
@@ -129,10 +204,18 @@ struct MHD_Response *response__make(const struct http_request *request, struct h
 				    unsigned int *ret_status)
 {
 	struct MHD_Response *response;
-	bool gzip = compress(request, reply);
-	unsigned int status = reply->status ? reply->status : 200;
+	unsigned int status;
+	bool gzip;
 
-	response = take_body(request->server, reply);
+	compress(request, reply);
+	status = reply->status ? reply->status : 200;
+	gzip = reply->stream && accepts_gzip(request, packed__plain_bytes(reply->stream));
+	if (reply->stream) {
+		free(reply->body);
+		response = take_stream(reply, gzip);
+	} else {
+		response = take_body(request->server, reply);
+	}
 	if (!response) {
 		*reply = (struct http_reply){};
 		http_reply__field(reply, "Retry-After", "1");

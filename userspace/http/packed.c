@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/packed.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "http/clock.h"
+
+/* Large enough that malloc maps it, and gives it back whole when it is freed. */
+#define BLOCK_BYTES (64 * 1024)
+
+/* Input between two looks at the clock: a few milliseconds of work. */
+#define SLICE_BYTES (512 * 1024)
+
+#define LEVEL 1
+#define WINDOW_BITS (15 + 16) /* 16: a gzip header instead of zlib's */
+#define MEM_LEVEL 8
+
+struct block {
+	struct block *next;
+	size_t length;
+	Bytef bytes[];
+};
+
+#define BLOCK_ROOM (BLOCK_BYTES - sizeof(struct block))
+
+struct packed {
+	_Atomic uint64_t *held;
+	uint64_t limit;
+	uint64_t deadline_ns;
+	int error;
+	uint64_t plain_bytes, gzip_bytes;
+	struct block *head, *last;
+	size_t offset; /* in head: what has been read of it */
+	z_stream deflate, inflate;
+	bool is_deflating, is_inflating;
+};
+
+int packed__new(struct packed **ret_packed, _Atomic uint64_t *held, uint64_t limit,
+		uint64_t deadline_ns)
+{
+	struct packed *packed = calloc(1, sizeof(*packed));
+
+	if (!packed)
+		return -ENOMEM;
+	packed->held = held;
+	packed->limit = limit;
+	packed->deadline_ns = deadline_ns;
+	if (deflateInit2(&packed->deflate, LEVEL, Z_DEFLATED, WINDOW_BITS, MEM_LEVEL,
+			 Z_DEFAULT_STRATEGY) != Z_OK) {
+		free(packed);
+		return -ENOMEM;
+	}
+	packed->is_deflating = true;
+	*ret_packed = packed;
+	return 0;
+}
+
+/* Frees the first block. */
+static void drop_block(struct packed *packed)
+{
+	struct block *block = packed->head;
+
+	packed->head = block->next;
+	packed->offset = 0;
+	free(block);
+	atomic_fetch_sub(packed->held, BLOCK_BYTES);
+}
+
+static void end_deflate(struct packed *packed)
+{
+	if (packed->is_deflating)
+		deflateEnd(&packed->deflate);
+	packed->is_deflating = false;
+}
+
+void packed__free(struct packed *packed)
+{
+	if (!packed)
+		return;
+	end_deflate(packed);
+	if (packed->is_inflating)
+		inflateEnd(&packed->inflate);
+	while (packed->head)
+		drop_block(packed);
+	free(packed);
+}
+
+static int add_block(struct packed *packed)
+{
+	struct block *block;
+
+	if (atomic_fetch_add(packed->held, BLOCK_BYTES) + BLOCK_BYTES > packed->limit) {
+		atomic_fetch_sub(packed->held, BLOCK_BYTES);
+		return -ENOBUFS;
+	}
+	block = malloc(BLOCK_BYTES);
+	if (!block) {
+		atomic_fetch_sub(packed->held, BLOCK_BYTES);
+		return -ENOMEM;
+	}
+	block->next = NULL;
+	block->length = 0;
+	if (packed->head)
+		packed->last->next = block;
+	else
+		packed->head = block;
+	packed->last = block;
+	return 0;
+}
+
+/* Runs deflate until it has taken its input and, if it is the end, given all its output. */
+static int deflate_input(struct packed *packed, int flush)
+{
+	z_stream *z = &packed->deflate;
+	int result;
+
+	do {
+		struct block *block = packed->last;
+
+		if (!packed->head || block->length == BLOCK_ROOM) {
+			int err = add_block(packed);
+
+			if (err)
+				return err;
+			block = packed->last;
+		}
+		z->next_out = block->bytes + block->length;
+		z->avail_out = (uInt)(BLOCK_ROOM - block->length);
+		result = deflate(z, flush);
+		block->length = BLOCK_ROOM - z->avail_out;
+		if (result == Z_STREAM_ERROR)
+			return -EINVAL;
+	} while (flush == Z_FINISH ? result != Z_STREAM_END : z->avail_in > 0);
+	return 0;
+}
+
+int packed__write(struct packed *packed, const void *plain, size_t size)
+{
+	const char *from = plain;
+
+	packed->plain_bytes += size;
+	while (size && !packed->error) {
+		size_t take = size < SLICE_BYTES ? size : SLICE_BYTES;
+
+		if (clock__now_ns() >= packed->deadline_ns) {
+			packed->error = -ETIME;
+			break;
+		}
+		packed->deflate.next_in = (Bytef *)from;
+		packed->deflate.avail_in = (uInt)take;
+		packed->error = deflate_input(packed, Z_NO_FLUSH);
+		from += take;
+		size -= take;
+	}
+	return packed->error;
+}
+
+int packed__finish(struct packed *packed)
+{
+	if (!packed->error) {
+		packed->deflate.next_in = NULL;
+		packed->deflate.avail_in = 0;
+		packed->error = deflate_input(packed, Z_FINISH);
+	}
+	packed->gzip_bytes = packed->deflate.total_out;
+	end_deflate(packed);
+	return packed->error;
+}
+
+int packed__error(const struct packed *packed)
+{
+	return packed->error;
+}
+
+uint64_t packed__plain_bytes(const struct packed *packed)
+{
+	return packed->plain_bytes;
+}
+
+uint64_t packed__gzip_bytes(const struct packed *packed)
+{
+	return packed->gzip_bytes;
+}
+
+ssize_t packed__read_gzip(struct packed *packed, char *out, size_t size)
+{
+	size_t done = 0;
+
+	while (packed->head && done < size) {
+		struct block *block = packed->head;
+		size_t left = block->length - packed->offset;
+		size_t take = left < size - done ? left : size - done;
+
+		memcpy(out + done, block->bytes + packed->offset, take);
+		done += take;
+		packed->offset += take;
+		if (packed->offset == block->length)
+			drop_block(packed);
+	}
+	return (ssize_t)done;
+}
+
+ssize_t packed__read_plain(struct packed *packed, char *out, size_t size)
+{
+	z_stream *z = &packed->inflate;
+
+	if (!packed->is_inflating) {
+		if (inflateInit2(z, WINDOW_BITS) != Z_OK)
+			return -ENOMEM;
+		packed->is_inflating = true;
+	}
+	z->next_out = (Bytef *)out;
+	z->avail_out = size < UINT32_MAX ? (uInt)size : UINT32_MAX;
+	size = z->avail_out;
+	while (packed->head && z->avail_out) {
+		struct block *block = packed->head;
+		int result;
+
+		z->next_in = block->bytes + packed->offset;
+		z->avail_in = (uInt)(block->length - packed->offset);
+		result = inflate(z, Z_NO_FLUSH);
+		packed->offset = block->length - z->avail_in;
+		/* Z_BUF_ERROR: it had given all output of this block before. */
+		if (result != Z_OK && result != Z_STREAM_END &&
+		    (result != Z_BUF_ERROR || packed->offset < block->length))
+			return -EIO;
+		/* The last of a block's output may still be in the window: ask for it first. */
+		if (packed->offset == block->length && (z->avail_out || result == Z_STREAM_END))
+			drop_block(packed);
+	}
+	return (ssize_t)(size - z->avail_out);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A response body that is compressed while it is written, block by block, and
+ * only ever held in that form: metrics text shrinks about twenty-five fold.
+ * Clients that take gzip (RFC 1952) get the blocks as they are, for the others
+ * they are inflated piece by piece while they are sent.
+ *
+ * One thread writes, then one reads, never both at once.
+ */
+#ifndef EDGETAP_HTTP_PACKED_H
+#define EDGETAP_HTTP_PACKED_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct packed;
+
+/*
+ * An empty body. The memory of its blocks is counted in *held (which outlives
+ * it) and taken only while that stays within limit bytes. Nothing is written
+ * once CLOCK_MONOTONIC has passed deadline_ns. Returns 0 or -ENOMEM.
+ */
+int packed__new(struct packed **ret_packed, _Atomic uint64_t *held, uint64_t limit,
+		uint64_t deadline_ns);
+
+/* NULL is fine. */
+void packed__free(struct packed *packed);
+
+/*
+ * Appends plain bytes. Returns 0, -ETIME past the deadline, -ENOBUFS at the
+ * limit, or -ENOMEM. The first error stays.
+ */
+int packed__write(struct packed *packed, const void *plain, size_t size);
+
+/* After the last write: ends the gzip. Errors as above. */
+int packed__finish(struct packed *packed);
+
+/* 0, or the error that stopped it. */
+int packed__error(const struct packed *packed);
+
+/* Sizes of the whole body in either form, after packed__finish. */
+uint64_t packed__plain_bytes(const struct packed *packed);
+uint64_t packed__gzip_bytes(const struct packed *packed);
+
+/*
+ * Takes up to size bytes of the one form or the other, from the start to the
+ * end, and frees the blocks that are done with. Returns how many, 0 at the end,
+ * or a negative errno.
+ */
+ssize_t packed__read_gzip(struct packed *packed, char *out, size_t size);
+ssize_t packed__read_plain(struct packed *packed, char *out, size_t size);
+
+#endif
