@@ -21,7 +21,8 @@ Suite *view_suite(void);
 static struct sample sample;
 static struct rollup *rollup;
 static struct snapshot_map maps[] = { { "instance_by_slot", 3, 2048, 524288 },
-				      { "counts_by_destination", 0, 4096, 4096 } };
+				      { "counts_by_destination", 0, 4096, 4096 },
+				      { "events", 0, 0, 266240 } }; /* its fill is not known */
 static struct snapshot_program programs[] = { { "sock_recv_length", 1000, 1500000123, 2 },
 					      { "sched_process_exec", 0, 0, 0 } };
 
@@ -36,7 +37,7 @@ static void setup(void)
 	sample__bounds(&sample, few_bounds, 4); /* the files are for people to read */
 	ck_assert_int_eq(rollup__new(&rollup, 4, 8), 0);
 	sample.snapshot.maps = maps;
-	sample.snapshot.map_count = 2;
+	sample.snapshot.map_count = sizeof(maps) / sizeof(maps[0]);
 	sample.snapshot.programs = programs;
 	sample.snapshot.program_count = 2;
 	sample.snapshot.live_sockets = 17;

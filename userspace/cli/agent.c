@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "cli/log.h"
-#include "limits.h"
+#include "defaults.h"
 
 #define NS_PER_S 1000000000ULL
 #define SWEEP_NS (10 * NS_PER_S)
@@ -25,6 +25,33 @@ uint64_t agent__now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+/* Every slot, `__other__` included. */
+static uint32_t agent__slots(const struct agent *agent)
+{
+	return agent->config.max_instances + 1;
+}
+
+/* What the server counts, in the order of the view's. */
+static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
+{
+	struct agent *agent = ctx;
+	const struct http_server *server = atomic_load(&agent->server);
+	struct http_server_stats stats = {};
+
+	if (server)
+		http_server__stats(server, &stats);
+	ret_counts[EXPORTER_REQUESTS] = stats.requests;
+	ret_counts[EXPORTER_REFUSED_BUSY] = stats.refused_busy;
+	ret_counts[EXPORTER_REFUSED_LATE] = stats.refused_late;
+	ret_counts[EXPORTER_REFUSED_MEMORY] = stats.refused_memory;
+	ret_counts[EXPORTER_ABANDONED] = stats.abandoned;
+	ret_counts[EXPORTER_CONNECTIONS] = stats.connections;
+	ret_counts[EXPORTER_CUT_REQUEST] = stats.cut_request;
+	ret_counts[EXPORTER_CUT_SEND] = stats.cut_send;
+	ret_counts[EXPORTER_OPEN_CONNECTIONS] = stats.open_connections;
+	ret_counts[EXPORTER_RESPONSE_BYTES] = stats.response_bytes;
+}
+
 static int agent__new_exposition(struct agent *agent)
 {
 	const struct exposition_options options = {
@@ -36,6 +63,8 @@ static int agent__new_exposition(struct agent *agent)
 		.classic_count = agent->config.bucket_count,
 		.identities = { identity_table__get, agent->identity },
 		.rollup = agent->rollup,
+		.exporter = exporter_counts,
+		.exporter_ctx = agent,
 	};
 	struct exposition *fresh;
 	int err = exposition__new(&fresh, &options);
@@ -53,7 +82,7 @@ int agent__new(struct agent *agent, const char **ret_message)
 	int err;
 
 	*ret_message = NULL;
-	err = identity_table__new(&agent->identity, &agent->config, agent->config.max_instances);
+	err = identity_table__new(&agent->identity, &agent->config, agent__slots(agent));
 	if (err)
 		return err;
 	if (identity_table__hierarchy(agent->identity, &controller) < 0)
@@ -61,11 +90,11 @@ int agent__new(struct agent *agent, const char **ret_message)
 	err = loader__new(&agent->loader, &agent->config, controller, ret_message);
 	if (err)
 		return err;
-	err = rollup__new(&agent->rollup, agent->config.max_apps, agent->config.max_instances);
+	err = rollup__new(&agent->rollup, agent->config.max_apps, agent__slots(agent));
 	if (!err)
 		err = agent__new_exposition(agent);
 	if (!err)
-		err = retire_queue__new(&agent->retiring, agent->config.max_instances);
+		err = retire_queue__new(&agent->retiring, agent__slots(agent));
 	if (err)
 		*ret_message = "out of memory";
 	return err;
@@ -127,6 +156,7 @@ static void on_event(void *ctx, const struct event *event)
 		break;
 	case EVENT_CGROUP_REMOVED:
 		identity_table__cgroup_removed(agent->identity, event->key.cgroup_id);
+		loader__unshare_cgroup(agent->loader, event->key.cgroup_id);
 		break;
 	case EVENT_EXECUTABLE_EXITED:
 		identity_table__executable_exited(agent->identity, event->slot);
@@ -134,15 +164,18 @@ static void on_event(void *ctx, const struct event *event)
 	}
 }
 
-void agent__drain(struct agent *agent)
+int agent__drain(struct agent *agent)
 {
 	int err;
 
 	pthread_mutex_lock(&agent->lock);
 	err = loader__drain(agent->loader, on_event, agent);
 	pthread_mutex_unlock(&agent->lock);
-	if (err < 0 && err != -EINTR && err != -EAGAIN)
+	if (err == -EINTR || err == -EAGAIN)
+		err = 0;
+	if (err)
 		log__warn("events cannot be read: %s", strerror(-err));
+	return err;
 }
 
 /*

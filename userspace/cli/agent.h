@@ -16,6 +16,7 @@
 
 #include "cli/retire.h"
 #include "config/config.h"
+#include "http/server.h"
 #include "identity/identity.h"
 #include "loader/loader.h"
 #include "views/exposition.h"
@@ -29,6 +30,7 @@ struct agent {
 	struct exposition *exposition;
 	struct retire_queue *retiring;
 	uint64_t next_sweep_ns;
+	_Atomic(struct http_server *) server; /* NULL: not started yet */
 	_Atomic bool ready;
 };
 
@@ -54,8 +56,8 @@ uint64_t agent__connections(struct agent *agent);
 /* Detaches, frees everything, the configuration too. Also after a failed agent__new. */
 void agent__free(struct agent *agent);
 
-/* Takes the kernel's events that wait. */
-void agent__drain(struct agent *agent);
+/* Takes the kernel's events that wait. Returns 0, or a negative errno after a logged sentence. */
+int agent__drain(struct agent *agent);
 
 /* Does what is due: looks for the dead, gives back their slots. */
 void agent__tick(struct agent *agent, uint64_t now_ns);

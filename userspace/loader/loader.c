@@ -250,6 +250,9 @@ int loader__new(struct loader **ret_loader, const struct config *config,
 	err = settle(loader, ret_message);
 	if (err)
 		goto fail;
+	/* several MB that nobody asks any more */
+	btf__free(loader->btf);
+	loader->btf = NULL;
 	*ret_loader = loader;
 	return 0;
 fail:
@@ -391,4 +394,11 @@ int loader__share_cgroup(struct loader *loader, uint64_t cgroup_id)
 	int fd = bpf_map__fd(loader->skeleton->maps.shared_cgroups);
 
 	return bpf_map_update_elem(fd, &cgroup_id, &one, BPF_ANY) ? -errno : 0;
+}
+
+int loader__unshare_cgroup(struct loader *loader, uint64_t cgroup_id)
+{
+	int fd = bpf_map__fd(loader->skeleton->maps.shared_cgroups);
+
+	return bpf_map_delete_elem(fd, &cgroup_id) && errno != ENOENT ? -errno : 0;
 }

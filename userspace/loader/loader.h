@@ -46,6 +46,9 @@ void loader__free(struct loader *loader);
 /* Marks a further cgroup as shared (see identity.h). 0 or a negative errno. */
 int loader__share_cgroup(struct loader *loader, uint64_t cgroup_id);
 
+/* Such a cgroup is gone; one that was not marked is fine. 0 or a negative errno. */
+int loader__unshare_cgroup(struct loader *loader, uint64_t cgroup_id);
+
 /* File descriptor that polls readable while events wait; drain calls on_event for each. */
 int loader__event_fd(const struct loader *loader);
 int loader__drain(struct loader *loader, void (*on_event)(void *ctx, const struct event *event),

@@ -33,11 +33,23 @@ static void write_maps(struct walk *walk)
 	for (uint32_t i = 0; i < walk->snapshot->map_count; i++) {
 		const struct snapshot_map *map = &walk->snapshot->maps[i];
 
-		write_one(walk, map->name,
-			  walk->family->fact == FACT_MAP_ENTRIES    ? map->entries
-			  : walk->family->fact == FACT_MAP_CAPACITY ? map->capacity
-								    : map->bytes);
+		if (walk->family->fact == FACT_MAP_BYTES)
+			write_one(walk, map->name, map->bytes);
+		else if (map->capacity) /* else how full it is cannot be known */
+			write_one(walk, map->name,
+				  walk->family->fact == FACT_MAP_ENTRIES ? map->entries
+									 : map->capacity);
 	}
+}
+
+static void write_exporter(struct walk *walk)
+{
+	uint64_t counts[EXPORTER_FIELDS];
+
+	if (!walk->exposition->exporter)
+		return;
+	walk->exposition->exporter(walk->exposition->exporter_ctx, counts);
+	walk__parts(walk, 0, counts);
 }
 
 void walk__agent(struct walk *walk)
@@ -72,6 +84,9 @@ void walk__agent(struct walk *walk)
 		break;
 	case FACT_RENDER_TIME:
 		walk__value(walk, exposition->last_render_ns);
+		break;
+	case FACT_EXPORTER:
+		write_exporter(walk);
 		break;
 	default: /* an entity's */
 		break;

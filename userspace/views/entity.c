@@ -70,7 +70,7 @@ static bool sum_parts(const struct family *family, size_t at, int first_label,
 	return true;
 }
 
-static void write_parts(struct walk *walk, int first_label, const uint64_t *values)
+void walk__parts(struct walk *walk, int first_label, const uint64_t *values)
 {
 	const struct family *family = walk->family;
 	size_t before = walk->series->length;
@@ -181,7 +181,7 @@ static void write_destination(struct walk *walk, const char *text, const uint64_
 {
 	walk__again(walk);
 	walk__label(walk, walk->family->label[0], text);
-	write_parts(walk, 1, values);
+	walk__parts(walk, 1, values);
 }
 
 /* What the kernel could not list is the rest of the total, so that the sum is exact. */
@@ -219,7 +219,7 @@ void walk__entity(struct walk *walk, const struct model_cut *cut, const struct m
 {
 	switch (walk->family->fact) {
 	case FACT_COUNTS:
-		write_parts(walk, 0, entity->count);
+		walk__parts(walk, 0, entity->count);
 		break;
 	case FACT_IN_FLIGHT:
 		walk__value(walk, entity->in_flight);

@@ -22,6 +22,9 @@ struct exposition_options {
 	size_t classic_count;
 	struct model_identities identities;
 	const struct rollup *rollup; /* NULL: nothing retires */
+	/* Tells the present counts, by enum exporter_field; NULL: nothing is known of them. */
+	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
+	void *exporter_ctx;
 };
 
 struct exposition;

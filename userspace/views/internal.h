@@ -34,6 +34,8 @@ struct exposition {
 	char *region, *host, *version, *revision;
 	struct model_identities identities;
 	const struct rollup *rollup;
+	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
+	void *exporter_ctx;
 	uint64_t classic_ns[GRID_MAX_CLASSIC];
 	size_t classic_count;
 
@@ -59,6 +61,12 @@ void walk__label(struct walk *walk, const char *name, const char *value);
 /* Write the series with its labels so far, after the family's head if it is the first. */
 void walk__value(struct walk *walk, uint64_t value);
 void walk__histogram(struct walk *walk, const struct histogram *histogram);
+
+/*
+ * Writes a series for each part of the family, those with the same labels as one.
+ * first_label: of the family's, the first that the parts give. values: by field.
+ */
+void walk__parts(struct walk *walk, int first_label, const uint64_t *values);
 
 /* Writes the family's series of one entity. */
 void walk__entity(struct walk *walk, const struct model_cut *cut,

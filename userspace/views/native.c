@@ -60,6 +60,21 @@ static const struct family_part destination_errors[] = {
 static const struct family_part backlog[] = { { GAUGE_LISTEN_BACKLOG, {} } };
 static const struct family_part backlog_limit[] = { { GAUGE_LISTEN_BACKLOG_LIMIT, {} } };
 
+static const struct family_part exporter_requests[] = { { EXPORTER_REQUESTS, {} } };
+static const struct family_part exporter_refused[] = {
+	{ EXPORTER_REFUSED_BUSY, { "busy" } },
+	{ EXPORTER_REFUSED_LATE, { "late" } },
+	{ EXPORTER_REFUSED_MEMORY, { "memory" } },
+	{ EXPORTER_ABANDONED, { "client_gone" } },
+};
+static const struct family_part exporter_connections[] = { { EXPORTER_CONNECTIONS, {} } };
+static const struct family_part exporter_cut[] = {
+	{ EXPORTER_CUT_REQUEST, { "slow_request" } },
+	{ EXPORTER_CUT_SEND, { "slow_reader" } },
+};
+static const struct family_part exporter_open[] = { { EXPORTER_OPEN_CONNECTIONS, {} } };
+static const struct family_part exporter_memory[] = { { EXPORTER_RESPONSE_BYTES, {} } };
+
 static const struct family families[] = {
 	{ COUNTER("edgetap_edge_http_responses_total", "",
 		  "Final HTTP responses that left the instance, by exact status and method."),
@@ -189,6 +204,24 @@ static const struct family families[] = {
 		    .type = METRIC_GAUGE,
 		    .scale = 9 },
 	  .fact = FACT_RENDER_TIME },
+	{ COUNTER("edgetap_exporter_requests_total", "",
+		  "Requests that the agent's own HTTP server answered, whatever the status."),
+	  .fact = FACT_EXPORTER, PARTS(exporter_requests) },
+	{ COUNTER("edgetap_exporter_requests_refused_total", "",
+		  "Requests to the agent that were not rendered, by reason: too many were waiting, "
+		  "the scrape timeout passed, slow clients held all memory, the client had gone."),
+	  .fact = FACT_EXPORTER, .label = { "reason" }, PARTS(exporter_refused) },
+	{ COUNTER("edgetap_exporter_connections_total", "", "Connections to the agent."),
+	  .fact = FACT_EXPORTER, PARTS(exporter_connections) },
+	{ COUNTER("edgetap_exporter_connections_cut_total", "",
+		  "Connections to the agent that it ended, as the client was too slow to ask or to "
+		  "read."),
+	  .fact = FACT_EXPORTER, .label = { "reason" }, PARTS(exporter_cut) },
+	{ GAUGE("edgetap_exporter_open_connections", "", "Connections to the agent now."),
+	  .fact = FACT_EXPORTER, PARTS(exporter_open) },
+	{ GAUGE("edgetap_exporter_response_memory_bytes", "bytes",
+		"Memory of responses that their clients have not taken yet."),
+	  .fact = FACT_EXPORTER, PARTS(exporter_memory) },
 };
 
 const struct view view_native = {

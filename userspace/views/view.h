@@ -46,7 +46,23 @@ enum fact {
 	FACT_MAP_CAPACITY,
 	FACT_MAP_BYTES,
 	FACT_RENDER_TIME, /* ns, of the exposition before this; no label */
+	FACT_EXPORTER,	  /* parts: enum exporter_field */
 	FACT_N
+};
+
+/* What the server of the expositions counts about itself. */
+enum exporter_field {
+	EXPORTER_REQUESTS,	 /* answered, whatever the status */
+	EXPORTER_REFUSED_BUSY,	 /* too many were waiting */
+	EXPORTER_REFUSED_LATE,	 /* the client's deadline passed */
+	EXPORTER_REFUSED_MEMORY, /* slow clients held all memory for responses */
+	EXPORTER_ABANDONED,	 /* the client had gone */
+	EXPORTER_CONNECTIONS,
+	EXPORTER_CUT_REQUEST, /* connections cut: the request took too long */
+	EXPORTER_CUT_SEND,    /* connections cut: the response was read too slowly */
+	EXPORTER_OPEN_CONNECTIONS,
+	EXPORTER_RESPONSE_BYTES, /* memory of responses not yet taken by their clients */
+	EXPORTER_FIELDS
 };
 
 #define FAMILY_LABELS 2
