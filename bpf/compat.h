@@ -37,6 +37,21 @@ enum { NR_READ = 63, NR_WRITE = 64, NR_READV = 65, NR_WRITEV = 66, NR_SENDFILE =
 #error "system call numbers of this architecture are not known"
 #endif
 
+/*
+ * A value bounded by `most`, compared on the very register that is then used.
+ * The compiler likes to compare one copy and use another, and older verifiers
+ * do not learn of the other: that of 6.12 if something was added to it before,
+ * that of 6.1 if it lay on the stack meanwhile.
+ */
+static __always_inline __u64 at_most(__u64 value, __u64 most)
+{
+	asm volatile("" : "+r"(value));
+	if (value > most)
+		value = most;
+	asm volatile("" : "+r"(value));
+	return value;
+}
+
 /* What the interrupted system call was asked to do. */
 struct syscall {
 	long number;

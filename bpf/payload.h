@@ -49,8 +49,7 @@ static __always_inline int one_segment(struct work *k, __u64 base, __u64 bytes)
 static __always_inline int many_segments(struct work *k, __u64 vector, __u64 n)
 {
 	/* struct iovec of a 64-bit task is a base and a length, as struct segment is */
-	if (n > SEGMENTS)
-		n = SEGMENTS;
+	n = at_most(n, SEGMENTS);
 	if (n == 0 || bpf_probe_read_user(k->segment, n * sizeof(struct segment), (void *)vector)) {
 		lose(LOSS_FAULT);
 		return PAYLOAD_NONE;

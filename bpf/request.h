@@ -25,12 +25,18 @@ static __always_inline void request_lost(struct server_state *s)
 	s->request_open = 0;
 }
 
+static __always_inline struct batch *batch_at(struct server_state *s, __u32 i)
+{
+	return &s->batch[at_most(i, BATCHES - 1)];
+}
+
 /* The first byte of a request has been read. */
 static __always_inline void request_begin(struct server_state *s, struct work *k)
 {
 	__u64 arrived = arrival_of(s, k->sequence);
 	__u32 last = s->batch_last, next = last + 1 < BATCHES ? last + 1 : 0;
 	bool waiting = s->request_head != s->request_tail;
+	struct batch *batch;
 
 	if (arrived > k->now_ns)
 		arrived = k->now_ns;
@@ -42,11 +48,10 @@ static __always_inline void request_begin(struct server_state *s, struct work *k
 		s->request_open = REQUEST_OPEN_BEYOND;
 		return;
 	}
-	if (next < BATCHES) {
-		s->batch[next].arrived_ns = arrived;
-		s->batch[next].read_ns = k->now_ns;
-		s->batch_last = next;
-	}
+	batch = batch_at(s, next);
+	batch->arrived_ns = arrived;
+	batch->read_ns = k->now_ns;
+	s->batch_last = next;
 }
 
 /* A request's header section is complete. */

@@ -73,18 +73,6 @@ static __always_inline void response_count(struct server_state *s, __u32 method,
 	row_add(&group->row[ROW_EDGE_RESPONSE], cell, edge);
 }
 
-static __always_inline const struct batch *batch_of(const struct server_state *s, __u32 i)
-{
-	__u64 index = i;
-
-	/* the compiler may not forget the bound before the verifier has seen it */
-	asm volatile("" : "+r"(index));
-	if (index >= BATCHES)
-		index = 0;
-	asm volatile("" : "+r"(index));
-	return &s->batch[index];
-}
-
 static __always_inline void count_lost_request(const struct server_state *s)
 {
 	struct instance_slot *slot = server_slot(s);
@@ -107,11 +95,11 @@ VERIFIED_ALONE int response_done(struct server_state *s, __u64 end_ns)
 	case TX_REQUEST:
 		request = s->request[s->request_tail % REQUESTS];
 		method = REQUEST_METHOD(request);
-		batch = batch_of(s, REQUEST_BATCH(request));
+		batch = batch_at(s, REQUEST_BATCH(request));
 		break;
 	case TX_EARLY:
 		method = s->tx_method;
-		batch = batch_of(s, s->batch_last);
+		batch = batch_at(s, s->batch_last);
 		break;
 	case TX_ALONE:
 		break;
@@ -360,7 +348,7 @@ VERIFIED_ALONE int http_end(struct server_state *s, __u32 client_left, __u32 res
 		abort_count(slot, by, ABORT_IN_RESPONSE);
 	for (int i = 0; i < REQUESTS && s->request_tail != s->request_head; i++) {
 		__u8 request = s->request[s->request_tail % REQUESTS];
-		const struct batch *batch = batch_of(s, REQUEST_BATCH(request));
+		const struct batch *batch = batch_at(s, REQUEST_BATCH(request));
 		bool begun = i == 0 && (s->tx_open == TX_REQUEST || s->tx.phase == HTTP_HEADER ||
 					(s->tx.phase == HTTP_START && !http_at_start(&s->tx)));
 
