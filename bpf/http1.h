@@ -40,6 +40,8 @@
 
 #define HTTP_CARRY 24	/* bytes of an unfinished line that are kept */
 #define HTTP_TAIL 16	/* of them, for a long line whose end matters */
+#define HTTP_VALUE 44	/* bytes of a Content-Length that are followed, padding included */
+#define HTTP_BLANKS 7	/* blanks behind a transfer coding; the tail has room for no more */
 #define HTTP_WINDOW 1024 /* bytes looked at in one go */
 #define HTTP_STEPS 160	/* lines and triples of words looked at in one go */
 #define HTTP_MASK 2047
@@ -61,7 +63,7 @@ enum http_phase {
 /* What is known of an unfinished line that is longer than the carry. */
 enum http_line_kind {
 	HTTP_LINE_WHOLE, /* nothing: all of it so far is in the carry */
-	HTTP_LINE_SKIP,	 /* of no interest */
+	HTTP_LINE_SKIP,	 /* of no interest; of a chunk-size line the size is in body_left */
 	HTTP_LINE_START, /* start line, its first token is in `token` */
 	HTTP_LINE_LENGTH, /* Content-Length, inside the digits, value so far in body_left */
 	HTTP_LINE_CODING, /* Transfer-Encoding: its last word matters */
@@ -81,6 +83,12 @@ enum http_result {
 	HTTP_BAD,  /* framing that cannot be followed */
 };
 
+/* How far the value of a Content-Length has been followed. */
+#define HTTP_VALUE_BEGUN 0x01  /* a digit was seen */
+#define HTTP_VALUE_ENDED 0x02  /* and then a blank */
+#define HTTP_VALUE_RETURN 0x04 /* the last piece ended with CR: only a newline may follow */
+#define HTTP_VALUE_SECOND 0x08 /* there was another one before; its value is in the carry */
+
 struct http_parser {
 	__u64 body_left;
 	__u8 carry[HTTP_CARRY];
@@ -89,7 +97,8 @@ struct http_parser {
 	__u8 line_kind;
 	__u8 flags;
 	__u8 carry_bytes;
-	__u8 pad[2];
+	__u8 value_bytes; /* of a Content-Length line: seen so far */
+	__u8 value_state; /* HTTP_VALUE_* */
 };
 
 /* Bytes to look at: the carry, then fresh ones. [0, bytes) are valid, pos moves. */
@@ -141,7 +150,7 @@ static __always_inline __u32 http_first(__u64 hit)
 	return (__u32)(((((hit & -hit) - 1) & HTTP_ONES) * HTTP_ONES) >> 56) - 1;
 }
 
-/* METHOD_OTHER if a token (RFC 9110, 5.6.2) of upper-case letters, '-' or '_' and a space start at `at`. */
+/* METHOD_OTHER if upper-case letters, with '-' and '_' behind the first, and a space start at `at`. */
 VERIFIED_ALONE int http_token(const struct http_window *w, __u32 at, __u32 end)
 {
 	if (!w)
@@ -153,7 +162,7 @@ VERIFIED_ALONE int http_token(const struct http_window *w, __u32 at, __u32 end)
 			return -1;
 		if (c == ' ')
 			return i > 0 ? METHOD_OTHER : -1;
-		if (!((c >= 'A' && c <= 'Z') || c == '-' || c == '_'))
+		if (!((c >= 'A' && c <= 'Z') || (i > 0 && (c == '-' || c == '_'))))
 			return -1;
 	}
 	return -1;
@@ -190,33 +199,49 @@ static __always_inline int http_method(const struct http_window *w, __u32 at, __
 /* Status code of the status line that starts at `at`, or -1. */
 static __always_inline int http_status(const struct http_window *w, __u32 at, __u32 end)
 {
-	__u64 code = http_load(w, at + 8);
+	__u64 version = http_load(w, at), code = http_load(w, at + 8);
 	__u32 a = (__u8)(code >> 8) - '0', b = (__u8)(code >> 16) - '0', c = (__u8)(code >> 24) - '0';
 
-	if ((http_load(w, at) & 0xffffffffffffffULL) != HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
+	if ((version & 0xffffffffffffffULL) != HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0) ||
+	    (version >> 56) - '0' > 9)
 		return -1;
 	if (end - at < 12 || (__u8)code != ' ' || a < 1 || a > 9 || b > 9 || c > 9)
+		return -1;
+	if (end - at > 12 && (__u8)(code >> 32) != ' ')
 		return -1;
 	return (int)(a * 100 + b * 10 + c);
 }
 
-/* Adds the digits in [at, end) to body_left. HTTP_BAD for anything but digits with padding around. */
+/*
+ * Adds the digits in [at, end) to body_left, from where value_* say the last
+ * piece ended. HTTP_BAD for anything but digits with padding around.
+ */
 VERIFIED_ALONE int http_digits(struct http_parser *p, const struct http_window *w, __u32 at,
 				       __u32 end)
 {
-	bool begun = false, ended = false;
+	bool begun, ended;
+	__u32 seen;
 	__u64 value;
 
 	if (!p || !w)
 		return HTTP_BAD;
+	begun = p->value_state & HTTP_VALUE_BEGUN;
+	ended = p->value_state & HTTP_VALUE_ENDED;
+	seen = p->value_bytes;
 	value = p->body_left;
-	for (__u32 i = 0; i < HTTP_CARRY + 20; i++) {
+	for (__u32 i = 0; i <= HTTP_VALUE; i++) {
 		__u8 c = http_byte(w, at + i);
 
 		if (at + i >= end) {
 			p->body_left = value;
+			p->value_bytes = (__u8)(seen + i);
+			p->value_state = (__u8)((p->value_state & HTTP_VALUE_SECOND) |
+						(begun ? HTTP_VALUE_BEGUN : 0) |
+						(ended ? HTTP_VALUE_ENDED : 0));
 			return HTTP_MORE;
 		}
+		if (seen + i >= HTTP_VALUE)
+			return HTTP_BAD;
 		if (c == ' ' || c == '\t') {
 			ended = begun;
 			continue;
@@ -280,38 +305,66 @@ static __always_inline int http_start_line(struct http_parser *p, const struct h
 	return HTTP_MORE;
 }
 
-static __always_inline int http_length_line(struct http_parser *p, const struct http_window *w,
-					    __u32 at, __u32 end)
+/* A Content-Length line begins; its value is to follow. */
+static __always_inline void http_length_begin(struct http_parser *p)
 {
-	__u64 before = p->body_left;
-	int result;
-
+	*(__u64 *)p->carry = p->body_left;
 	p->body_left = 0;
-	result = http_digits(p, w, at, end);
-	if (result == HTTP_BAD)
-		return result;
-	/* RFC 9112, 6.3: differing lengths are an error */
-	if ((p->flags & HTTP_F_LENGTH) && before != p->body_left)
+	p->value_bytes = 0;
+	p->value_state = p->flags & HTTP_F_LENGTH ? HTTP_VALUE_SECOND : 0;
+}
+
+/* Its value is complete. RFC 9112, 6.3: differing lengths are an error. */
+static __always_inline int http_length_end(struct http_parser *p)
+{
+	if (!(p->value_state & HTTP_VALUE_BEGUN))
+		return HTTP_BAD;
+	if ((p->value_state & HTTP_VALUE_SECOND) && *(__u64 *)p->carry != p->body_left)
 		return HTTP_BAD;
 	p->flags |= HTTP_F_LENGTH;
 	return HTTP_MORE;
 }
 
+/* The window ends in a value: its part [at, end). */
+static __always_inline int http_length_part(struct http_parser *p, const struct http_window *w,
+					    __u32 at, __u32 end)
+{
+	bool ends_with_return = http_byte(w, end - 1) == '\r'; /* maybe split before the newline */
+
+	if (http_digits(p, w, at, ends_with_return ? end - 1 : end) == HTTP_BAD)
+		return HTTP_BAD;
+	if (ends_with_return)
+		p->value_state |= HTTP_VALUE_RETURN;
+	return HTTP_MORE;
+}
+
+/* A Transfer-Encoding line is complete: is "chunked" its last word? */
 static __always_inline int http_coding_line(struct http_parser *p, const struct http_window *w,
 					    __u32 end)
 {
-	__u64 last = http_load(w, end - 8) >> 8;
+	__u64 last;
+	__u8 before;
 
+	for (int i = 0; i < HTTP_BLANKS; i++) {
+		__u8 c = http_byte(w, end - 1);
+
+		if (c != ' ' && c != '\t')
+			break;
+		end--;
+	}
+	last = http_load(w, end - 8);
+	before = (__u8)last;
 	p->flags |= HTTP_F_CODING;
-	if ((last | 0x20202020202020ULL) == HTTP_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
+	if (((last >> 8) | 0x20202020202020ULL) == HTTP_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0) &&
+	    (before == ' ' || before == ',' || before == ':' || before == '\t'))
 		p->flags |= HTTP_F_CHUNKED;
 	else
 		p->flags &= (__u8)~HTTP_F_CHUNKED;
 	return HTTP_MORE;
 }
 
-static __always_inline int http_chunk_line(struct http_parser *p, const struct http_window *w,
-					   __u32 at, __u32 end)
+/* The size that the line [at, end), or the start of it, begins with; -1 if there is none. */
+static __always_inline __s64 http_chunk_size(const struct http_window *w, __u32 at, __u32 end)
 {
 	__u64 size = 0;
 	__u32 i;
@@ -329,17 +382,25 @@ static __always_inline int http_chunk_line(struct http_parser *p, const struct h
 		else if (c == ';' || c == ' ' || c == '\t')
 			break;
 		else
-			return HTTP_BAD;
-		if (size >> 56)
-			return HTTP_BAD;
+			return -1;
 		size = size << 4 | digit;
 	}
-	if (i == 0 || i == 16)
+	/* fifteen digits at most, so that a size is far from overflow */
+	return i == 0 || i == 16 ? -1 : (__s64)size;
+}
+
+static __always_inline int http_chunk_line(struct http_parser *p, const struct http_window *w,
+					   __u32 at, __u32 end)
+{
+	__s64 size;
+
+	size = p->line_kind == HTTP_LINE_SKIP ? (__s64)p->body_left : http_chunk_size(w, at, end);
+	if (size < 0)
 		return HTTP_BAD;
 	if (size == 0) {
 		p->phase = HTTP_TRAILER;
 	} else {
-		p->body_left = size + 2;
+		p->body_left = (__u64)size + 2;
 		p->phase = HTTP_CHUNK_DATA;
 	}
 	return HTTP_MORE;
@@ -365,7 +426,11 @@ VERIFIED_ALONE int http_line(struct http_parser *p, const struct http_window *w,
 	case HTTP_LINE_SKIP:
 		return HTTP_MORE;
 	case HTTP_LINE_LENGTH:
-		return http_digits(p, w, at, end);
+		if ((p->value_state & HTTP_VALUE_RETURN) && newline != at)
+			return HTTP_BAD;
+		if (http_digits(p, w, at, end) == HTTP_BAD)
+			return HTTP_BAD;
+		return http_length_end(p);
 	case HTTP_LINE_CODING:
 		return http_coding_line(p, w, end);
 	}
@@ -379,10 +444,14 @@ VERIFIED_ALONE int http_line(struct http_parser *p, const struct http_window *w,
 		return HTTP_MORE;
 	first = http_byte(w, at) | 0x20;
 	if (first == 'c') {
-		if (end - at > 15 && http_is_length(w, at))
-			return http_length_line(p, w, at + 15, end);
+		if (end - at >= 15 && http_is_length(w, at)) {
+			http_length_begin(p);
+			if (http_digits(p, w, at + 15, end) == HTTP_BAD)
+				return HTTP_BAD;
+			return http_length_end(p);
+		}
 	} else if (first == 't') {
-		if (end - at > 18 && http_is_coding(w, at))
+		if (end - at >= 18 && http_is_coding(w, at))
 			return http_coding_line(p, w, end);
 	}
 	return HTTP_MORE;
@@ -403,12 +472,12 @@ static __always_inline void http_keep(struct http_parser *p, const struct http_w
 VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_window *w,
 					   __u32 at, __u32 end)
 {
-	__u32 bytes = end - at, digits_end;
+	__u32 bytes = end - at;
+	__s64 size;
 	int token;
 
 	if (!p || !w)
 		return HTTP_BAD;
-	digits_end = http_byte(w, end - 1) == '\r' ? end - 1 : end; /* split before the newline */
 	if (p->line_kind == HTTP_LINE_WHOLE && bytes <= HTTP_CARRY) {
 		__u8 first = http_byte(w, at);
 
@@ -430,21 +499,26 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_wind
 			p->line_kind = HTTP_LINE_START;
 			break;
 		case HTTP_CHUNK_SIZE:
-			return HTTP_BAD;
+			size = http_chunk_size(w, at, end);
+			if (size < 0)
+				return HTTP_BAD;
+			p->body_left = (__u64)size; /* what is to come is an extension */
+			p->line_kind = HTTP_LINE_SKIP;
+			break;
 		default:
 			if (p->phase == HTTP_HEADER && http_is_length(w, at)) {
-				/* a second, split Content-Length is not followed */
-				if (p->flags & HTTP_F_LENGTH)
-					return HTTP_BAD;
 				p->line_kind = HTTP_LINE_LENGTH;
-				return http_length_line(p, w, at + 15, digits_end);
+				http_length_begin(p);
+				return http_length_part(p, w, at + 15, end);
 			}
 			p->line_kind = p->phase == HTTP_HEADER && http_is_coding(w, at) ?
 					       HTTP_LINE_CODING :
 					       HTTP_LINE_SKIP;
 		}
 	} else if (p->line_kind == HTTP_LINE_LENGTH) {
-		return http_digits(p, w, at, digits_end);
+		if (p->value_state & HTTP_VALUE_RETURN)
+			return HTTP_BAD;
+		return http_length_part(p, w, at, end);
 	}
 	if (p->line_kind != HTTP_LINE_SKIP) {
 		if (bytes > HTTP_TAIL) {
