@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP/1.x parser of the BPF programs, driven as they drive it, over a byte
+ * stream cut into any pieces; and a naive parser of the same framing to compare
+ * it with. For the unit tests and the fuzz target.
+ */
+#ifndef EDGETAP_TESTS_HTTP1_DRIVE_H
+#define EDGETAP_TESTS_HTTP1_DRIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http1.h"
+
+#define DRIVE_EVENTS 256
+#define DRIVE_CHUNK_WINDOW 128
+
+/* What is known of a stream: the end of each header section and of each message, and how it
+ * stopped. */
+struct drive_event {
+	int result;	 /* HTTP_HEAD or HTTP_DONE */
+	uint16_t token;	 /* of HTTP_HEAD */
+	uint8_t flags;	 /* HTTP_F_MESSAGE bits of HTTP_HEAD */
+	size_t offset;	 /* of the byte behind */
+	uint64_t length; /* of HTTP_HEAD with a Content-Length that counts */
+};
+
+struct drive_trace {
+	struct drive_event event[DRIVE_EVENTS];
+	size_t events;
+	int verdict; /* HTTP_NOT, HTTP_BAD, or HTTP_MORE */
+};
+
+static inline void drive_add(struct drive_trace *t, struct drive_event event)
+{
+	if (t->events < DRIVE_EVENTS)
+		t->event[t->events++] = event;
+}
+
+static inline bool drive_same_event(const struct drive_event *a, const struct drive_event *b)
+{
+	return a->result == b->result && a->token == b->token && a->flags == b->flags &&
+	       a->offset == b->offset && a->length == b->length;
+}
+
+static inline bool drive_same(const struct drive_trace *a, const struct drive_trace *b)
+{
+	if (a->events != b->events || a->verdict != b->verdict)
+		return false;
+	for (size_t i = 0; i < a->events; i++)
+		if (!drive_same_event(&a->event[i], &b->event[i]))
+			return false;
+	return true;
+}
+
+/* No more of this stream can be told once its content ends with the connection. */
+static inline int drive_phase_after_head(const struct http_parser *p)
+{
+	bool response = p->flags & HTTP_F_RESPONSE;
+
+	if (response && p->token < 200)
+		return HTTP_START;
+	if (response && (p->token == 204 || p->token == 304))
+		return HTTP_START;
+	if (p->flags & HTTP_F_CHUNKED)
+		return HTTP_CHUNK_SIZE;
+	if (p->flags & HTTP_F_CODING)
+		return HTTP_BODY_CLOSE;
+	if (p->flags & HTTP_F_LENGTH)
+		return p->body_left ? HTTP_BODY_LENGTH : HTTP_START;
+	return response ? HTTP_BODY_CLOSE : HTTP_START;
+}
+
+struct drive {
+	struct http_parser parser;
+	struct http_window window;
+	struct drive_trace trace;
+	size_t offset;
+	uint8_t stale; /* what the window holds behind its bytes */
+};
+
+static inline void drive_begin(struct drive *d, bool response, uint8_t stale)
+{
+	memset(&d->parser, 0, sizeof(d->parser));
+	d->parser.flags = response ? HTTP_F_RESPONSE : 0;
+	d->trace.events = 0;
+	d->trace.verdict = HTTP_MORE;
+	d->offset = 0;
+	d->stale = stale;
+}
+
+/* One look at no more than `n` bytes; returns how many are done with. */
+static inline size_t drive_step(struct drive *d, const uint8_t *data, size_t n)
+{
+	struct http_parser *p = &d->parser;
+	uint32_t carry = p->carry_bytes, used;
+	size_t most = p->phase == HTTP_CHUNK_SIZE ? DRIVE_CHUNK_WINDOW : HTTP_WINDOW;
+	int result;
+
+	if (p->phase == HTTP_BODY_CLOSE)
+		return n;
+	if (p->phase == HTTP_BODY_LENGTH || p->phase == HTTP_CHUNK_DATA) {
+		if (n > p->body_left)
+			n = p->body_left;
+		p->body_left -= n;
+		if (!p->body_left && p->phase == HTTP_BODY_LENGTH) {
+			p->phase = HTTP_START;
+			drive_add(&d->trace, (struct drive_event){ .result = HTTP_DONE,
+								   .offset = d->offset + n });
+		} else if (!p->body_left) {
+			p->phase = HTTP_CHUNK_SIZE;
+		}
+		return n;
+	}
+	if (n > most)
+		n = most;
+	if (carry > HTTP_CARRY)
+		abort();
+	memset(d->window.byte, d->stale, sizeof(d->window.byte));
+	memcpy(d->window.byte, p->carry, carry);
+	memcpy(d->window.byte + carry, data, n);
+	d->window.pos = 0;
+	d->window.bytes = carry + (uint32_t)n;
+	result = http_scan(p, &d->window);
+	if (d->window.pos > d->window.bytes || d->window.pos <= carry)
+		abort(); /* beyond what was given, or no progress: the caller would not end */
+	used = d->window.pos - carry;
+	switch (result) {
+	case HTTP_HEAD:
+		p->phase = (uint8_t)drive_phase_after_head(p);
+		drive_add(&d->trace, (struct drive_event){ .result = HTTP_HEAD,
+							   .token = p->token,
+							   .flags = p->flags & HTTP_F_MESSAGE,
+							   .offset = d->offset + used,
+							   .length = p->phase == HTTP_BODY_LENGTH
+									     ? p->body_left
+									     : 0 });
+		break;
+	case HTTP_DONE:
+		drive_add(&d->trace,
+			  (struct drive_event){ .result = HTTP_DONE, .offset = d->offset + used });
+		break;
+	case HTTP_NOT:
+	case HTTP_BAD:
+		d->trace.verdict = result;
+	}
+	return used;
+}
+
+/* One read or write of the stream. */
+static inline void drive_piece(struct drive *d, const uint8_t *data, size_t n)
+{
+	while (n && d->trace.verdict == HTTP_MORE) {
+		size_t used = drive_step(d, data, n);
+
+		if (!used)
+			abort();
+		d->offset += used;
+		data += used;
+		n -= used;
+	}
+}
+
+/* ---- the naive parser: a line at a time, from a stream that is there as a whole ---- */
+
+struct naive {
+	const uint8_t *data;
+	size_t bytes, at;
+	const char *line; /* without its end */
+	size_t length;
+};
+
+static inline bool naive_line(struct naive *n)
+{
+	size_t end = n->at;
+
+	while (end < n->bytes && n->data[end] != '\n')
+		end++;
+	if (end == n->bytes)
+		return false;
+	n->line = (const char *)n->data + n->at;
+	n->length = end - n->at;
+	if (n->length && n->line[n->length - 1] == '\r')
+		n->length--;
+	n->at = end + 1;
+	return true;
+}
+
+static inline bool naive_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static inline bool naive_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* The value if the line is a field of this lower-case name, without blanks around it. */
+static inline bool naive_field(const struct naive *n, const char *name, const char **value,
+			       size_t *length)
+{
+	size_t named = strlen(name);
+
+	if (n->length < named + 1 || n->line[named] != ':')
+		return false;
+	for (size_t i = 0; i < named; i++) {
+		char c = n->line[i];
+
+		if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != name[i])
+			return false;
+	}
+	*value = n->line + named + 1;
+	*length = n->length - named - 1;
+	while (*length && naive_blank(**value)) {
+		++*value;
+		--*length;
+	}
+	while (*length && naive_blank((*value)[*length - 1]))
+		--*length;
+	return true;
+}
+
+static inline int naive_method(const struct naive *n)
+{
+	static const struct {
+		const char *name;
+		int method;
+	} methods[] = { { "GET", METHOD_GET },	       { "HEAD", METHOD_HEAD },
+			{ "POST", METHOD_POST },       { "PUT", METHOD_PUT },
+			{ "DELETE", METHOD_DELETE },   { "CONNECT", METHOD_CONNECT },
+			{ "OPTIONS", METHOD_OPTIONS }, { "TRACE", METHOD_TRACE },
+			{ "PATCH", METHOD_PATCH } };
+	size_t token = 0;
+
+	while (token < n->length && ((n->line[token] >= 'A' && n->line[token] <= 'Z') ||
+				     (token && strchr("-_", n->line[token]) && n->line[token])))
+		token++;
+	/* a limit of the parser: methods of up to 19 characters */
+	if (!token || token > 19 || token == n->length || n->line[token] != ' ')
+		return -1;
+	if (n->length < token + 9 || memcmp(n->line + n->length - 9, " HTTP/1.", 8) ||
+	    !naive_digit(n->line[n->length - 1]))
+		return -1;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strlen(methods[i].name) == token && !memcmp(methods[i].name, n->line, token))
+			return methods[i].method;
+	return METHOD_OTHER;
+}
+
+static inline int naive_status(const struct naive *n)
+{
+	const char *l = n->line;
+
+	if (n->length < 12 || memcmp(l, "HTTP/1.", 7) || !naive_digit(l[7]) || l[8] != ' ' ||
+	    !naive_digit(l[9]) || l[9] == '0' || !naive_digit(l[10]) || !naive_digit(l[11]) ||
+	    (n->length > 12 && l[12] != ' '))
+		return -1;
+	return (l[9] - '0') * 100 + (l[10] - '0') * 10 + l[11] - '0';
+}
+
+/* False for anything but digits that make a number that can be counted down. */
+static inline bool naive_length(const struct naive *n, const char *value, size_t length,
+				uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	/* a limit of the parser: as much padding as fits 44 bytes with the digits */
+	if (!length || n->length - strlen("content-length:") > 44)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!naive_digit(value[i]) || v > 1ULL << 58)
+			return false;
+		v = v * 10 + (uint64_t)(value[i] - '0');
+	}
+	*ret = v;
+	return true;
+}
+
+/*
+ * Is the last word of a list "chunked"? Two limits of the parser: up to 7 blanks may
+ * follow the word, and a colon before it always passes for that of the name.
+ */
+static inline bool naive_chunked(const struct naive *n, const char *value, size_t length)
+{
+	static const char word[] = "chunked";
+	const char *last = value + length - strlen(word);
+
+	if (length < strlen(word) || n->line + n->length - (value + length) > 7)
+		return false;
+	for (size_t i = 0; i < strlen(word); i++)
+		if ((last[i] | 0x20) != word[i])
+			return false;
+	return length == strlen(word) || naive_blank(last[-1]) || last[-1] == ',' ||
+	       last[-1] == ':';
+}
+
+/* Size of the chunk whose line this is, or -1. */
+static inline int64_t naive_chunk(const struct naive *n)
+{
+	uint64_t size = 0;
+	size_t i;
+
+	for (i = 0; i < n->length; i++) {
+		char c = n->line[i], digit;
+
+		if (c == ';' || naive_blank(c))
+			break;
+		if (naive_digit(c))
+			digit = (char)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			digit = (char)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			digit = (char)(c - 'A' + 10);
+		else
+			return -1;
+		if (i == 15) /* a limit of the parser */
+			return -1;
+		size = size << 4 | (uint64_t)digit;
+	}
+	return i ? (int64_t)size : -1;
+}
+
+static inline bool naive_skip(struct naive *n, uint64_t bytes)
+{
+	if (n->bytes - n->at < bytes) {
+		n->at = n->bytes;
+		return false;
+	}
+	n->at += bytes;
+	return true;
+}
+
+/* The chunked body at hand. HTTP_DONE, HTTP_BAD, or HTTP_MORE at the end of the stream. */
+static inline int naive_chunks(struct naive *n)
+{
+	for (;;) {
+		int64_t size;
+
+		if (!naive_line(n))
+			return HTTP_MORE;
+		size = naive_chunk(n);
+		if (size < 0)
+			return HTTP_BAD;
+		if (!size)
+			break;
+		if (!naive_skip(n, (uint64_t)size + 2))
+			return HTTP_MORE;
+	}
+	while (naive_line(n))
+		if (!n->length)
+			return HTTP_DONE;
+	return HTTP_MORE;
+}
+
+/* The header section at hand: HTTP_HEAD, HTTP_BAD, or HTTP_MORE at the end of the stream. */
+static inline int naive_header(struct naive *n, uint8_t *flags, uint64_t *length)
+{
+	*flags = 0;
+	*length = 0;
+	while (naive_line(n)) {
+		const char *value;
+		uint64_t number;
+		size_t bytes;
+
+		if (!n->length)
+			return HTTP_HEAD;
+		if (naive_field(n, "content-length", &value, &bytes)) {
+			if (!naive_length(n, value, bytes, &number) ||
+			    ((*flags & HTTP_F_LENGTH) && number != *length))
+				return HTTP_BAD;
+			*flags |= HTTP_F_LENGTH;
+			*length = number;
+		} else if (naive_field(n, "transfer-encoding", &value, &bytes)) {
+			*flags |= HTTP_F_CODING | HTTP_F_CHUNKED;
+			if (!naive_chunked(n, value, bytes))
+				*flags &= (uint8_t)~HTTP_F_CHUNKED;
+		}
+	}
+	return HTTP_MORE;
+}
+
+static inline void naive_parse(struct drive_trace *t, bool response, const uint8_t *data,
+			       size_t bytes)
+{
+	struct naive n = { .data = data, .bytes = bytes };
+	struct drive_event head;
+	uint64_t length;
+	int token, result;
+
+	t->events = 0;
+	t->verdict = HTTP_MORE;
+	while (naive_line(&n)) {
+		if (!n.length && !response)
+			continue;
+		token = response ? naive_status(&n) : naive_method(&n);
+		if (token < 0) {
+			t->verdict = HTTP_NOT;
+			return;
+		}
+		head = (struct drive_event){ .result = HTTP_HEAD, .token = (uint16_t)token };
+		result = naive_header(&n, &head.flags, &length);
+		if (result == HTTP_BAD)
+			t->verdict = HTTP_BAD;
+		if (result != HTTP_HEAD)
+			return;
+		head.offset = n.at;
+		if (response && (token < 200 || token == 204 || token == 304)) {
+			drive_add(t, head);
+			continue;
+		}
+		if (head.flags & HTTP_F_CHUNKED) {
+			drive_add(t, head);
+			result = naive_chunks(&n);
+			if (result == HTTP_BAD)
+				t->verdict = HTTP_BAD;
+			if (result != HTTP_DONE)
+				return;
+		} else if ((head.flags & HTTP_F_LENGTH) && !(head.flags & HTTP_F_CODING)) {
+			head.length = length;
+			drive_add(t, head);
+			if (!length)
+				continue;
+			if (!naive_skip(&n, length))
+				return;
+		} else {
+			drive_add(t, head);
+			if (response || (head.flags & HTTP_F_CODING))
+				return;
+			continue;
+		}
+		drive_add(t, (struct drive_event){ .result = HTTP_DONE, .offset = n.at });
+	}
+}
+
+/*
+ * True if the parser said what the naive one says. It may be ahead by a verdict
+ * on a last line that is not complete yet; that one must hold when it is.
+ */
+static inline bool drive_agrees(const struct drive_trace *parser, bool response,
+				const uint8_t *data, size_t bytes)
+{
+	struct drive_trace naive;
+	uint8_t *more;
+	bool same;
+
+	naive_parse(&naive, response, data, bytes);
+	if (drive_same(parser, &naive))
+		return true;
+	if (parser->verdict == HTTP_MORE || naive.verdict != HTTP_MORE)
+		return false;
+	more = malloc(bytes + 1);
+	if (!more)
+		abort();
+	memcpy(more, data, bytes);
+	more[bytes] = '\n';
+	naive_parse(&naive, response, more, bytes + 1);
+	same = drive_same(parser, &naive);
+	free(more);
+	return same;
+}
+
+static inline void drive_print(const char *who, const struct drive_trace *t)
+{
+	fprintf(stderr, "%s: verdict %d\n", who, t->verdict);
+	for (size_t i = 0; i < t->events; i++)
+		fprintf(stderr, "  %s at %zu token %u flags %#x length %llu\n",
+			t->event[i].result == HTTP_HEAD ? "head" : "done", t->event[i].offset,
+			t->event[i].token, t->event[i].flags,
+			(unsigned long long)t->event[i].length);
+}
+
+#endif
