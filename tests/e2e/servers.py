@@ -115,7 +115,7 @@ class Haproxy:
 defaults
     mode http
     log global
-    option dontlognull
+    option http-ignore-probes
     log-format "%ST %HM %ts %Tt %B %Ta"
     timeout connect 5s
     timeout client 30s

@@ -33,8 +33,7 @@ def test_live(env):
     agent = env.agent()
     server = odd(env, "e2e-bytes-live")
     with Connection(server.port) as c:
-        last_out = 0
-        for n in SIZES:
+        for n in SIZES + (1,):  # the last shows all of the one before
             before = c.received
             equal(c.get(f"/?n={n}", "POST", body=b"i" * n)[0], 200, "status")
 
@@ -51,8 +50,7 @@ def test_live(env):
                 equal(got_in, c.sent, f"bytes in after {n} bytes of body")
                 between(got_out, before, c.received, f"bytes out after {n} bytes of body")
 
-            last_out = totals(agent.expect(check), server.name)[1]
-        assert last_out > c.received * 0.9, "the last response is not in, nor most of it"
+            agent.expect(check)
 
 
 def test_after_close(env):
