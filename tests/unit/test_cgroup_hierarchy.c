@@ -9,7 +9,7 @@
 
 Suite *cgroup_hierarchy_suite(void);
 
-static const char *const controllers[] = { NULL, "memory" };
+static const char *const controllers[] = { NULL, HOST_V1 };
 
 /* The point of the hierarchy whose directory is `dir` for the cgroup `path`. */
 static struct cgroup_hierarchy *open_for(const char *controller)

@@ -3,7 +3,8 @@
 #include <sys/sysmacros.h>
 
 #include "config/config.h"
-#include "identity/identity.h"
+#include "identity/hierarchy_choice.h"
+#include "identity/table.h"
 #include "identity_host.h"
 
 Suite *identity_hybrid_suite(void);
@@ -17,89 +18,104 @@ static struct config config = {
 	.crio_state = (char *)"/nonexistent",
 };
 
-static char path[256], dir[256], container[400];
-static char v2_dir[400];
-static pid_t pid;
+/*
+ * Two hierarchies made of plain files below a directory: to look through them
+ * takes no more than names and cgroup.procs, and no agent that starts meanwhile
+ * sees containers that are none.
+ */
+static char top[] = "/tmp/edgetap-hybrid-XXXXXX";
+static struct cgroup_mounts mounts;
+static struct runtime_index *runtimes;
+static struct hierarchy_choice choice;
 
-/* A container in v1 alone. False, after saying so, on hosts that are not hybrid. */
-static bool start_in_v1(const char *test)
+static void make(const char *hierarchy, const char *cgroup, const char *procs)
 {
-	const struct cgroup_mount *v2;
-	struct cgroup_mounts mounts;
+	char command[512];
 
-	host__mounts(&mounts);
-	v2 = cgroup_mounts__find(&mounts, NULL);
-	if (!v2) {
-		printf("SKIP %s: no cgroup v2\n", test);
-		return false;
-	}
-	if (!host__make_cgroup(test, "memory", path, dir))
-		return false;
-	snprintf(container, sizeof(container), "%s/docker-" ID ".scope", dir);
-	ck_assert_int_eq(mkdir(container, 0755), 0);
-	pid = host__start("/bin/sleep", container);
-	snprintf(v2_dir, sizeof(v2_dir), "%.200s%.100s", v2->point, path);
-	return true;
+	snprintf(command, sizeof(command), "mkdir -p '%s/%s/%s' && printf '%s' >'%s/%s/%s/cgroup.procs'",
+		 top, hierarchy, cgroup, procs, top, hierarchy, cgroup);
+	ck_assert_int_eq(system(command), 0);
 }
 
-static void stop(void)
+static void setup(void)
 {
-	host__stop(pid);
-	host__remove_cgroup(container);
-	host__remove_cgroup(dir);
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	make("unified", ".", "1");
+	make("memory", ".", "1");
+	mounts = (struct cgroup_mounts){ .count = 2 };
+	mounts.mount[0].v2 = true;
+	snprintf(mounts.mount[0].point, sizeof(mounts.mount[0].point), "%s/unified", top);
+	snprintf(mounts.mount[1].point, sizeof(mounts.mount[1].point), "%s/memory", top);
+	snprintf(mounts.mount[1].controllers, sizeof(mounts.mount[1].controllers), "memory");
+	ck_assert_int_eq(runtime_index__new(&runtimes, &config, "", &mounts), 0);
 }
 
-static bool describes(const struct identity_table *table, const char *text)
+static void teardown(void)
 {
-	const char *const *lines;
-	size_t count = identity_table__describe(table, &lines);
+	char command[64];
 
-	for (size_t i = 0; i < count; i++)
-		if (strstr(lines[i], text))
-			return true;
-	return false;
+	cgroup_hierarchy__close(choice.hierarchy);
+	runtime_index__free(runtimes);
+	snprintf(command, sizeof(command), "rm -r %s", top);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void choose(const char *wanted)
+{
+	ck_assert_int_eq(hierarchy_choice__make(&choice, wanted, "", &mounts, runtimes), 0);
 }
 
 START_TEST(test_v1_alone)
 {
-	struct identity_table *table;
-	const char *controller = "";
-
-	if (!start_in_v1("v1_alone"))
-		return;
-	ck_assert_int_eq(identity_table__new(&table, &config, 8), 0);
-	ck_assert_int_eq(identity_table__hierarchy(table, &controller), 0);
-	ck_assert_str_eq(controller, "memory");
-	ck_assert(describes(table, "are not in v2"));
-	identity_table__free(table);
-	stop();
+	make("memory", "docker/" ID, "4711\n");
+	choose("auto");
+	ck_assert_str_eq(choice.controller, "memory");
+	ck_assert_ptr_null(choice.other);
+	ck_assert_str_eq(choice.reason,
+			 "1 of 1 containers and units in v1 (memory) are not in v2");
 }
 END_TEST
 
-/* The same path in v2: that one is preferred. Other hierarchies may hold more; that is no reason. */
+/* What was left behind empty is no reason. */
+START_TEST(test_v1_empty)
+{
+	make("memory", "docker/" ID, "");
+	choose(NULL);
+	ck_assert_ptr_null(choice.controller);
+	ck_assert_str_eq(choice.other, "memory");
+}
+END_TEST
+
+/* The same path in v2: that one is preferred. */
 START_TEST(test_in_both)
 {
-	struct identity_table *table;
-	const char *controller = "";
-	char below[500], text[16];
+	make("memory", "docker/" ID, "4711\n");
+	make("unified", "docker/" ID, "4711\n");
+	choose("auto");
+	ck_assert_ptr_null(choice.controller);
+	ck_assert_str_eq(choice.other, "memory");
+	ck_assert_str_eq(choice.reason,
+			 "each of the 1 containers and units in v1 (memory) is in v2 too");
+}
+END_TEST
 
-	if (!start_in_v1("in_both"))
-		return;
-	snprintf(below, sizeof(below), "%s/docker-" ID ".scope", v2_dir);
-	if (mkdir(v2_dir, 0755) < 0 || mkdir(below, 0755) < 0) {
-		printf("SKIP in_both: cannot make %s\n", below);
-		stop();
-		return;
-	}
-	snprintf(text, sizeof(text), "%d", (int)pid);
-	host__write(below, "cgroup.procs", text);
-	ck_assert_int_eq(identity_table__new(&table, &config, 8), 0);
-	ck_assert_int_eq(identity_table__hierarchy(table, &controller), -1);
-	ck_assert(describes(table, "is in v2 too"));
-	identity_table__free(table);
-	stop();
-	host__remove_cgroup(below);
-	host__remove_cgroup(v2_dir);
+/* What the user says is not looked into. */
+START_TEST(test_as_configured)
+{
+	make("memory", "docker/" ID, "4711\n");
+	choose("v2");
+	ck_assert_ptr_null(choice.controller);
+	ck_assert_ptr_null(choice.other);
+}
+END_TEST
+
+START_TEST(test_v1_only_host)
+{
+	mounts.mount[0] = mounts.mount[1];
+	mounts.count = 1;
+	choose("auto");
+	ck_assert_str_eq(choice.controller, "memory");
+	ck_assert_ptr_null(choice.other);
 }
 END_TEST
 
@@ -107,26 +123,27 @@ END_TEST
 START_TEST(test_comes_later)
 {
 	struct event event = { .slot = 1, .generation = 1, .comm = "sleep" };
+	char path[256], dir[256], container[400], text[4096] = "";
 	struct identity_table *table;
-	const char *controller = "", *first;
-	struct cgroup_mounts mounts;
-	char text[4096] = "";
+	const char *first;
 	struct stat st;
+	pid_t pid;
 	FILE *log;
 
 	host__mounts(&mounts);
-	if (!cgroup_mounts__find(&mounts, NULL) || !cgroup_mounts__find(&mounts, "memory")) {
-		printf("SKIP comes_later: not a hybrid host\n");
+	if (!cgroup_mounts__find(&mounts, NULL)) {
+		printf("SKIP comes_later: no cgroup v2\n");
 		return;
 	}
+	if (!host__make_cgroup("comes_later", HOST_V1, path, dir))
+		return;
+	config.cgroup_hierarchy = (char *)"v2";
 	ck_assert_int_eq(identity_table__new(&table, &config, 8), 0);
-	if (identity_table__hierarchy(table, &controller) != -1) {
-		printf("SKIP comes_later: this host's containers are in v1\n");
-		identity_table__free(table);
-		return;
-	}
-	if (!start_in_v1("comes_later"))
-		return;
+	table->other_controller = HOST_V1;
+	snprintf(container, sizeof(container), "%s/docker-" ID ".scope", dir);
+	ck_assert_int_eq(mkdir(container, 0755), 0);
+	pid = host__start("/bin/sleep", container);
+
 	log = tmpfile();
 	ck_assert_ptr_nonnull(log);
 	ck_assert_int_ge(dup2(fileno(log), STDERR_FILENO), 0);
@@ -146,7 +163,9 @@ START_TEST(test_comes_later)
 	ck_assert_ptr_nonnull(first);
 	ck_assert_ptr_null(strstr(first + 1, "is in cgroup v1 only"));
 	identity_table__free(table);
-	stop();
+	host__stop(pid);
+	host__remove_cgroup(container);
+	host__remove_cgroup(dir);
 	fclose(log);
 }
 END_TEST
@@ -154,11 +173,16 @@ END_TEST
 Suite *identity_hybrid_suite(void)
 {
 	Suite *suite = suite_create("identity_hybrid");
-	TCase *tcase = tcase_create("hybrid");
+	TCase *choice_tcase = tcase_create("choice"), *tcase = tcase_create("later");
 
+	tcase_add_checked_fixture(choice_tcase, setup, teardown);
+	tcase_add_test(choice_tcase, test_v1_alone);
+	tcase_add_test(choice_tcase, test_v1_empty);
+	tcase_add_test(choice_tcase, test_in_both);
+	tcase_add_test(choice_tcase, test_as_configured);
+	tcase_add_test(choice_tcase, test_v1_only_host);
+	suite_add_tcase(suite, choice_tcase);
 	tcase_set_timeout(tcase, 30);
-	tcase_add_test(tcase, test_v1_alone);
-	tcase_add_test(tcase, test_in_both);
 	tcase_add_test(tcase, test_comes_later);
 	suite_add_tcase(suite, tcase);
 	return suite;

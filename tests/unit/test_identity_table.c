@@ -13,7 +13,7 @@ Suite *identity_table_suite(void);
 #define ID "4c01db0b339c4d2a9a5d5b3c1f0e8a7d6c5b4a39281706f5e4d3c2b1a0f9e8d7"
 #define SLOTS 16
 
-static const char *const hierarchies[] = { "v2", "memory" };
+static const char *const hierarchies[] = { "v2", HOST_V1 };
 
 static struct config config;
 static struct identity_table *table;
@@ -138,8 +138,30 @@ static bool is_shared(uint64_t id)
 	return false;
 }
 
+/* The file that this process runs. */
+static const char *own_name(void)
+{
+	static char path_of_exe[256];
+	ssize_t n = readlink("/proc/self/exe", path_of_exe, sizeof(path_of_exe) - 1);
+
+	ck_assert_int_gt(n, 0);
+	path_of_exe[n] = '\0';
+	return strrchr(path_of_exe, '/') + 1;
+}
+
+static uint64_t gone;
+static unsigned int gone_count;
+
+static void on_gone(void *ctx, uint64_t cgroup_id)
+{
+	ck_assert_ptr_eq(ctx, &gone);
+	gone = cgroup_id;
+	gone_count++;
+}
+
 START_TEST(test_shared)
 {
+	const struct identity *identity;
 	const uint64_t *ids;
 	struct event event;
 	char below[300], root[256];
@@ -160,13 +182,31 @@ START_TEST(test_shared)
 	event = event_of(3, getpid(), below, "x");
 	ck_assert_int_eq(identity_table__born(table, &event), 1);
 	ck_assert(is_shared(id));
-	ck_assert_ptr_null(identity_table__get(table, 3));
+	/* what it has counted until it is retired goes by the process that took it */
+	identity = identity_table__get(table, 3);
+	ck_assert_ptr_nonnull(identity);
+	ck_assert_int_eq(identity->kind, INSTANCE_EXECUTABLE);
+	ck_assert_str_eq(identity->app, own_name());
 	count = identity_table__shared_cgroups(table, &ids);
+	ck_assert_int_eq(identity_table__born(table, &event), 0); /* told twice */
+	ck_assert_uint_eq(identity_table__shared_cgroups(table, &ids), count);
+	event.generation++;
 	ck_assert_int_eq(identity_table__born(table, &event), 1);
 	ck_assert_uint_eq(identity_table__shared_cgroups(table, &ids), count);
 
+	/* its end, by an event or, without one, by looking */
+	for (size_t i = 0; i <= count; i++)
+		identity_table__sweep_shared(table, on_gone, &gone);
+	ck_assert_uint_eq(gone_count, 0);
 	host__remove_cgroup(below);
-	identity_table__cgroup_removed(table, id);
+	if (_i) {
+		identity_table__cgroup_removed(table, id);
+	} else {
+		for (size_t i = 0; i <= count && !gone_count; i++)
+			identity_table__sweep_shared(table, on_gone, &gone);
+		ck_assert_uint_eq(gone_count, 1);
+		ck_assert_uint_eq(gone, id);
+	}
 	ck_assert(!is_shared(id));
 	ck_assert_uint_eq(identity_table__shared_cgroups(table, &ids), count - 1);
 	end();
@@ -410,7 +450,7 @@ START_TEST(test_hierarchy)
 		ck_assert_str_eq(controller, "untouched");
 	} else {
 		ck_assert_int_eq(identity_table__hierarchy(table, &controller), 0);
-		ck_assert_str_eq(controller, "memory");
+		ck_assert_str_eq(controller, HOST_V1);
 	}
 	host__mounts(&mounts);
 	count = identity_table__describe(table, &lines);

@@ -124,6 +124,16 @@ static void agent__retire(struct agent *agent, uint32_t slot)
 		log__warn("instance slot %u cannot be retired: %s", slot, strerror(-err));
 }
 
+static void on_shared_gone(void *ctx, uint64_t cgroup_id)
+{
+	struct agent *agent = ctx;
+	int err = loader__unshare_cgroup(agent->loader, cgroup_id);
+
+	if (err)
+		log__warn("cgroup %llu is gone, and cannot be taken out of the shared ones: %s",
+			  (unsigned long long)cgroup_id, strerror(-err));
+}
+
 static void on_expired(void *ctx, uint32_t slot)
 {
 	agent__retire(ctx, slot);
@@ -139,10 +149,12 @@ static void agent__born(struct agent *agent, uint32_t slot, uint64_t cgroup_id, 
 		return;
 	}
 	err = loader__share_cgroup(agent->loader, cgroup_id);
+	/* Without that the kernel would take another such slot at once: leave it this one. */
 	if (err)
 		log__warn("processes of cgroup %llu cannot be told apart: %s",
 			  (unsigned long long)cgroup_id, strerror(-err));
-	agent__retire(agent, slot);
+	else
+		agent__retire(agent, slot);
 }
 
 static void on_event(void *ctx, const struct event *event)
@@ -156,7 +168,7 @@ static void on_event(void *ctx, const struct event *event)
 		break;
 	case EVENT_CGROUP_REMOVED:
 		identity_table__cgroup_removed(agent->identity, event->key.cgroup_id);
-		loader__unshare_cgroup(agent->loader, event->key.cgroup_id);
+		on_shared_gone(agent, event->key.cgroup_id);
 		break;
 	case EVENT_EXECUTABLE_EXITED:
 		identity_table__executable_exited(agent->identity, event->slot);
@@ -259,6 +271,7 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 	if (now_ns >= agent->next_sweep_ns) {
 		agent__announce_unknown(agent);
 		identity_table__sweep(agent->identity, now_ns, on_expired, agent);
+		identity_table__sweep_shared(agent->identity, on_shared_gone, agent);
 		agent->next_sweep_ns = now_ns + SWEEP_NS;
 	}
 	pthread_mutex_unlock(&agent->lock);

@@ -95,8 +95,8 @@ static int choose(struct hierarchy_choice *choice, const char *host_root,
 		  const struct cgroup_mounts *mounts, struct runtime_index *index)
 {
 	struct cgroup_hierarchy *v2 = NULL;
-	struct census census;
-	const char *controller;
+	struct census census = { 0 };
+	const char *controller = NULL;
 	int err = open_hierarchy(choice, host_root, mounts, NULL);
 	bool hybrid = !err;
 

@@ -67,7 +67,8 @@ size_t identity_table__shared_cgroups(struct identity_table *table, const uint64
  * A slot was taken (EVENT_INSTANCE_BORN, or found in use at start). Resolves
  * the labels now, while the processes live. Returns 0; 1 if its cgroup turned
  * out to be a shared one that the kernel keyed by cgroup alone (the caller
- * updates the shared set and retires the slot); or a negative errno.
+ * updates the shared set and retires the slot, whose labels until then are
+ * those of the process that took it); or a negative errno.
  */
 int identity_table__born(struct identity_table *table, const struct event *event);
 
@@ -90,6 +91,14 @@ void identity_table__executable_exited(struct identity_table *table, uint32_t sl
  */
 void identity_table__sweep(struct identity_table *table, uint64_t now_ns,
 			   void (*on_expired)(void *ctx, uint32_t slot), void *ctx);
+
+/*
+ * Looks which shared cgroups are gone, some of them at each call, and calls
+ * on_gone for these: nothing tells of their end as long as no instance is keyed
+ * by them alone.
+ */
+void identity_table__sweep_shared(struct identity_table *table,
+				  void (*on_gone)(void *ctx, uint64_t cgroup_id), void *ctx);
 
 /* Labels of a slot in use, or NULL if it was never announced. */
 const struct identity *identity_table__get(const struct identity_table *table, uint32_t slot);

@@ -256,7 +256,10 @@ int resolve__instance(struct identity_table *table, const struct event *event,
 	} else {
 		classify(table, draft->cgroup, &class);
 		if (class.kind == CGROUP_SHARED) {
+			/* what is counted until the kernel knows is the first process's, mostly */
 			shared = 1;
+			name_by_executable(draft, draft->exe_path[0] ? base_name(draft->exe_path)
+								     : comm);
 		} else if (class.kind == CGROUP_CONTAINER) {
 			name_container(table, &class, pid, draft);
 		} else {
@@ -266,12 +269,10 @@ int resolve__instance(struct identity_table *table, const struct event *event,
 			names__unit_app(draft->app, class.unit);
 		}
 	}
-	if (!shared) {
-		apply_rules(table->config, draft);
-		*ret_entry = make_entry(draft, event);
-		if (!*ret_entry)
-			shared = -ENOMEM;
-	}
+	apply_rules(table->config, draft);
+	*ret_entry = make_entry(draft, event);
+	if (!*ret_entry)
+		shared = -ENOMEM;
 	free(draft);
 	return shared;
 }

@@ -84,7 +84,7 @@ void identity_table__apply_rules(struct identity_table *table)
 		event.generation = old->generation;
 		event.key = old->key;
 		name_process(&event, old->witness);
-		if (resolve__instance(table, &event, &entry) != 0)
+		if (resolve__instance(table, &event, &entry) < 0)
 			continue;
 		/* It ended meanwhile: the name it had is better than none. */
 		if (strcmp(entry->identity.instance, old->identity.instance) != 0) {

@@ -16,6 +16,8 @@
 #define MOUNTINFO_MAX (4 * 1024 * 1024)
 /* the kernel's own set is bounded too; what does not fit is keyed by cgroup alone */
 #define SHARED_MAX 65536
+/* shared cgroups looked at in one sweep, by turns: a few microseconds each */
+#define SHARED_LOOKS 160
 
 __attribute__((format(printf, 2, 3))) static void describe(struct identity_table *table,
 							   const char *format, ...)
@@ -234,12 +236,10 @@ int identity_table__born(struct identity_table *table, const struct event *event
 	if (err < 0)
 		return err;
 	identity_table__forget(table, event->slot);
-	if (err == 1) {
-		err = add_shared(table, event->key.cgroup_id);
-		return err ? err : 1;
-	}
 	table->slot[event->slot] = entry;
-	return 0;
+	if (err == 1 && add_shared(table, event->key.cgroup_id))
+		return -ENOMEM;
+	return err;
 }
 
 void identity_table__cgroup_removed(struct identity_table *table, uint64_t cgroup_id)
@@ -252,6 +252,27 @@ void identity_table__cgroup_removed(struct identity_table *table, uint64_t cgrou
 			table->shared[i] = table->shared[--table->shared_count];
 			break;
 		}
+	}
+}
+
+void identity_table__sweep_shared(struct identity_table *table,
+				  void (*on_gone)(void *ctx, uint64_t cgroup_id), void *ctx)
+{
+	size_t looks = table->shared_count < SHARED_LOOKS ? table->shared_count : SHARED_LOOKS;
+	char path[CGROUP_PATH_BYTES];
+
+	while (looks--) {
+		uint64_t id;
+
+		if (table->shared_cursor >= table->shared_count)
+			table->shared_cursor = 0;
+		id = table->shared[table->shared_cursor];
+		if (cgroup_hierarchy__path(table->hierarchy, id, 0, path, sizeof(path)) != -ENOENT) {
+			table->shared_cursor++;
+			continue;
+		}
+		table->shared[table->shared_cursor] = table->shared[--table->shared_count];
+		on_gone(ctx, id);
 	}
 }
 

@@ -49,6 +49,7 @@ struct identity_table {
 	size_t shared_count;
 	size_t shared_room;
 
+	size_t shared_cursor; /* where the next sweep of these goes on */
 	uint32_t look_cursor; /* where the next sweep goes on looking inside cgroups */
 	uint64_t next_check_ns;
 	uint64_t next_scan_ns;
@@ -65,7 +66,8 @@ static inline bool key__has_exe(const struct instance_key *key)
 
 /*
  * Makes the entry of a new instance. Returns 0; 1 if its cgroup is a shared
- * one and the key names no executable; or -ENOMEM.
+ * one and the key names no executable, in which case the entry has the labels
+ * of the process that the event names; or -ENOMEM.
  */
 int resolve__instance(struct identity_table *table, const struct event *event,
 		      struct table_entry **ret_entry);
