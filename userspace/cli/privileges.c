@@ -25,8 +25,6 @@ static const struct capability wanted[CAPABILITY_COUNT] = {
 	  true, false },
 	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "read the state of container runtimes", false,
 	  true, false },
-	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "find older connections in other network namespaces",
-	  false, false, false },
 };
 
 struct sets {

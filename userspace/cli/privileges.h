@@ -18,11 +18,12 @@ struct capability {
 	bool held;     /* by this thread, effective */
 };
 
-#define CAPABILITY_COUNT 5
+#define CAPABILITY_COUNT 4
 
 /*
  * What edgetap wants to have at start and what it has. CAP_SYS_ADMIN stands for
- * CAP_BPF and CAP_PERFMON, as in the kernel. 0 or a negative errno.
+ * CAP_BPF and CAP_PERFMON, as in the kernel; nothing else needs it. 0 or a
+ * negative errno.
  */
 int privileges__read(struct capability ret_capabilities[CAPABILITY_COUNT]);
 
