@@ -27,8 +27,9 @@ static __always_inline __u32 arrival_slot(__u8 at)
 	return at < ARRIVALS ? at : at - ARRIVALS;
 }
 
-/* Bytes up to `end` have been queued. */
-static __always_inline void arrival_add(struct server_state *s, __u32 end, const struct tcp_sock *tp)
+/* Bytes up to `end` have been queued at `now_ns`. */
+static __always_inline void arrival_add(struct server_state *s, __u32 end, const struct tcp_sock *tp,
+					__u64 now_ns)
 {
 	__u8 head = s->arrival_head, tail = s->arrival_tail;
 
@@ -47,7 +48,7 @@ static __always_inline void arrival_add(struct server_state *s, __u32 end, const
 
 		if (i < ARRIVALS) {
 			s->arrival_end[i] = end;
-			s->arrival_ns[i] = tcp_time(tp);
+			s->arrival_ns[i] = now_ns;
 			s->arrival_head = arrival_next(head);
 		}
 	}

@@ -194,7 +194,7 @@ static __always_inline void child_established(const struct sock *sk)
 	s->arrival_skip = tp->copied_seq;
 	if (has_accept)
 		s->first_byte_ns = bpf_ktime_get_ns();
-	arrival_add(s, tp->rcv_nxt, tp); /* Fast Open */
+	arrival_add(s, tp->rcv_nxt, tp, tcp_time(tp)); /* Fast Open */
 	owner = s->listener ? bpf_map_lookup_elem(&owner_by_listener, &s->listener) : NULL;
 	if (owner && !owner->confirmed)
 		return; /* who serves it is not known before the first read */

@@ -3,7 +3,7 @@
 #ifndef EDGETAP_COUNT_H
 #define EDGETAP_COUNT_H
 
-#include "maps.h"
+#include "compat.h"
 
 static __always_inline void lose_many(enum loss_reason reason, __u64 n)
 {
@@ -58,41 +58,43 @@ VERIFIED_ALONE __u32 grid_climb(__u32 cell, __u64 ns)
 	return cell;
 }
 
+/* 1 if a > b, for values below 2^63, without a branch: times are hard to predict. */
+static __always_inline __u32 above(__u64 a, __u64 b)
+{
+	return (__u32)((b - a) >> 63);
+}
+
+/* As grid_climb, for two steps without a branch; few values need more. */
+static __always_inline __u32 grid_step(__u32 cell, __u64 ns)
+{
+	if (cell >= GRID_MAX_BOUNDS - 1)
+		return cfg_grid.bounds;
+	cell += above(ns, cfg_grid.bound_ns[cell]);
+	cell += above(ns, cfg_grid.bound_ns[cell]);
+	if (cell >= GRID_MAX_BOUNDS || cell >= cfg_grid.bounds || ns > cfg_grid.bound_ns[cell])
+		cell = grid_climb(cell, ns);
+	return cell;
+}
+
 /*
  * Cell of a value: the hint of its leading bits, then upward; the grid is built
  * so that GRID_MAX_STEPS are enough.
  */
-VERIFIED_ALONE __u32 grid_cell(__u64 ns)
+static __always_inline __u32 grid_cell(__u64 ns)
 {
-	__u64 v = ns | 1;
-	__u32 msb = 0, hint;
+	/* a value with fewer bits than the hint looks at is in the first cell */
+	__u64 v = ns | 1 << GRID_HINT_SUBBITS, msb;
 
-	if (v >> 32) {
-		msb += 32;
-		v >>= 32;
-	}
-	if (v >> 16) {
-		msb += 16;
-		v >>= 16;
-	}
-	if (v >> 8) {
-		msb += 8;
-		v >>= 8;
-	}
-	if (v >> 4) {
-		msb += 4;
-		v >>= 4;
-	}
-	if (v >> 2) {
-		msb += 2;
-		v >>= 2;
-	}
-	msb += v >> 1;
-	hint = msb << GRID_HINT_SUBBITS;
-	hint |= (msb >= GRID_HINT_SUBBITS ? ns >> (msb - GRID_HINT_SUBBITS) :
-					    ns << (GRID_HINT_SUBBITS - msb)) &
-		((1 << GRID_HINT_SUBBITS) - 1);
-	return grid_climb(cfg_grid.hint[hint & (GRID_HINTS - 1)], ns);
+	if (ns >> 62)
+		return cfg_grid.bounds;
+	msb = above(v, 0xffffffff) << 5;
+	msb += above(v >> msb, 0xffff) << 4;
+	msb += above(v >> msb, 0xff) << 3;
+	msb += above(v >> msb, 0xf) << 2;
+	msb += above(v >> msb, 3) << 1;
+	msb += above(v >> msb, 1);
+	v = v >> (msb - GRID_HINT_SUBBITS) & ((1 << GRID_HINT_SUBBITS) - 1);
+	return grid_step(cfg_grid.hint[at_most(msb << GRID_HINT_SUBBITS | v, GRID_HINTS - 1)], ns);
 }
 
 static __always_inline void row_add(struct row *row, __u32 cell, __u64 ns)

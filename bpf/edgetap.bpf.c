@@ -7,6 +7,7 @@
 #include "vmlinux.h"
 
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -27,8 +28,8 @@ static __always_inline void server_http_end(const struct sock *sk, struct server
 		http_end(s, client_left(sk, s), s->tcp & TCP_GOT_RESET);
 }
 
-/* Bytes have been queued on a connection, or a connection on a listener. */
-static __always_inline int handle_arrival(const struct sock *sk, __u32 end)
+/* Bytes up to `end` have been queued on a connection, or a connection on a listener. */
+static __always_inline int handle_arrival(const struct sock *sk, __u32 end, __u64 now_ns)
 {
 	struct server_state *s;
 	struct tcp_sock *tp;
@@ -45,7 +46,7 @@ static __always_inline int handle_arrival(const struct sock *sk, __u32 end)
 	tp = tcp_of(sk);
 	if (!tp)
 		return 0;
-	arrival_add(s, end, tp);
+	arrival_add(s, end, tp, now_ns);
 	return 0;
 }
 
@@ -365,27 +366,31 @@ int BPF_PROG(sk_data_ready, const struct sock *sk)
 	if (!is_tcp(sk))
 		return 0;
 	tp = tcp_of(sk);
-	return tp ? handle_arrival(sk, tp->rcv_nxt - (got_fin(sk) ? 1 : 0)) : 0;
+	return tp ? handle_arrival(sk, tp->rcv_nxt - (got_fin(sk) ? 1 : 0), tcp_time(tp)) : 0;
 }
 
-/* The segment is about to be queued, if it is in order; one that is not is seen when the gap closes. */
+/*
+ * The segment is about to be queued, if it is in order; what waited behind a gap
+ * is not seen when the gap closes. The first thing that tcp_rcv_established()
+ * does, before it looks at the clock for this socket.
+ */
 SEC("tp_btf/tcp_probe") /* 4.16; before sk_data_ready */
 int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
 {
-	const struct tcphdr *header;
+	struct tcphdr header;
 	struct tcp_sock *tp;
-	__u32 bytes;
+	__u32 bytes, sequence;
 
 	if (!is_tcp(sk))
 		return 0;
 	tp = tcp_of(sk);
-	if (!tp)
+	if (!tp || bpf_probe_read_kernel(&header, sizeof(header), skb->data))
 		return 0;
-	header = (const struct tcphdr *)skb->data;
-	bytes = skb->len - BPF_CORE_READ_BITFIELD_PROBED(header, doff) * 4;
-	if (!bytes)
+	bytes = skb->len - header.doff * 4;
+	sequence = bpf_ntohl(header.seq);
+	if (!bytes || sequence_after(sequence, tp->rcv_nxt) > 0)
 		return 0;
-	return handle_arrival(sk, tp->rcv_nxt + bytes);
+	return handle_arrival(sk, sequence + bytes, bpf_ktime_get_ns());
 }
 
 SEC("tp_btf/sock_recv_length") /* 6.3 */

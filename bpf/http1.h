@@ -407,7 +407,7 @@ static __always_inline int http_chunk_line(struct http_parser *p, const struct h
 }
 
 /* One complete line, newline at `newline`. Of a long one only the tail is in the window. */
-VERIFIED_ALONE int http_line(struct http_parser *p, const struct http_window *w, __u32 at,
+static __always_inline int http_line(struct http_parser *p, const struct http_window *w, __u32 at,
 				     __u32 newline)
 {
 	__u32 end = newline;
@@ -611,6 +611,13 @@ VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 	if (pos > line)
 		return http_unfinished(p, w, line, pos);
 	return HTTP_MORE;
+}
+
+/* True if the next bytes must be looked at, not only counted. */
+static __always_inline bool http_wants_bytes(const struct http_parser *p)
+{
+	return p->phase != HTTP_BODY_LENGTH && p->phase != HTTP_CHUNK_DATA &&
+	       p->phase != HTTP_BODY_CLOSE;
 }
 
 /* True before the first byte of a message. */

@@ -114,15 +114,13 @@ static __always_inline bool request_unseen(struct server_state *s, __u32 bytes)
  * Follows one piece of what was read. Returns non-zero when nothing more of
  * this read is to be followed.
  */
-VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
+static __always_inline int request_piece(struct server_state *s, struct work *k)
 {
 	struct http_parser *p;
 	bool trial = false;
 	__u32 carry;
 	int result;
 
-	if (!s || !k)
-		return 1;
 	p = &s->rx;
 	switch (p->phase) {
 	case HTTP_BODY_CLOSE:
@@ -193,12 +191,19 @@ VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
 	return 1;
 }
 
+/* The same for further pieces; the first is followed without a call. */
+VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
+{
+	return s && k ? request_piece(s, k) : 1;
+}
+
 /* The application has read `ret` bytes. Task context, behind the copy. */
 static __always_inline void request_read(struct sock *sk, struct server_state *s, struct tcp_sock *tp,
 					 __u32 ret, int flags)
 {
 	__u32 zero = 0, end = s->rx_next + ret, copied = tp->copied_seq;
 	struct work *k;
+	int stop = 0;
 	__s32 gap;
 
 	k = bpf_map_lookup_elem(&work_by_cpu, &zero);
@@ -223,17 +228,17 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 		request_unseen(s, ret);
 		k->left = 0;
 	}
-	for (int i = 0; i < STEPS && k->left; i++) {
-		if (k->source == PAYLOAD_UNKNOWN && s->rx.phase != HTTP_BODY_LENGTH &&
-		    s->rx.phase != HTTP_CHUNK_DATA && s->rx.phase != HTTP_BODY_CLOSE) {
-			k->source = payload_find(k, sk, false);
-		}
-		if (request_step(s, k)) {
-			k->left = 0;
-			break;
-		}
-	}
 	if (k->left) {
+		if (http_wants_bytes(&s->rx))
+			k->source = payload_find(k, sk, false);
+		stop = request_piece(s, k);
+	}
+	for (int i = 1; i < STEPS && !stop && k->left; i++) {
+		if (k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->rx))
+			k->source = payload_find(k, sk, false);
+		stop = request_step(s, k);
+	}
+	if (!stop && k->left) {
 		lose(LOSS_BUDGET);
 		request_lost(s);
 	}

@@ -69,7 +69,7 @@ static __always_inline void response_count(struct server_state *s, __u32 method,
 	row_add(&group->row[ROW_APP_QUEUE], grid_cell(queue), queue);
 	edge = time_between(arrived, end_ns);
 	/* within a quarter of the app clock lie at most three native bounds: few enough to climb */
-	cell = edge - app <= app >> 2 ? grid_climb(app_cell, edge) : grid_cell(edge);
+	cell = edge - app <= app >> 2 ? grid_step(app_cell, edge) : grid_cell(edge);
 	row_add(&group->row[ROW_EDGE_RESPONSE], cell, edge);
 }
 
@@ -82,15 +82,13 @@ static __always_inline void count_lost_request(const struct server_state *s)
 }
 
 /* The last byte of the response being written has been taken. */
-VERIFIED_ALONE int response_done(struct server_state *s, __u64 end_ns)
+static __always_inline void response_done(struct server_state *s, __u64 end_ns)
 {
 	const struct batch *batch = NULL;
 	__u32 method = METHOD_OTHER;
 	bool counts = true;
 	__u8 request;
 
-	if (!s)
-		return 0;
 	switch (s->tx_open) {
 	case TX_REQUEST:
 		request = s->request[s->request_tail % REQUESTS];
@@ -123,7 +121,6 @@ VERIFIED_ALONE int response_done(struct server_state *s, __u64 end_ns)
 	s->tx_open = TX_NONE;
 	s->first_byte_ns = 0;
 	s->tx_unseen = 0;
-	return 0;
 }
 
 /* The position in the response stream is lost, and with it what waits for a response. */
@@ -179,8 +176,11 @@ static __always_inline __u8 response_open(struct server_state *s)
 	return open;
 }
 
-/* A response's header section is complete: what follows it (RFC 9112, 6.3)? */
-static __always_inline void response_head(struct server_state *s, __u64 now_ns)
+/*
+ * A response's header section is complete: what follows it (RFC 9112, 6.3)?
+ * True if nothing does.
+ */
+static __always_inline bool response_head(struct server_state *s)
 {
 	struct http_parser *p = &s->tx;
 	__u32 status = p->token;
@@ -189,36 +189,35 @@ static __always_inline void response_head(struct server_state *s, __u64 now_ns)
 		p->phase = HTTP_START; /* an interim response */
 		s->first_byte_ns = 0;
 		s->tx_unseen = 0;
-		return;
+		return false;
 	}
 	s->role = ROLE_SERVER;
 	s->tx_open = response_open(s);
 	if (status == 101 || (s->tx_method == METHOD_CONNECT && status < 300)) {
 		s->protocol = PROTOCOL_TUNNEL;
-		response_done(s, now_ns);
-	} else if (s->tx_method == METHOD_HEAD || status == 204 || status == 304) {
-		response_done(s, now_ns);
-	} else if (p->flags & HTTP_F_CHUNKED) {
-		p->phase = HTTP_CHUNK_SIZE;
-	} else if ((p->flags & HTTP_F_CODING) || !(p->flags & HTTP_F_LENGTH)) {
-		p->phase = HTTP_BODY_CLOSE;
-	} else if (p->body_left) {
-		p->phase = HTTP_BODY_LENGTH;
-	} else {
-		response_done(s, now_ns);
+		return true;
 	}
+	if (s->tx_method == METHOD_HEAD || status == 204 || status == 304)
+		return true;
+	if (p->flags & HTTP_F_CHUNKED)
+		p->phase = HTTP_CHUNK_SIZE;
+	else if ((p->flags & HTTP_F_CODING) || !(p->flags & HTTP_F_LENGTH))
+		p->phase = HTTP_BODY_CLOSE;
+	else if (p->body_left)
+		p->phase = HTTP_BODY_LENGTH;
+	else
+		return true;
+	return false;
 }
 
 /* As request_step, for one piece of what was written. */
-VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
+static __always_inline int response_piece(struct server_state *s, struct work *k)
 {
 	struct http_parser *p;
 	bool trial = false;
 	__u32 carry;
 	int result;
 
-	if (!s || !k)
-		return 1;
 	p = &s->tx;
 	switch (p->phase) {
 	case HTTP_BODY_CLOSE:
@@ -231,11 +230,11 @@ VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
 		payload_skip(k, n);
 		if (p->body_left)
 			return 0;
-		if (p->phase == HTTP_CHUNK_DATA)
+		if (p->phase == HTTP_CHUNK_DATA) {
 			p->phase = HTTP_CHUNK_SIZE;
-		else
-			response_done(s, k->now_ns);
-		return 0;
+			return 0;
+		}
+		goto done;
 	}
 	case HTTP_RESYNC:
 		if (k->left != k->bytes)
@@ -262,11 +261,15 @@ VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
 	case HTTP_MORE:
 		return 0;
 	case HTTP_HEAD:
-		response_head(s, k->now_ns);
-		return s->protocol != PROTOCOL_HTTP1;
+		if (response_head(s))
+			goto done;
+		/* most content comes in the write that began the response */
+		if (p->phase != HTTP_BODY_LENGTH || p->body_left > k->left)
+			return 0;
+		payload_skip(k, p->body_left);
+		goto done;
 	case HTTP_DONE:
-		response_done(s, k->now_ns);
-		return 0;
+		goto done;
 	}
 	if (trial) {
 		p->phase = HTTP_RESYNC;
@@ -281,6 +284,15 @@ VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
 	lose(LOSS_HEADER_INVALID);
 	response_lost(s);
 	return 1;
+done:
+	response_done(s, k->now_ns);
+	return s->protocol != PROTOCOL_HTTP1;
+}
+
+/* The same for further pieces; the first is followed without a call. */
+VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
+{
+	return s && k ? response_piece(s, k) : 1;
 }
 
 /* The kernel has taken `ret` bytes of a write. Task context. */
@@ -288,6 +300,7 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 {
 	__u32 zero = 0;
 	struct work *k;
+	int stop;
 
 	k = bpf_map_lookup_elem(&work_by_cpu, &zero);
 	if (!k)
@@ -303,17 +316,15 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 	k->can_block = 0;
 	if (ret > SMALL_WRITE)
 		k->can_block = !(BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK);
-	for (int i = 0; i < STEPS && k->left; i++) {
-		if (k->source == PAYLOAD_UNKNOWN && s->tx.phase != HTTP_BODY_LENGTH &&
-		    s->tx.phase != HTTP_CHUNK_DATA && s->tx.phase != HTTP_BODY_CLOSE) {
+	if (http_wants_bytes(&s->tx))
+		k->source = payload_find(k, sk, true);
+	stop = response_piece(s, k);
+	for (int i = 1; i < STEPS && !stop && k->left; i++) {
+		if (k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->tx))
 			k->source = payload_find(k, sk, true);
-		}
-		if (response_step(s, k)) {
-			k->left = 0;
-			break;
-		}
+		stop = response_step(s, k);
 	}
-	if (k->left) {
+	if (!stop && k->left) {
 		lose(LOSS_BUDGET);
 		response_lost(s);
 	}
