@@ -9,7 +9,8 @@
  * which neither end speaks HTTP (then both ends only pass the filters), halved.
  *
  * Prints one line per way of writing: name, then ns per request for each hook,
- * their sum, as "name data_ready recv send sendmsg_locked total".
+ * their sum, as "name data_ready recv send sendmsg_locked total". With --more,
+ * two more lines: a POST with its body, and a request as a browser sends it.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -33,20 +34,40 @@
 #define ROUNDS 15
 #define REQUESTS 4000
 
-static const char *const agent_programs[HOOKS] = {"sk_data_ready", "sock_recv_length",
-						  "sock_send_length", "tcp_sendmsg_locked"};
-static const char *const empty_programs[HOOKS] = {"empty_data_ready", "empty_recv_length",
-						  "empty_send_length", "empty_sendmsg_locked"};
+static const char *const agent_programs[HOOKS] = { "sk_data_ready", "sock_recv_length",
+						   "sock_send_length", "tcp_sendmsg_locked" };
+static const char *const empty_programs[HOOKS] = { "empty_data_ready", "empty_recv_length",
+						   "empty_send_length", "empty_sendmsg_locked" };
 
 struct run {
 	__u64 ns;
 	__u64 count;
 };
 
-static const char request[] = "GET /api/v1/items?id=17 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
-			      "User-Agent: bench/1.0\r\nAccept: */*\r\n\r\n";
-static const char head[] = "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\n"
-			   "Content-Type: text/plain\r\nContent-Length: 12\r\nConnection: keep-alive\r\n\r\n";
+static const char get[] = "GET /api/v1/items?id=17 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
+			  "User-Agent: bench/1.0\r\nAccept: */*\r\n\r\n";
+static const char post[] =
+	"POST /api/v1/items HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench/1.0\r\n"
+	"Accept: */*\r\nContent-Type: application/json\r\nContent-Length: 120\r\n\r\n"
+	"{\"name\":\"a thing that is for sale\",\"price\":1299,\"tags\":[\"red\",\"round\"],"
+	"\"stock\":17,\"text\":\"It has no text to speak of.\"}\n";
+/* 700 bytes: the names and values are made up, their sizes are not. */
+static const char browser[] =
+	"GET /shop/items/4711-a-thing-that-is-for-sale?from=search&page=2 HTTP/1.1\r\n"
+	"Host: shop.example.org\r\nConnection: keep-alive\r\nCache-Control: max-age=0\r\n"
+	"Upgrade-Insecure-Requests: 1\r\n"
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+	"Chrome/120.0.0.0 Safari/537.36\r\n"
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,"
+	"*/*;q=0.8\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\n"
+	"Sec-Fetch-User: ?1\r\nSec-Fetch-Dest: document\r\n"
+	"Referer: https://shop.example.org/search?q=thing\r\nAccept-Encoding: gzip, deflate, br\r\n"
+	"Accept-Language: en-GB,en;q=0.9\r\n"
+	"Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; cart=4711x2,4712x1,0815x9\r\n\r\n";
+_Static_assert(sizeof(browser) - 1 == 700, "as the comment says");
+static const char head[] =
+	"HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\n"
+	"Content-Type: text/plain\r\nContent-Length: 12\r\nConnection: keep-alive\r\n\r\n";
 static const char body[] = "hello world\n";
 
 static void die(const char *what)
@@ -101,12 +122,13 @@ static struct run read_run(int fd)
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &size))
 		die("program statistics");
-	return (struct run){info.run_time_ns, info.run_cnt};
+	return (struct run){ info.run_time_ns, info.run_cnt };
 }
 
 static void connect_pair(int pair[2])
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(address);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
@@ -126,15 +148,30 @@ static void connect_pair(int pair[2])
 
 enum way { WAY_WRITE, WAY_WRITEV };
 
-/* n requests over the pair. Without http, the same bytes but for each message's first. */
-static void exchange(const int pair[2], enum way way, bool http, int n)
-{
-	char ask[sizeof(request)], say[sizeof(head) + sizeof(body)], buffer[4096];
-	size_t ask_bytes = sizeof(request) - 1, head_bytes = sizeof(head) - 1;
-	size_t say_bytes = head_bytes + sizeof(body) - 1;
-	struct iovec parts[2] = {{say, head_bytes}, {say + head_bytes, sizeof(body) - 1}};
+struct traffic {
+	const char *name;
+	const char *request;
+	enum way way;
+};
 
-	memcpy(ask, request, ask_bytes);
+static const struct traffic traffic[] = {
+	{ "write", get, WAY_WRITE },
+	{ "writev", get, WAY_WRITEV },
+	{ "write-post", post, WAY_WRITE }, /* from here on: --more */
+	{ "write-browser", browser, WAY_WRITE },
+};
+
+#define USUAL 2
+
+/* n requests over the pair. Without http, the same bytes but for each message's first. */
+static void exchange(const int pair[2], const struct traffic *t, bool http, int n)
+{
+	char ask[1024], say[sizeof(head) + sizeof(body)], buffer[4096];
+	size_t ask_bytes = strlen(t->request), head_bytes = sizeof(head) - 1;
+	size_t say_bytes = head_bytes + sizeof(body) - 1;
+	struct iovec parts[2] = { { say, head_bytes }, { say + head_bytes, sizeof(body) - 1 } };
+
+	memcpy(ask, t->request, ask_bytes);
 	memcpy(say, head, head_bytes);
 	memcpy(say + head_bytes, body, sizeof(body) - 1);
 	if (!http)
@@ -145,7 +182,8 @@ static void exchange(const int pair[2], enum way way, bool http, int n)
 		if (write(pair[0], ask, ask_bytes) != (ssize_t)ask_bytes ||
 		    read(pair[1], buffer, sizeof(buffer)) != (ssize_t)ask_bytes)
 			die("request");
-		said = way == WAY_WRITE ? write(pair[1], say, say_bytes) : writev(pair[1], parts, 2);
+		said = t->way == WAY_WRITE ? write(pair[1], say, say_bytes)
+					   : writev(pair[1], parts, 2);
 		if (said != (ssize_t)say_bytes ||
 		    read(pair[0], buffer, sizeof(buffer)) != (ssize_t)say_bytes)
 			die("response");
@@ -166,14 +204,14 @@ static double median(double *values, int n)
 }
 
 /* Median over rounds of ns per exchange and hook, both ends, over the empty program. */
-static void measure(const int agent[HOOKS], const int empty[HOOKS], enum way way, bool http,
-		    double ret_ns[HOOKS], double *ret_empty_ns)
+static void measure(const int agent[HOOKS], const int empty[HOOKS], const struct traffic *t,
+		    bool http, double ret_ns[HOOKS], double *ret_empty_ns)
 {
 	static double samples[HOOKS][ROUNDS], idle_samples[HOOKS * ROUNDS];
 	int pair[2];
 
 	connect_pair(pair);
-	exchange(pair, way, http, 100);
+	exchange(pair, t, http, 100);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct run before[HOOKS], idle[HOOKS];
 
@@ -181,11 +219,13 @@ static void measure(const int agent[HOOKS], const int empty[HOOKS], enum way way
 			before[i] = read_run(agent[i]);
 			idle[i] = read_run(empty[i]);
 		}
-		exchange(pair, way, http, REQUESTS);
+		exchange(pair, t, http, REQUESTS);
 		for (int i = 0; i < HOOKS; i++) {
 			struct run a = read_run(agent[i]), e = read_run(empty[i]);
-			double ours = (double)(a.ns - before[i].ns) / (double)(a.count - before[i].count);
-			double none = (double)(e.ns - idle[i].ns) / (double)(e.count - idle[i].count);
+			double ours =
+				(double)(a.ns - before[i].ns) / (double)(a.count - before[i].count);
+			double none =
+				(double)(e.ns - idle[i].ns) / (double)(e.count - idle[i].count);
 
 			samples[i][round] = 2 * (ours - none); /* each hook runs at both ends */
 			idle_samples[i * ROUNDS + round] = none;
@@ -200,13 +240,14 @@ static void measure(const int agent[HOOKS], const int empty[HOOKS], enum way way
 
 int main(int argc, char **argv)
 {
-	static const char *const names[] = {"write", "writev"};
+	bool more = argc == 3 && strcmp(argv[2], "--more") == 0;
+	size_t lines = more ? sizeof(traffic) / sizeof(traffic[0]) : USUAL;
 	int agent[HOOKS], empty[HOOKS], stats;
 	struct empty *skeleton;
 	cpu_set_t one;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: request_cost AGENT_PID\n");
+	if (argc != 2 && !more) {
+		fprintf(stderr, "usage: request_cost AGENT_PID [--more]\n");
 		return 1;
 	}
 	CPU_ZERO(&one);
@@ -227,12 +268,12 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	for (enum way way = WAY_WRITE; way <= WAY_WRITEV; way++) {
+	for (const struct traffic *t = traffic; t < traffic + lines; t++) {
 		double http[HOOKS], other[HOOKS], total = 0, none;
 
-		measure(agent, empty, way, true, http, &none);
-		measure(agent, empty, way, false, other, &none);
-		printf("%s", names[way]);
+		measure(agent, empty, t, true, http, &none);
+		measure(agent, empty, t, false, other, &none);
+		printf("%s", t->name);
 		for (int i = 0; i < HOOKS; i++) {
 			double ns = http[i] - other[i] / 2;
 

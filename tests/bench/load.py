@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent costs a loaded nginx, against the same minutes without it."""
+import os
+
+import machine
+from figures import median, progress, spread
+from lib import REPO, eventually, need
+
+PAIRS = 8
+BPFTRACE_PAIRS = 4
+TRIES = 2
+WRK_SECONDS = 1
+LATENCY_SECONDS = 0.5
+
+
+def phase(env, nginx):
+    """One set of measurements of the machine as it is now."""
+    machine.look(env)
+    out = {}
+    for name, path in (("file", "/"), ("fixed", "/fixed")):
+        rates, busy = [], []
+        for _ in range(TRIES):
+            cpu = nginx.cpu_seconds()
+            requests, rate = machine.wrk(nginx.port, WRK_SECONDS, path=path)
+            busy.append((nginx.cpu_seconds() - cpu) / requests * 1e6)
+            rates.append(rate)
+        # What else runs on this machine can only make it slower.
+        out[f"{name}_rate"], out[f"{name}_cpu_us"] = max(rates), min(busy)
+    out["latency_us"] = machine.closed_loop(nginx.port, LATENCY_SECONDS)[2] / 1000
+    out["getppid_ns"] = machine.getppid_ns()
+    return out
+
+
+def without_and_with(env, count, nginx, start, stop):
+    """
+    `count` pairs, in the order - + + - - + + ...: what drifts slowly counts
+    for both sides alike. start() begins what is measured, stop() ends it.
+    """
+    pairs = []
+    while len(pairs) < count:
+        bare = phase(env, nginx)
+        start()
+        loaded = phase(env, nginx)
+        pairs.append((bare, loaded))
+        if len(pairs) < count:
+            loaded = phase(env, nginx)
+            stop()
+            pairs.append((phase(env, nginx), loaded))
+        else:
+            stop()
+        progress(f"    {len(pairs)} of {count} pairs")
+    return pairs
+
+
+def ratios(pairs, key):
+    return [loaded[key] / bare[key] for bare, loaded in pairs]
+
+
+def added(pairs, key):
+    """By how much the median grows from the bare phases to the loaded ones."""
+    return median([loaded[key] for _, loaded in pairs]) - median([bare[key] for bare, _ in pairs])
+
+
+def agent(env, figures, nginx):
+    """The agent's price in throughput, latency and in a system call that is not its business."""
+    running = []
+    phase(env, nginx)  # warm up
+    pairs = without_and_with(
+        env, PAIRS, nginx, lambda: running.append(env.agent()), lambda: running.pop().stop()
+    )
+    rates = ratios(pairs, "file_rate")
+    figures.add(
+        "nginx_throughput_ratio", median(rates), "ratio", "nginx throughput, small file, with the agent / without",
+        budget=0.97, at_least=True,
+        note=f"of {median([b['file_rate'] for b, _ in pairs]):,.0f} req/s; middle half {spread(rates)}",
+    )
+    calls = ratios(pairs, "getppid_ns")
+    figures.add(
+        "getppid_ratio", median(calls), "ratio", "getppid(), with / without", budget=1.01,
+        note=f"of {median([b['getppid_ns'] for b, _ in pairs]):.0f} ns; middle half {spread(calls)}",
+    )
+    rates = ratios(pairs, "fixed_rate")
+    figures.add(
+        "nginx_fixed_throughput_ratio", median(rates), "ratio", "nginx throughput, answer from memory, no log, with / without",
+        note=f"of {median([b['fixed_rate'] for b, _ in pairs]):,.0f} req/s; middle half {spread(rates)}",
+    )
+    busy = ratios(pairs, "file_cpu_us")
+    figures.add(
+        "nginx_cpu_ratio", median(busy), "ratio", "nginx CPU time per request, small file, with / without",
+        note=f"of {median([b['file_cpu_us'] for b, _ in pairs]):.2f} us; middle half {spread(busy)}",
+    )
+    figures.add(
+        "edgetap_added_latency", added(pairs, "latency_us"), "us", "latency that the agent adds, one connection",
+        note=f"to {median([b['latency_us'] for b, _ in pairs]):.1f} us",
+    )
+
+
+def bpftrace(env, figures, nginx):
+    """The same by a bpftrace script on the tracepoints of the system calls."""
+    for where, kind in (("/sys/kernel/tracing", "tracefs"), ("/sys/kernel/debug", "debugfs")):
+        if not os.path.ismount(where):
+            machine.run([need("mount"), "-t", kind, kind, where])
+    script = REPO / "tests" / "bench" / "http_status.bt"
+    running, seen = [], []
+
+    def start():
+        tracer = env.start([need("bpftrace"), script], name="bpftrace")
+        running.append(tracer)
+
+        def attached():
+            if not tracer.alive():
+                raise RuntimeError(f"bpftrace ended at start:\n{tracer.output()}")
+            return "\nattached\n" in tracer.output()
+
+        eventually(attached, 60, "bpftrace attached")
+
+    def stop():
+        tracer = running.pop()
+        tracer.stop(sig=2)
+        seen.append("@us[bench-nginx, 200" in tracer.output())
+
+    pairs = without_and_with(env, BPFTRACE_PAIRS, nginx, start, stop)
+    if not all(seen):
+        raise RuntimeError("the bpftrace script saw no responses of nginx")
+    rates = ratios(pairs, "file_rate")
+    figures.add(
+        "bpftrace_throughput_ratio", median(rates), "ratio", "nginx throughput, small file, with a bpftrace script / without",
+        note=f"of {median([b['file_rate'] for b, _ in pairs]):,.0f} req/s; middle half {spread(rates)}",
+    )
+    rates = ratios(pairs, "fixed_rate")
+    figures.add(
+        "bpftrace_fixed_throughput_ratio", median(rates), "ratio",
+        "nginx throughput, answer from memory, no log, with a bpftrace script / without",
+        note=f"of {median([b['fixed_rate'] for b, _ in pairs]):,.0f} req/s; middle half {spread(rates)}",
+    )
+    figures.add(
+        "bpftrace_getppid_ratio", median(ratios(pairs, "getppid_ns")), "ratio", "getppid(), with a bpftrace script / without"
+    )
+    figures.add(
+        "bpftrace_added_latency", added(pairs, "latency_us"), "us", "latency that a bpftrace script adds, one connection"
+    )

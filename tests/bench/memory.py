@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What many instances cost: the agent's memory, and the time of a scrape."""
+import shutil
+import subprocess
+
+import lib
+import machine
+from client import Connection
+from figures import median, progress
+
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+FORMS = (
+    {"Accept": "text/plain;version=0.0.4"},
+    {"Accept": "text/plain;version=0.0.4", "Accept-Encoding": "gzip"},
+    {"Accept": "application/openmetrics-text;version=1.0.0"},
+    {"Accept": PROTOBUF},
+)
+FLAT = 1.05
+
+
+class Servers:
+    """Small servers that differ only by executable: each is an instance."""
+
+    def __init__(self, env):
+        self.env = env
+        self.program = lib.compiled("tiny.c", out="tiny_static", flags=("-static",))
+        self.ports = []
+        self.children = []
+        env.defer(self.stop)
+
+    def grow(self, count):
+        """As many servers as that; each new one answers a 200 and a 404."""
+        new = []
+        while len(self.ports) < count:
+            port = lib.free_port()
+            path = self.env.dir / f"tiny-{len(self.ports)}"
+            shutil.copy(self.program, path)  # a link would be the same executable
+            self.children.append(subprocess.Popen([path, str(port)], stdin=subprocess.DEVNULL))
+            self.ports.append(port)
+            new.append(port)
+        for port in new:
+            lib.eventually(lambda port=port: self.asked(port), 20, f"server on port {port}")
+
+    @staticmethod
+    def asked(port):
+        try:
+            with Connection(port) as c:
+                return (c.get("/")[0], c.get("/n")[0]) == (200, 404)
+        except ConnectionRefusedError:
+            return False
+
+    def stop(self):
+        for child in self.children:
+            child.kill()
+        for child in self.children:
+            child.wait()
+        self.children = []
+
+
+def resident(pid):
+    """Bytes of a process in memory, without the kernel's maps that it has mapped."""
+    total, counts = 0, True
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as smaps:
+        for line in smaps:
+            first, *rest = line.split()
+            if not first.endswith(":"):
+                counts = "bpf-map" not in line
+            elif first == "Rss:" and counts:
+                total += int(rest[0]) * 1024
+    return total
+
+
+def counted(agent, instances):
+    """Waits until the agent serves two statuses of each."""
+    def check():
+        have = {
+            (labels["app"], labels["status"])
+            for labels, _ in agent.scrape().select("edgetap_app_http_responses_total")
+            if labels["app"].startswith("tiny-")
+        }
+        return len(have) == 2 * instances
+
+    lib.eventually(check, 60, f"{instances} instances with two statuses")
+
+
+def scrape_forms(agent, times):
+    for _ in range(times):
+        for form in FORMS:
+            status, _, body = agent.get("/metrics", form)
+            if status != 200 or len(body) < 1000:
+                raise RuntimeError(f"scrape as {form}: status {status}, {len(body)} bytes")
+
+
+def instances(env, figures):
+    """Memory at 100 and 1,000 instances, and whether it stays; the time of a scrape then."""
+    agent = env.agent()
+    servers = Servers(env)
+    pid = agent.process.pid
+    for count, budget in ((100, 20), (1000, 40)):
+        servers.grow(count)
+        progress(f"    {count} servers")
+        counted(agent, count)
+        scrape_forms(agent, 3)
+        third = resident(pid)
+        figures.add(
+            f"agent_rss_{count}", third / 1e6, "MB", f"agent RSS without maps, {count:,} instances", budget=budget,
+            note=f"{agent.scrape().value('edgetap_instances'):.0f} observed; scraped as text, gzip, OpenMetrics, protobuf",
+        )
+    scrape_forms(agent, 17)
+    figures.add(
+        "agent_rss_growth", resident(pid) / third, "ratio", "agent RSS after 20 rounds of scrapes / after 3", budget=FLAT
+    )
+    scrape_time(figures, agent)
+
+
+def scrape_time(figures, agent):
+    """The text form of 1,000 instances, as a client waits for it and as the agent times it."""
+    url = agent.base + "/metrics"
+    walls, own = [], []
+    lines = 0
+    for _ in range(9):
+        wall = machine.run([lib.need("curl"), "-sf", "-o", "/dev/null", "-w", "%{time_total}", url])
+        walls.append(float(wall) * 1000)
+        scrape = agent.get("/metrics")[2]
+        lines = scrape.count(b"\n")
+        name = b"\nedgetap_last_scrape_duration_seconds{"
+        line = scrape[scrape.index(name) + 1 :].split(b"\n", 1)[0]
+        own.append(float(line.split()[-1]) * 1000)
+    figures.add(
+        "scrape_wall_time", median(walls), "ms", "/metrics, 1,000 instances, two statuses each, text", budget=150,
+        note=f"{lines:,} lines; {min(walls):.0f} .. {max(walls):.0f} ms",
+    )
+    figures.add("scrape_own_time", median(own), "ms", "the same by the agent's own clock", note="rendering, without sending")
+    for form in ("text", "openmetrics", "protobuf"):
+        out = machine.bench("bench_encode", 1000, 11, form)
+        have = dict(field.split("=") for field in out.split()[1:])
+        figures.add(
+            f"encode_{form}", float(have["median_ms"]), "ms", f"encoding 1,000 instances as {form}, CPU time",
+            note=f"{int(have['bytes']):,} bytes",
+        )
