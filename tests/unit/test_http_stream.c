@@ -35,9 +35,8 @@ static struct packed *pack(const char *body, size_t size, size_t step)
 
 	ck_assert_int_eq(packed__new(&packed, &held, ROOMY, UINT64_MAX), 0);
 	for (size_t at = 0; at < size; at += step)
-		ck_assert_int_eq(packed__write(packed, body + at,
-					       size - at < step ? size - at : step),
-				 0);
+		ck_assert_int_eq(
+			packed__write(packed, body + at, size - at < step ? size - at : step), 0);
 	ck_assert_int_eq(packed__finish(packed), 0);
 	ck_assert_uint_eq(packed__plain_bytes(packed), size);
 	return packed;
@@ -184,8 +183,8 @@ static int handle_broken(void *ctx, const struct http_request *request, struct h
 }
 
 static const struct http_route routes[] = {
-	{ "/lines", NULL, handle_lines, false },     { "/small", NULL, handle_small, true },
-	{ "/noise", NULL, handle_noise, false },     { "/endless", NULL, handle_endless, false },
+	{ "/lines", NULL, handle_lines, false },   { "/small", NULL, handle_small, true },
+	{ "/noise", NULL, handle_noise, false },   { "/endless", NULL, handle_endless, false },
 	{ "/broken", NULL, handle_broken, false },
 };
 

@@ -32,8 +32,9 @@ static void make(const char *hierarchy, const char *cgroup, const char *procs)
 {
 	char command[512];
 
-	snprintf(command, sizeof(command), "mkdir -p '%s/%s/%s' && printf '%s' >'%s/%s/%s/cgroup.procs'",
-		 top, hierarchy, cgroup, procs, top, hierarchy, cgroup);
+	snprintf(command, sizeof(command),
+		 "mkdir -p '%s/%s/%s' && printf '%s' >'%s/%s/%s/cgroup.procs'", top, hierarchy,
+		 cgroup, procs, top, hierarchy, cgroup);
 	ck_assert_int_eq(system(command), 0);
 }
 
@@ -71,8 +72,7 @@ START_TEST(test_v1_alone)
 	choose("auto");
 	ck_assert_str_eq(choice.controller, "memory");
 	ck_assert_ptr_null(choice.other);
-	ck_assert_str_eq(choice.reason,
-			 "1 of 1 containers and units in v1 (memory) are not in v2");
+	ck_assert_str_eq(choice.reason, "1 of 1 containers and units in v1 (memory) are not in v2");
 }
 END_TEST
 

@@ -21,7 +21,8 @@ static bool worth_it(const struct http_request *request, struct http_reply *repl
 	struct http_server *server = request->server;
 
 	if (clock__now_ns() >= request->deadline_ns) {
-		response__refuse(reply, &server->refused_late, "the scrape timeout passed while waiting");
+		response__refuse(reply, &server->refused_late,
+				 "the scrape timeout passed while waiting");
 		return false;
 	}
 	if (client_gone(request->client)) {
@@ -29,7 +30,8 @@ static bool worth_it(const struct http_request *request, struct http_reply *repl
 		return false;
 	}
 	if (atomic_load(&server->response_bytes) >= server->options.max_response_bytes) {
-		response__refuse(reply, &server->refused_memory, "slow clients hold all response memory");
+		response__refuse(reply, &server->refused_memory,
+				 "slow clients hold all response memory");
 		return false;
 	}
 	return true;

@@ -45,8 +45,8 @@ struct http_field {
 struct http_reply {
 	unsigned int status;	  /* 200 .. 599; 0 is taken as 200 */
 	const char *content_type; /* static storage; NULL: text/plain in UTF-8 */
-	char *body;  /* from malloc; the server frees it, whatever the handler returns */
-	size_t size; /* bytes in body */
+	char *body;	       /* from malloc; the server frees it, whatever the handler returns */
+	size_t size;	       /* bytes in body */
 	struct packed *stream; /* what http_reply__write took, in place of body; the server's */
 	struct http_field fields[HTTP_REPLY_FIELDS_MAX];
 	size_t field_count;

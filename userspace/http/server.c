@@ -32,7 +32,7 @@ void http_server_options__defaults(struct http_server_options *options)
 		.max_connections_per_address = 16,
 		.max_requests_per_connection = 1000,
 		.max_waiting = 4,
-		.max_response_bytes = 64UL * 1024 * 1024,
+		.max_response_bytes = 16UL * 1024 * 1024,
 		.request_timeout_ms = 10 * 1000,
 		.idle_timeout_ms = 75 * 1000,
 		.send_timeout_ms = 30 * 1000,

@@ -33,7 +33,7 @@ struct http_server_options {
 	uint32_t max_connections_per_address; /* clients of one IP address; 0: no such limit */
 	uint32_t max_requests_per_connection; /* then it is closed; 0: no such limit */
 	uint32_t max_waiting;		      /* requests that wait for the render thread */
-	size_t max_response_bytes;	      /* bodies not yet taken by their clients, in all */
+	size_t max_response_bytes; /* memory of bodies not yet taken by their clients, in all */
 
 	/*
 	 * Absolute, unlike an inactivity timeout, which a byte now and then

@@ -258,8 +258,8 @@ int resolve__instance(struct identity_table *table, const struct event *event,
 		if (class.kind == CGROUP_SHARED) {
 			/* what is counted until the kernel knows is the first process's, mostly */
 			shared = 1;
-			name_by_executable(draft, draft->exe_path[0] ? base_name(draft->exe_path)
-								     : comm);
+			name_by_executable(draft,
+					   draft->exe_path[0] ? base_name(draft->exe_path) : comm);
 		} else if (class.kind == CGROUP_CONTAINER) {
 			name_container(table, &class, pid, draft);
 		} else {

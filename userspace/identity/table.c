@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 
 #include "config/config.h"
+#include "defaults.h"
 #include "identity/files.h"
 #include "identity/hierarchy_choice.h"
 #include "identity/table.h"
-#include "defaults.h"
 
 #define HOST_ROOT "/proc/1/root"
 #define MOUNTINFO_MAX (4 * 1024 * 1024)
@@ -267,7 +267,8 @@ void identity_table__sweep_shared(struct identity_table *table,
 		if (table->shared_cursor >= table->shared_count)
 			table->shared_cursor = 0;
 		id = table->shared[table->shared_cursor];
-		if (cgroup_hierarchy__path(table->hierarchy, id, 0, path, sizeof(path)) != -ENOENT) {
+		if (cgroup_hierarchy__path(table->hierarchy, id, 0, path, sizeof(path)) !=
+		    -ENOENT) {
 			table->shared_cursor++;
 			continue;
 		}
