@@ -4,7 +4,7 @@
  * wrappers give the same fact, the loader attaches one of them; which one is
  * found out by trying (see userspace/loader/hooks.c).
  */
-#include "vmlinux.h"
+#include "types.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
