@@ -285,7 +285,7 @@ def free_port():
             return port
 
 
-def listening(port, seconds=15, host="127.0.0.1", owner=None):
+def listening(port, seconds=15, owner=None):
     """Waits until something listens, without connecting: the test counts connections."""
     def check():
         if owner and not owner.alive():
@@ -298,7 +298,6 @@ def listening(port, seconds=15, host="127.0.0.1", owner=None):
                         return True
         return False
 
-    del host
     return eventually(check, seconds, f"listener on port {port}")
 
 
