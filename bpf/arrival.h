@@ -28,7 +28,7 @@ static __always_inline __u32 arrival_slot(__u8 at)
 }
 
 /* Bytes up to `end` have been queued at `now_ns`. */
-static __always_inline void arrival_add(struct server_state *s, __u32 end, const struct tcp_sock *tp,
+static __always_inline void arrival_add(struct server_state *s, __u32 end, __u32 read_up_to,
 					__u64 now_ns)
 {
 	__u8 head = s->arrival_head, tail = s->arrival_tail;
@@ -39,7 +39,7 @@ static __always_inline void arrival_add(struct server_state *s, __u32 end, const
 		s->arrival_seen = end; /* a body: no request starts in it */
 		return;
 	}
-	if (s->arrival_full && tp->copied_seq == s->arrival_seen)
+	if (s->arrival_full && read_up_to == s->arrival_seen)
 		s->arrival_full = 0; /* all that was not remembered has been read */
 	if (head != tail && arrival_slot(head) == arrival_slot(tail))
 		s->arrival_full = 1;

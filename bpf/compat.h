@@ -19,7 +19,9 @@
 #define E2BIG 7
 #define ETIMEDOUT 110
 #define MSG_PEEK 0x2
+#define MSG_OOB 0x1
 #define MSG_TRUNC 0x20
+#define MSG_ERRQUEUE 0x2000
 #define O_NONBLOCK 0x800
 #define PF_IO_WORKER 0x10
 #define PF_KTHREAD 0x200000

@@ -13,40 +13,86 @@ static __always_inline bool is_tcp(const struct sock *sk)
 	return sk->sk_protocol == PROTOCOL_TCP && (family == AF_INET || family == AF_INET6);
 }
 
-
 /* The instance that the socket's facts go to, as known now. */
 static __always_inline struct instance_slot *server_slot(const struct server_state *s)
 {
 	return slot_checked(s->slot, s->generation);
 }
 
-/* TCP payload received so far, modulo 2^32: bytes_received counts a FIN. */
-static __always_inline __u32 payload_in(const struct sock *sk, const struct tcp_sock *tp)
+/*
+ * Payload is followed in sequence numbers (in) and in bytes_acked (out), both
+ * modulo 2^32, and added to the instance piece by piece. What the reader has
+ * taken is its own knowledge; what has been received may be looked at under the
+ * socket's lock only, because a FIN moves rcv_nxt before SOCK_DONE tells of it.
+ */
+static __always_inline __u32 read_end(const struct sock *sk, const struct tcp_sock *tp)
 {
-	return (__u32)tp->bytes_received - (got_fin(sk) ? 1 : 0);
+	__u32 copied = tp->copied_seq;
+
+	/* the reader took the FIN too: then nothing follows it */
+	return copied - (got_fin(sk) && copied == tp->rcv_nxt ? 1 : 0);
 }
 
-/* Adds what has come and gone since the last time. Not once a FIN has been sent: see bytes_end. */
-static __always_inline void bytes_flush(struct instance_slot *slot, struct server_state *s,
-					const struct sock *sk, const struct tcp_sock *tp)
+/* Under the socket's lock. */
+static __always_inline __u32 received_end(const struct sock *sk, const struct tcp_sock *tp)
 {
-	__u32 in = payload_in(sk, tp), out = (__u32)tp->bytes_acked;
-	__u32 more_in = in - s->in_flushed, more_out = out - s->out_flushed;
-
-	if (more_in) {
-		s->in_flushed = in;
-		count_add(slot, COUNT_BYTES_IN, more_in);
-	}
-	if (more_out && !(s->tcp & TCP_SENT_FIN)) {
-		s->out_flushed = out;
-		count_add(slot, COUNT_BYTES_OUT, more_out);
-	}
+	return tp->rcv_nxt - (got_fin(sk) ? 1 : 0);
 }
 
-/* Payload acknowledged in all, modulo 2^32, at the end: a FIN that was sent and acknowledged is no payload. */
-static __always_inline __u32 payload_out_end(const struct tcp_sock *tp, __u8 tcp)
+/* Payload acknowledged in all, at the end: a FIN that was sent and acknowledged is none. */
+static __always_inline __u32 acked_end(const struct tcp_sock *tp, __u8 tcp)
 {
 	return (__u32)tp->bytes_acked - ((tcp & TCP_SENT_FIN) && tp->snd_una == tp->write_seq ? 1 : 0);
+}
+
+/* How far `now` is beyond what has been counted, which it becomes. Readers and writers may meet here. */
+static __always_inline __u32 claim(__u32 *counted, __u32 now)
+{
+	for (int i = 0; i < 2; i++) {
+		__u32 before = *(volatile __u32 *)counted;
+		__s32 more = (__s32)(now - before);
+
+		if (more <= 0)
+			return 0;
+		if (__sync_val_compare_and_swap(counted, before, now) == before)
+			return more;
+	}
+	return 0;
+}
+
+static __always_inline void bytes_in(struct instance_slot *slot, struct server_state *s, __u32 end)
+{
+	__u32 more = claim(&s->in_counted, end);
+
+	if (more)
+		count_add(slot, COUNT_BYTES_IN, more);
+}
+
+/* Not once a FIN has been sent, which may be acknowledged at any time: acked_end() counts the rest. */
+static __always_inline void bytes_out(struct instance_slot *slot, struct server_state *s,
+				      const struct tcp_sock *tp)
+{
+	__u32 acked = (__u32)tp->bytes_acked, more;
+
+	barrier();
+	if (*(volatile __u8 *)&s->tcp & TCP_SENT_FIN)
+		return;
+	more = claim(&s->out_counted, acked);
+	if (more)
+		count_add(slot, COUNT_BYTES_OUT, more);
+}
+
+/* The application has the connection. */
+static __always_inline void count_accepted(struct server_state *s, struct instance_slot *slot)
+{
+	if (s->accepted)
+		return;
+	s->accepted = 1;
+	count_add(slot, COUNT_APP_CONNECTS, 1);
+	if (!s->connect_counted) {
+		s->connect_counted = CONNECT_COUNTED;
+		count_add(slot, COUNT_EDGE_CONNECTS, 1);
+	}
 }
 
 /* First sight of a connection in its application's hands. Task context. */
@@ -66,15 +112,10 @@ static __noinline void server_accepted(struct server_state *s)
 		listener->confirmed = 1;
 	}
 	slot = server_slot(s);
-	if (slot && !s->accepted) {
-		count_add(slot, COUNT_APP_CONNECTS, 1);
-		if (!s->connect_counted)
-			count_add(slot, COUNT_EDGE_CONNECTS, 1);
-	}
-	if (!s->connect_counted)
-		s->connect_counted = CONNECT_COUNTED;
-	s->accepted = 1;
-	s->first_byte_ns = 0;
+	if (!slot || s->accepted)
+		return;
+	count_accepted(s, slot);
+	s->first_byte_ns = 0; /* until now: when the connection was made */
 }
 
 /* The slot of a server socket in task context, looked up again if it has changed hands. */
@@ -95,16 +136,44 @@ static __always_inline struct instance_slot *server_slot_in_task(struct server_s
 /* False, and counted, if there may be no more sockets. */
 static __always_inline bool socket_admitted(void)
 {
-	if (__sync_fetch_and_add(&live_sockets, 1) < cfg_max_sockets)
+	if ((__s64)__sync_fetch_and_add(&live_sockets, 1) < cfg_max_sockets)
 		return true;
 	__sync_fetch_and_add(&live_sockets, -1);
 	lose(LOSS_SOCKETS_FULL);
 	return false;
 }
 
-static __always_inline __u32 listener_new(struct owner owner)
+/*
+ * The socket begins a new life (connect() or listen() after an earlier one), or
+ * its memory is about to go: nothing of the old one may stay.
+ */
+static __always_inline void forget_socket(struct sock *sk)
 {
-	struct listener_owner value = {.slot = owner.slot, .generation = owner.generation};
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	struct client_state *c;
+
+	if (s) {
+		if (s->role == ROLE_LISTENER)
+			bpf_map_delete_elem(&owner_by_listener, &s->listener);
+		else if (s->tcp & TCP_LIVE)
+			__sync_fetch_and_add(&live_sockets, -1);
+		bpf_sk_storage_delete(&server_by_socket, sk);
+	}
+	c = bpf_sk_storage_get(&client_by_socket, sk, 0, 0);
+	if (c) {
+		if (c->tcp & TCP_LIVE)
+			__sync_fetch_and_add(&live_sockets, -1);
+		bpf_sk_storage_delete(&client_by_socket, sk);
+	}
+}
+
+static __always_inline __u32 listener_new(const struct sock *sk, struct owner owner)
+{
+	struct listener_owner value = {
+		.slot = owner.slot,
+		.generation = owner.generation,
+		.drops = sk->sk_drops.counter, /* of before observation */
+	};
 	__u32 id = __sync_fetch_and_add(&last_listener, 1) + 1;
 
 	if (bpf_map_update_elem(&owner_by_listener, &id, &value, BPF_ANY)) {
@@ -121,6 +190,7 @@ static __always_inline void listener_add(struct sock *sk)
 	__u64 current;
 	struct owner owner;
 
+	forget_socket(sk);
 	s = bpf_sk_storage_get(&server_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s) {
 		lose(LOSS_SOCKETS_FULL);
@@ -132,7 +202,7 @@ static __always_inline void listener_add(struct sock *sk)
 	s->role = ROLE_LISTENER;
 	s->slot = owner.slot;
 	s->generation = owner.generation;
-	s->listener = listener_new(owner);
+	s->listener = listener_new(sk, owner);
 }
 
 /* A new connection waits at a listener; the backlog counts it. */
@@ -147,9 +217,12 @@ static __always_inline void listener_ready(const struct sock *sk, struct server_
 		return;
 	slot->count[GAUGE_LISTEN_BACKLOG] = sk->sk_ack_backlog;
 	slot->count[GAUGE_LISTEN_BACKLOG_LIMIT] = (__u64)sk->sk_max_ack_backlog + 1;
-	if (owner && drops != owner->drops) {
-		count_add(slot, COUNT_LISTEN_OVERFLOWS, drops - owner->drops);
-		owner->drops = drops;
+	if (owner) {
+		/* children of one listener are made on many CPUs at once */
+		__u32 more = claim(&owner->drops, drops);
+
+		if (more)
+			count_add(slot, COUNT_LISTEN_OVERFLOWS, more);
 	}
 }
 
@@ -170,6 +243,28 @@ static __always_inline void child_init(const struct sock *sk)
 	s->listener = listener;
 	s->role = ROLE_SERVER;
 	s->tx.flags = HTTP_F_RESPONSE;
+	if (has_accept)
+		s->first_byte_ns = bpf_ktime_get_ns();
+}
+
+/*
+ * From here on the connection is followed; its stream starts at `start`. False
+ * if there may be no more. Called when it is established, and, should that have
+ * been missed or come later than the first read (Fast Open), by the reader.
+ */
+static __always_inline bool server_begin(const struct sock *sk, struct server_state *s,
+					 const struct tcp_sock *tp, __u32 start)
+{
+	if (!socket_admitted()) {
+		bpf_sk_storage_delete(&server_by_socket, (void *)sk);
+		return false;
+	}
+	s->tcp |= TCP_LIVE;
+	s->rx_next = start;
+	s->in_counted = start;
+	s->arrival_seen = start;
+	s->arrival_skip = start;
+	return true;
 }
 
 static __always_inline void child_established(const struct sock *sk)
@@ -179,22 +274,12 @@ static __always_inline void child_established(const struct sock *sk)
 	struct instance_slot *slot;
 	struct tcp_sock *tp;
 
-	if (!s || s->role != ROLE_SERVER)
+	if (!s || s->role != ROLE_SERVER || (s->tcp & TCP_LIVE))
 		return;
 	tp = tcp_of(sk);
-	if (!tp)
+	if (!tp || !server_begin(sk, s, tp, tp->copied_seq))
 		return;
-	if (!socket_admitted()) {
-		bpf_sk_storage_delete(&server_by_socket, (void *)sk);
-		return;
-	}
-	s->tcp |= TCP_LIVE;
-	s->rx_next = tp->copied_seq;
-	s->arrival_seen = tp->copied_seq;
-	s->arrival_skip = tp->copied_seq;
-	if (has_accept)
-		s->first_byte_ns = bpf_ktime_get_ns();
-	arrival_add(s, tp->rcv_nxt, tp, tcp_time(tp)); /* Fast Open */
+	arrival_add(s, tp->rcv_nxt, tp->copied_seq, tcp_time(tp)); /* Fast Open */
 	owner = s->listener ? bpf_map_lookup_elem(&owner_by_listener, &s->listener) : NULL;
 	if (owner && !owner->confirmed)
 		return; /* who serves it is not known before the first read */
@@ -220,16 +305,31 @@ static __always_inline void server_accept_seen(const struct sock *sk)
 	s->first_byte_ns = 0;
 }
 
+/* A FIN is about to be sent, or the connection is over: has the application had it? */
+static __always_inline void server_leaving(const struct sock *sk, struct server_state *s, bool app_first)
+{
+	struct instance_slot *slot = server_slot(s);
+
+	if (slot && sk->sk_socket)
+		count_accepted(s, slot);
+	if (app_first && s->accepted)
+		s->tcp |= TCP_APP_FIRST;
+}
+
 /* The connection is over as far as TCP is concerned; HTTP may still be read from its queue. */
 static __always_inline void server_closed(const struct sock *sk, struct server_state *s, int old_state)
 {
 	struct instance_slot *slot;
 	struct tcp_sock *tp;
-	__u32 in, out, rtt_us;
+	__u32 more, rtt_us;
 
 	if ((s->tcp & TCP_ENDED) || !(s->tcp & TCP_LIVE) || s->role != ROLE_SERVER)
 		return;
 	s->tcp |= TCP_ENDED;
+	if (sk->sk_err)
+		s->tcp |= TCP_PEER_GONE; /* a reader clears sk_err before the socket is destroyed */
+	/* close() with unread data goes to CLOSE at once, without a FIN */
+	server_leaving(sk, s, old_state == TCP_ESTABLISHED && !(s->tcp & TCP_GOT_RESET) && !sk->sk_err);
 	tp = tcp_of(sk);
 	slot = server_slot(s);
 	if (!slot || !tp)
@@ -238,24 +338,15 @@ static __always_inline void server_closed(const struct sock *sk, struct server_s
 		s->connect_counted = CONNECT_COUNTED;
 		count_add(slot, COUNT_EDGE_CONNECTS, 1);
 	}
-	if (!s->accepted && sk->sk_socket) {
-		s->accepted = 1;
-		count_add(slot, COUNT_APP_CONNECTS, 1);
-	}
-	/* close() with unread data goes to CLOSE at once, without a FIN */
-	if (old_state == TCP_ESTABLISHED && !(s->tcp & TCP_GOT_RESET) && !sk->sk_err)
-		s->tcp |= TCP_APP_FIRST;
 	if (s->connect_counted == CONNECT_COUNTED) {
 		count_add(slot, COUNT_EDGE_DISCONNECTS, 1);
 		if (s->tcp & TCP_APP_FIRST)
 			count_add(slot, COUNT_APP_DISCONNECTS, 1);
 	}
-	in = payload_in(sk, tp);
-	out = payload_out_end(tp, s->tcp);
-	count_add(slot, COUNT_BYTES_IN, in - s->in_flushed);
-	count_add(slot, COUNT_BYTES_OUT, out - s->out_flushed);
-	s->in_flushed = in;
-	s->out_flushed = out;
+	bytes_in(slot, s, received_end(sk, tp));
+	more = claim(&s->out_counted, acked_end(tp, s->tcp));
+	if (more)
+		count_add(slot, COUNT_BYTES_OUT, more);
 	rtt_us = tp->srtt_us >> 3;
 	if (rtt_us)
 		connection_row_add(slot_current(s->slot, s->generation), ROW_RTT, (__u64)rtt_us * 1000);
@@ -263,28 +354,29 @@ static __always_inline void server_closed(const struct sock *sk, struct server_s
 
 /* ---- client role ---- */
 
-static __always_inline void client_flush(const struct sock *sk, struct client_state *c, __u32 least)
+/* Adds at least `least` bytes, received up to the sequence number `end`. */
+static __always_inline void client_bytes(struct client_state *c, const struct tcp_sock *tp, __u32 end,
+					 __u32 least)
 {
-	struct tcp_sock *tp = tcp_of(sk);
+	__u32 acked = (__u32)tp->bytes_acked, in, out;
 	struct instance_slot *slot;
-	__u32 in, out;
 
-	if (!tp || !c->established)
-		return;
-	in = payload_in(sk, tp) - c->in_flushed;
-	out = (c->tcp & TCP_ENDED ? payload_out_end(tp, c->tcp) : (__u32)tp->bytes_acked) -
-	      c->out_flushed;
-	if (!(c->tcp & TCP_ENDED) && (c->tcp & TCP_SENT_FIN))
-		out = 0;
-	if (in + out < least)
+	barrier();
+	if (*(volatile __u8 *)&c->tcp & TCP_ENDED)
+		acked = acked_end(tp, c->tcp);
+	else if (*(volatile __u8 *)&c->tcp & TCP_SENT_FIN)
+		acked = c->out_counted;
+	if (!c->established || (end - c->in_counted) + (acked - c->out_counted) < least)
 		return;
 	slot = slot_checked(c->slot, c->generation);
 	if (!slot)
 		return;
-	c->in_flushed += in;
-	c->out_flushed += out;
-	count_add(slot, COUNT_OUTBOUND_BYTES_IN, in);
-	count_add(slot, COUNT_OUTBOUND_BYTES_OUT, out);
+	in = claim(&c->in_counted, end);
+	out = claim(&c->out_counted, acked);
+	if (in)
+		count_add(slot, COUNT_OUTBOUND_BYTES_IN, in);
+	if (out)
+		count_add(slot, COUNT_OUTBOUND_BYTES_OUT, out);
 }
 
 /* connect(): task context. */
@@ -293,6 +385,7 @@ static __always_inline void client_add(struct sock *sk)
 	struct client_state *c;
 	__u64 owner;
 
+	forget_socket(sk);
 	if (!socket_admitted())
 		return;
 	c = bpf_sk_storage_get(&client_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -301,15 +394,12 @@ static __always_inline void client_add(struct sock *sk)
 		lose(LOSS_SOCKETS_FULL);
 		return;
 	}
-	if (c->tcp & TCP_LIVE) /* the same socket again, after a failed attempt */
-		__sync_fetch_and_add(&live_sockets, -1);
-	__builtin_memset(c, 0, sizeof(*c));
 	owner = owner_of_current();
 	c->slot = (__u32)owner;
 	c->generation = owner >> 32;
 	c->start_ns = bpf_ktime_get_ns();
 	c->tcp = TCP_LIVE;
-	c->out_flushed = 1; /* bytes_acked counts the SYN */
+	c->out_counted = 1; /* bytes_acked counts the SYN */
 }
 
 static __always_inline struct destination_counts *destination_of(const struct sock *sk,
@@ -318,6 +408,8 @@ static __always_inline struct destination_counts *destination_of(const struct so
 	struct destination_key key = {.slot = c->slot, .slot_generation = c->generation};
 	struct destination_counts none = {}, *counts;
 
+	if (slot_current(c->slot, c->generation) != c->slot)
+		return NULL; /* its instance is gone */
 	key.port_be16 = sk->__sk_common.skc_dport;
 	if (sk->__sk_common.skc_family == AF_INET6) {
 		BPF_CORE_READ_INTO(&key.addr, sk, __sk_common.skc_v6_daddr);
@@ -343,9 +435,11 @@ static __always_inline void client_established(const struct sock *sk)
 	struct client_state *c = bpf_sk_storage_get(&client_by_socket, (void *)sk, 0, 0);
 	struct destination_counts *to;
 	struct instance_slot *slot;
+	struct tcp_sock *tp = tcp_of(sk);
 
-	if (!c || c->established)
+	if (!c || !tp || c->established)
 		return;
+	c->in_counted = tp->copied_seq;
 	c->established = 1;
 	slot = slot_checked(c->slot, c->generation);
 	if (!slot)
@@ -360,10 +454,11 @@ static __always_inline void client_established(const struct sock *sk)
 
 static __always_inline void client_closed(const struct sock *sk, struct client_state *c)
 {
+	struct tcp_sock *tp = tcp_of(sk);
 	struct instance_slot *slot;
 	struct destination_counts *to;
 
-	if (c->tcp & TCP_ENDED)
+	if (!tp || (c->tcp & TCP_ENDED))
 		return;
 	c->tcp |= TCP_ENDED;
 	slot = slot_checked(c->slot, c->generation);
@@ -372,7 +467,7 @@ static __always_inline void client_closed(const struct sock *sk, struct client_s
 	if (c->established) {
 		if (c->start_ns)
 			count_add(slot, COUNT_OUTBOUND_DISCONNECTS, 1);
-		client_flush(sk, c, 1);
+		client_bytes(c, tp, received_end(sk, tp), 1);
 		return;
 	}
 	to = destination_of(sk, c);

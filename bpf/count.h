@@ -64,16 +64,27 @@ static __always_inline __u32 above(__u64 a, __u64 b)
 	return (__u32)((b - a) >> 63);
 }
 
-/* As grid_climb, for two steps without a branch; few values need more. */
+/* Bound of a cell, or more than any time where there is none. */
+static __always_inline __u64 grid_bound(__u32 cell)
+{
+	__u64 i = cell;
+
+	/* the compiler may not move the check away from the load */
+	asm volatile("" : "+r"(i));
+	if (i >= GRID_MAX_BOUNDS)
+		return 1ULL << 62;
+	asm volatile("" : "+r"(i));
+	return cfg_grid.bound_ns[i];
+}
+
+/* As grid_climb, for two steps without a branch on the value; few values need more. */
 static __always_inline __u32 grid_step(__u32 cell, __u64 ns)
 {
-	if (cell >= GRID_MAX_BOUNDS - 1)
+	cell += above(ns, grid_bound(cell));
+	cell += above(ns, grid_bound(cell));
+	if (cell >= cfg_grid.bounds)
 		return cfg_grid.bounds;
-	cell += above(ns, cfg_grid.bound_ns[cell]);
-	cell += above(ns, cfg_grid.bound_ns[cell]);
-	if (cell >= GRID_MAX_BOUNDS || cell >= cfg_grid.bounds || ns > cfg_grid.bound_ns[cell])
-		cell = grid_climb(cell, ns);
-	return cell;
+	return ns > grid_bound(cell) ? grid_climb(cell, ns) : cell;
 }
 
 /*
@@ -99,9 +110,7 @@ static __always_inline __u32 grid_cell(__u64 ns)
 
 static __always_inline void row_add(struct row *row, __u32 cell, __u64 ns)
 {
-	if (cell >= GRID_MAX_CELLS)
-		return;
-	__sync_fetch_and_add(&row->cell[cell], 1);
+	__sync_fetch_and_add(&row->cell[at_most(cell, GRID_MAX_CELLS - 1)], 1);
 	__sync_fetch_and_add(&row->sum_ns, ns);
 }
 

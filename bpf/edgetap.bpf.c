@@ -19,7 +19,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 static __always_inline bool client_left(const struct sock *sk, const struct server_state *s)
 {
-	return got_fin(sk) || (s->tcp & TCP_GOT_RESET) || sk->sk_err == ETIMEDOUT;
+	return got_fin(sk) || (s->tcp & (TCP_GOT_RESET | TCP_PEER_GONE)) || sk->sk_err;
 }
 
 static __always_inline void server_http_end(const struct sock *sk, struct server_state *s)
@@ -28,25 +28,41 @@ static __always_inline void server_http_end(const struct sock *sk, struct server
 		http_end(s, client_left(sk, s), s->tcp & TCP_GOT_RESET);
 }
 
-/* Bytes up to `end` have been queued on a connection, or a connection on a listener. */
-static __always_inline int handle_arrival(const struct sock *sk, __u32 end, __u64 now_ns)
+/*
+ * Bytes that are taken by splice are seen at the end only, modulo 2^32: once in
+ * a gibibyte they are counted as they arrive.
+ */
+static __always_inline bool crosses_gibibyte(__u32 sequence)
 {
+	return (sequence & ((1U << 30) - 1)) < 1U << 20;
+}
+
+/*
+ * Bytes up to `end` have been queued on a connection, or a connection on a
+ * listener. Under the socket's lock.
+ */
+static __always_inline int handle_arrival(const struct sock *sk, const struct tcp_sock *tp, __u32 end,
+					  __u64 now_ns)
+{
+	struct instance_slot *slot;
 	struct server_state *s;
-	struct tcp_sock *tp;
+	struct client_state *c;
 
 	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (crosses_gibibyte(end)) {
+		c = s ? NULL : bpf_sk_storage_get(&client_by_socket, (void *)sk, 0, 0);
+		slot = s && s->role == ROLE_SERVER && (s->tcp & TCP_LIVE) ? server_slot(s) : NULL;
+		if (slot)
+			bytes_in(slot, s, end);
+		if (c)
+			client_bytes(c, tp, end, 1);
+	}
 	if (!s)
 		return 0;
-	if (s->role == ROLE_LISTENER) {
+	if (s->role == ROLE_LISTENER)
 		listener_ready(sk, s);
-		return 0;
-	}
-	if (s->protocol != PROTOCOL_HTTP1)
-		return 0;
-	tp = tcp_of(sk);
-	if (!tp)
-		return 0;
-	arrival_add(s, end, tp, now_ns);
+	else if (s->protocol == PROTOCOL_HTTP1)
+		arrival_add(s, end, tp->copied_seq, now_ns);
 	return 0;
 }
 
@@ -54,6 +70,7 @@ static __always_inline int handle_arrival(const struct sock *sk, __u32 end, __u6
 static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_sock *tp,
 						  __u32 unread_from, struct owner owner)
 {
+	__u8 state = sk->__sk_common.skc_state;
 	struct server_state *s;
 
 	if (!socket_admitted())
@@ -66,6 +83,8 @@ static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_so
 	}
 	s->role = ROLE_UNKNOWN;
 	s->tcp = TCP_LIVE;
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		s->tcp |= TCP_SENT_FIN;
 	s->slot = owner.slot;
 	s->generation = owner.generation;
 	s->accepted = 1;
@@ -77,8 +96,8 @@ static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_so
 	s->rx_next = unread_from;
 	s->arrival_seen = tp->rcv_nxt - (got_fin(sk) ? 1 : 0);
 	s->arrival_skip = s->arrival_seen;
-	s->in_flushed = payload_in(sk, tp);
-	s->out_flushed = (__u32)tp->bytes_acked;
+	s->in_counted = unread_from;
+	s->out_counted = (__u32)tp->bytes_acked;
 	return s;
 }
 
@@ -94,8 +113,8 @@ static __always_inline void to_client(struct sock *sk, struct server_state *s)
 	c->generation = s->generation;
 	c->established = 1;
 	c->tcp = s->tcp;
-	c->in_flushed = s->in_flushed;
-	c->out_flushed = s->out_flushed;
+	c->in_counted = s->in_counted;
+	c->out_counted = s->out_counted;
 	bpf_sk_storage_delete(&server_by_socket, sk);
 }
 
@@ -108,7 +127,7 @@ static __always_inline struct server_state *unknown_socket(struct sock *sk, stru
 	__u64 current;
 
 	if (c) {
-		client_flush(sk, c, just_read ? 1 : 65536);
+		client_bytes(c, tp, read_end(sk, tp), just_read ? 1 : 65536);
 		return NULL;
 	}
 	if (!BPF_CORE_READ(sk, sk_socket, file))
@@ -116,7 +135,7 @@ static __always_inline struct server_state *unknown_socket(struct sock *sk, stru
 	current = owner_of_current();
 	owner.slot = (__u32)current;
 	owner.generation = current >> 32;
-	return adopt(sk, tp, tp->copied_seq - (got_fin(sk) ? 1 : 0) - just_read, owner);
+	return adopt(sk, tp, read_end(sk, tp) - just_read, owner);
 }
 
 /* The application has read `ret` bytes (or failed). Task context. */
@@ -126,8 +145,8 @@ static __always_inline int handle_read(struct sock *sk, int ret, int flags)
 	struct server_state *s;
 	struct tcp_sock *tp;
 
-	if (ret <= 0 || (flags & MSG_PEEK) || !is_tcp(sk))
-		return 0;
+	if (ret <= 0 || (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)) || !is_tcp(sk))
+		return 0; /* nothing of the stream was taken */
 	tp = tcp_of(sk);
 	if (!tp)
 		return 0;
@@ -137,6 +156,8 @@ static __always_inline int handle_read(struct sock *sk, int ret, int flags)
 		if (!s)
 			return 0;
 	}
+	if (!(s->tcp & TCP_LIVE) && !server_begin(sk, s, tp, read_end(sk, tp) - ret))
+		return 0;
 	slot = server_slot_in_task(s);
 	if (!slot)
 		return 0;
@@ -147,7 +168,8 @@ static __always_inline int handle_read(struct sock *sk, int ret, int flags)
 			to_client(sk, s);
 		return 0;
 	}
-	bytes_flush(slot, s, sk, tp);
+	bytes_in(slot, s, read_end(sk, tp));
+	bytes_out(slot, s, tp);
 	return 0;
 }
 
@@ -174,13 +196,15 @@ static __always_inline int handle_write(struct sock *sk, int ret)
 		if (!s)
 			return 0;
 	}
+	if (!(s->tcp & TCP_LIVE) && !server_begin(sk, s, tp, read_end(sk, tp)))
+		return 0;
 	slot = server_slot_in_task(s);
 	if (!slot)
 		return 0;
 	if (s->protocol == PROTOCOL_HTTP1 && !s->http_ended)
 		response_write(sk, s, ret);
-	if (s->role != ROLE_UNKNOWN && (__u32)tp->bytes_acked - s->out_flushed >= 65536)
-		bytes_flush(slot, s, sk, tp);
+	if (s->role != ROLE_UNKNOWN && (__u32)tp->bytes_acked - s->out_counted >= 65536)
+		bytes_out(slot, s, tp);
 	return 0;
 }
 
@@ -243,8 +267,7 @@ static __always_inline int handle_state(const struct sock *sk, int old_state, in
 			return 0;
 		}
 		s->tcp |= TCP_SENT_FIN;
-		if (new_state == TCP_FIN_WAIT1 && !got_fin(sk))
-			s->tcp |= TCP_APP_FIRST;
+		server_leaving(sk, s, new_state == TCP_FIN_WAIT1 && !got_fin(sk));
 		server_http_end(sk, s);
 		return 0;
 	}
@@ -261,27 +284,13 @@ static __always_inline int handle_state(const struct sock *sk, int old_state, in
 /* The socket's memory is about to go. */
 static __always_inline int handle_destroy(struct sock *sk)
 {
-	struct server_state *s;
-	struct client_state *c;
-	__u8 tcp;
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
 
-	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
-	if (s) {
-		if (s->role == ROLE_LISTENER)
-			return 0;
+	if (s && s->role != ROLE_LISTENER) {
 		server_closed(sk, s, TCP_CLOSE);
 		server_http_end(sk, s);
-		tcp = s->tcp;
-		s->tcp &= ~TCP_LIVE;
-	} else {
-		c = bpf_sk_storage_get(&client_by_socket, sk, 0, 0);
-		if (!c)
-			return 0;
-		tcp = c->tcp;
-		c->tcp &= ~TCP_LIVE;
 	}
-	if (tcp & TCP_LIVE)
-		__sync_fetch_and_add(&live_sockets, -1);
+	forget_socket(sk);
 	return 0;
 }
 
@@ -366,7 +375,7 @@ int BPF_PROG(sk_data_ready, const struct sock *sk)
 	if (!is_tcp(sk))
 		return 0;
 	tp = tcp_of(sk);
-	return tp ? handle_arrival(sk, tp->rcv_nxt - (got_fin(sk) ? 1 : 0), tcp_time(tp)) : 0;
+	return tp ? handle_arrival(sk, tp, received_end(sk, tp), tcp_time(tp)) : 0;
 }
 
 /*
@@ -390,7 +399,7 @@ int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
 	sequence = bpf_ntohl(header.seq);
 	if (!bytes || sequence_after(sequence, tp->rcv_nxt) > 0)
 		return 0;
-	return handle_arrival(sk, sequence + bytes, bpf_ktime_get_ns());
+	return handle_arrival(sk, tp, sequence + bytes, bpf_ktime_get_ns());
 }
 
 SEC("tp_btf/sock_recv_length") /* 6.3 */
@@ -532,8 +541,15 @@ int adopt_sockets(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !is_tcp(sk))
+	if (!sk)
 		return 0;
+	if (!is_tcp(sk)) {
+		/* the TCP socket inside, whose children we would follow, cannot be reached from here */
+		if (adopt_listeners && sk->sk_protocol == PROTOCOL_MPTCP &&
+		    sk->__sk_common.skc_state == TCP_LISTEN)
+			lose(LOSS_MPTCP);
+		return 0;
+	}
 	state = sk->__sk_common.skc_state;
 	if (adopt_listeners != (state == TCP_LISTEN))
 		return 0;
@@ -555,7 +571,7 @@ int adopt_sockets(struct bpf_iter__task_file *ctx)
 		s->role = ROLE_LISTENER;
 		s->slot = owner.slot;
 		s->generation = owner.generation;
-		s->listener = id = listener_new(owner);
+		s->listener = id = listener_new(sk, owner);
 		bpf_map_update_elem(&listener_by_port, &port, &id, BPF_ANY);
 		adopted++;
 		return 0;

@@ -21,7 +21,6 @@ const volatile struct grid cfg_grid;
 const volatile __s32 cfg_cgroup_subsys = -1; /* v1 controller's index; -1: cgroup v2 */
 const volatile __u32 cfg_max_sockets = DEFAULT_MAX_SOCKETS;
 const volatile __u8 cfg_status_by_code;
-const volatile __u8 has_sendmsg_locked; /* tcp_sendmsg_locked tells the first byte of a large write */
 const volatile __u8 has_accept;	 /* accept() can be seen */
 
 /* Server sockets and listeners. Added at listen(), cloned to children, by adoption,
@@ -179,7 +178,12 @@ struct segment {
 	__u64 bytes;
 };
 
-/* Working memory of one read or write; programs that use it never nest on a CPU. */
+/*
+ * Working memory of one read or write. A program never runs twice at once on a
+ * CPU, but behind fexit a reader may be preempted by a writer: one for each.
+ */
+enum { WORK_READ, WORK_WRITE, WORKS };
+
 struct work {
 	struct http_window window;
 	struct segment segment[SEGMENTS];
@@ -196,7 +200,7 @@ struct work {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, WORKS);
 	__type(key, __u32);
 	__type(value, struct work);
 } work_by_cpu SEC(".maps");

@@ -15,7 +15,8 @@ struct owner {
 	__u32 generation;
 };
 
-static __always_inline void key_of(struct instance_key *key, struct task_struct *task,
+/* False if the task is no instance's: the kernel's own, or one that has given up its memory. */
+static __always_inline bool key_of(struct instance_key *key, struct task_struct *task,
 				   __u64 cgroup_id)
 {
 	struct inode *inode;
@@ -23,12 +24,14 @@ static __always_inline void key_of(struct instance_key *key, struct task_struct 
 	__builtin_memset(key, 0, sizeof(*key));
 	key->cgroup_id = cgroup_id;
 	if (!bpf_map_lookup_elem(&shared_cgroups, &key->cgroup_id))
-		return;
+		return true;
 	inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
 	if (!inode)
-		return;
+		return false;
 	key->exe_inode = BPF_CORE_READ(inode, i_ino);
 	key->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	key->exe_generation = BPF_CORE_READ(inode, i_generation);
+	return true;
 }
 
 static __always_inline void emit_born(__u32 index, const struct instance_slot *slot,
@@ -87,8 +90,8 @@ static __always_inline struct owner owner_of_task(struct task_struct *task, __u6
 	struct instance_key key;
 	struct instance_slot *slot;
 
-	key_of(&key, task, cgroup_id);
-	owner.slot = slot_of(&key, task);
+	if (key_of(&key, task, cgroup_id))
+		owner.slot = slot_of(&key, task);
 	slot = slot_get(owner.slot);
 	if (slot)
 		owner.generation = slot->generation;

@@ -78,7 +78,7 @@ static __always_inline int payload_find(struct work *k, const struct sock *sk, b
 		lose(LOSS_IO_URING);
 		return PAYLOAD_NONE;
 	}
-	if (task->io_uring) {
+	if (bpf_core_field_exists(task->io_uring) && task->io_uring) {
 		__u64 fd = sending && call.number == NR_SPLICE ? call.arg2 : call.arg0;
 
 		if (!is_this_socket(task, fd, sk)) {

@@ -162,8 +162,11 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 		request_begin(s, k);
 	result = http_scan(p, &k->window);
 	payload_skip(k, k->window.pos - carry);
-	if (result == HTTP_MORE || result == HTTP_DONE)
+	if (result == HTTP_MORE || result == HTTP_DONE) {
+		if (http_at_start(p))
+			s->request_open = 0; /* an empty line between requests */
 		return 0;
+	}
 	if (result == HTTP_HEAD) {
 		request_head(s);
 		return 0;
@@ -201,21 +204,17 @@ VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
 static __always_inline void request_read(struct sock *sk, struct server_state *s, struct tcp_sock *tp,
 					 __u32 ret, int flags)
 {
-	__u32 zero = 0, end = s->rx_next + ret, copied = tp->copied_seq;
+	__u32 way = WORK_READ, end = s->rx_next + ret, taken = read_end(sk, tp);
 	struct work *k;
 	int stop = 0;
 	__s32 gap;
 
-	k = bpf_map_lookup_elem(&work_by_cpu, &zero);
+	k = bpf_map_lookup_elem(&work_by_cpu, &way);
 	if (!k)
 		return;
-	gap = sequence_after(copied, end);
-	if (gap == 1 && got_fin(sk))
-		gap = 0; /* the FIN takes a sequence number */
+	gap = sequence_after(taken, end);
 	if (gap > 0)
 		request_unseen(s, gap);
-	else
-		gap = 0;
 	k->now_ns = tcp_time(tp);
 	k->bytes = ret;
 	k->left = ret;

@@ -298,11 +298,11 @@ VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
 /* The kernel has taken `ret` bytes of a write. Task context. */
 static __always_inline void response_write(struct sock *sk, struct server_state *s, __u32 ret)
 {
-	__u32 zero = 0;
+	__u32 way = WORK_WRITE;
 	struct work *k;
 	int stop;
 
-	k = bpf_map_lookup_elem(&work_by_cpu, &zero);
+	k = bpf_map_lookup_elem(&work_by_cpu, &way);
 	if (!k)
 		return;
 	k->now_ns = bpf_ktime_get_ns();
@@ -348,6 +348,8 @@ VERIFIED_ALONE int http_end(struct server_state *s, __u32 client_left, __u32 res
 	if (!s || s->http_ended)
 		return 0;
 	s->http_ended = 1;
+	if (s->protocol == PROTOCOL_TUNNEL)
+		response_lost(s); /* requests sent behind the one that switched */
 	if (s->protocol != PROTOCOL_HTTP1)
 		return 0;
 	if (s->tx_open != TX_NONE && s->tx.phase == HTTP_BODY_CLOSE && !reset)

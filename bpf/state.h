@@ -39,7 +39,8 @@ enum protocol {
 #define TCP_APP_FIRST 0x02 /* the application closed before the peer did */
 #define TCP_GOT_RESET 0x04
 #define TCP_ENDED 0x08 /* connection facts are counted */
-#define TCP_LIVE 0x10  /* counted in live_sockets */
+#define TCP_LIVE 0x10  /* counted in live_sockets, and its sequence numbers are set */
+#define TCP_PEER_GONE 0x20 /* ended by an error: a time-out, an unreachable host */
 
 enum desync {
 	SYNCED,
@@ -69,8 +70,8 @@ struct server_state {
 	__u8 http_ended;     /* nothing more is to come that counts */
 	__u8 rx_desync;
 	__u8 early_answer;   /* the request being read has had its response */
-	__u32 in_flushed;    /* bytes already added to the instance, modulo 2^32 */
-	__u32 out_flushed;
+	__u32 in_counted;    /* sequence number up to which bytes are added to the instance */
+	__u32 out_counted;   /* bytes_acked up to which they are, modulo 2^32 */
 
 	__u32 rx_next;	     /* sequence number of the next byte to be read */
 	__u32 arrival_seen;  /* end of what has arrived */
@@ -118,8 +119,8 @@ struct client_state {
 	__u32 slot;
 	__u32 generation;
 	__u64 start_ns; /* connect(); 0: established before observation */
-	__u32 in_flushed;
-	__u32 out_flushed;
+	__u32 in_counted; /* as in server_state */
+	__u32 out_counted;
 	__u8 tcp; /* TCP_* */
 	__u8 established;
 	__u8 pad[6];

@@ -18,7 +18,7 @@ struct instance_key {
 	__u64 cgroup_id; /* inode of the cgroup's directory in the chosen hierarchy */
 	__u64 exe_inode;
 	__u32 exe_dev; /* kernel encoding: major << 20 | minor */
-	__u32 pad;
+	__u32 exe_generation; /* tells a file from a deleted one that had the inode before */
 };
 
 /* Who ended a request without a complete final response, and how far it had come. */

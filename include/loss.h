@@ -14,7 +14,7 @@
 	X(LISTENERS_FULL, "listeners_full", "listening sockets not followed to their server")       \
 	X(DESTINATIONS_FULL, "destinations_full", "connects counted under destination __other__")   \
 	X(EVENTS_FULL, "events_full", "events that found the ring buffer full")                     \
-	X(MPTCP, "mptcp", "connections of a protocol that is not supported")                        \
+	X(MPTCP, "mptcp", "multipath connections, and multipath listeners older than the agent")                        \
 	X(ARRIVAL_UNKNOWN, "arrival_unknown", "requests whose arrival was not seen; read time used") \
 	X(PIPELINE_FULL, "pipeline_full", "requests beyond the depth that is remembered")           \
 	X(STARTED_BEFORE, "started_before", "responses whose request was read before observation")  \

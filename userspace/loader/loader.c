@@ -307,8 +307,14 @@ static int run_adoption(const struct loader *loader)
 	if (fd < 0) {
 		err = -errno;
 	} else {
-		while (read(fd, nothing, sizeof(nothing)) > 0)
-			;
+		ssize_t n;
+
+		/* EAGAIN: a million files were passed over without a word; it goes on from there */
+		do
+			n = read(fd, nothing, sizeof(nothing));
+		while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+		if (n < 0)
+			err = -errno;
 		close(fd);
 	}
 	bpf_link__destroy(link);

@@ -42,7 +42,8 @@ static uint32_t entries_of(const struct bpf_map *map)
 	int fd = bpf_map__fd(map);
 	void *previous = NULL;
 
-	while (bpf_map_get_next_key(fd, previous, next) == 0) {
+	/* the walk starts over where a key is deleted under it */
+	while (n < bpf_map__max_entries(map) && bpf_map_get_next_key(fd, previous, next) == 0) {
 		memcpy(key, next, sizeof(key));
 		previous = key;
 		n++;
@@ -306,7 +307,8 @@ int loader__slot_reuse(struct loader *loader, uint32_t slot)
 		free_list__push(s->maps.free_groups, i);
 	}
 	forget_destinations(loader, slot);
-	/* the generation stays: sockets that remember the old one must go on to see the difference */
+	/* once more, for who looked the slot up just before it was detached; never back */
+	__atomic_fetch_add(&entry->generation, 1, __ATOMIC_SEQ_CST);
 	memset(&entry->key, 0, sizeof(entry->key));
 	memset(entry->count, 0, sizeof(entry->count));
 	entry->in_use = 0;
