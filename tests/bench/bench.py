@@ -82,7 +82,10 @@ def main():
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if machine.attached() and not anyway:
-        sys.exit("bench: another edgetap is observing this machine; stop it first, its cost would be measured too")
+        sys.exit(
+            "bench: another edgetap is observing this machine and would be measured too:"
+            " stop it first, or see bench.py --anyway"
+        )
     if len(machine.CPUS) < 2:
         sys.exit("bench: needs two CPUs, one for the server and one for its client")
     figures = Figures()

@@ -34,7 +34,10 @@ class Figures:
         if budget is not None:
             ok = value >= budget if at_least else value <= budget
         self.rows.append(
-            dict(name=name, value=value, unit=unit, budget=budget, ok=ok, what=what, note=note, at_least=at_least)
+            dict(
+                name=name, value=value, unit=unit, budget=budget, ok=ok,
+                what=what, note=note, at_least=at_least,
+            )
         )
         verdict = {None: "", True: ", within budget", False: ", MISSES ITS BUDGET"}[ok]
         progress(f"  {what}: {number(value)} {unit}{verdict}")
@@ -56,11 +59,15 @@ class Figures:
             if colour and verdict:
                 verdict = f"\033[{32 if row['ok'] else 31}m{verdict:4}\033[0m"
             note = f"  ({row['note']})" if row["note"] else ""
-            print(f"{row['what']:{width}}  {number(row['value']):>9} {row['unit']:<5} {budget:>10}  {verdict:4}{note}".rstrip())
+            value = f"{number(row['value']):>9} {row['unit']:<5}"
+            print(f"{row['what']:{width}}  {value} {budget:>10}  {verdict:4}{note}".rstrip())
         missed = [row["what"] for row in self.rows if row["ok"] is False]
         held = sum(1 for row in self.rows if row["ok"])
-        print(f"\n{held} of {held + len(missed)} budgets met, {len(self.rows) - held - len(missed)} figures without budget,"
-              f" {time.monotonic() - self.start:.0f} s")
+        budgets = held + len(missed)
+        print(
+            f"\n{held} of {budgets} budgets met, {len(self.rows) - budgets} figures without budget,"
+            f" {time.monotonic() - self.start:.0f} s"
+        )
         for what in self.disturbed:
             print(f"disturbed, measure again: {what}")
         for what in self.missing:

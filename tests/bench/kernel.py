@@ -34,7 +34,8 @@ def cost(env, figures, agent):
         hooks = [median([run[i] for run in runs[way]]) for i in range(4)]
         totals = [run[4] for run in runs[way]]
         figures.add(
-            f"bpf_time_{way.replace('-', '_')}", median(totals), "ns", f"BPF time per request, {what}", budget=budget,
+            f"bpf_time_{way.replace('-', '_')}", median(totals), "ns", f"BPF time per request, {what}",
+            budget=budget,
             note="arrival {:.0f}, receive {:.0f}, send {:.0f}, sendmsg {:.0f}".format(*hooks)
             + f"; runs {min(totals):.0f} .. {max(totals):.0f}",
         )
@@ -110,7 +111,11 @@ def loss(env, figures, agent):
         lib.eventually(counted, 5)
     except AssertionError:
         pass  # then that is the figure
-    figures.add("requests_lost", abs(lines - last[-1]), "", "requests lost, against the access log", budget=0,
-                note=f"{last[-1]:,} counted, {lines:,} logged, {requests:,} answers read")
-    figures.add("requests_lost_rate", rate, "1/s", "the rate of that, 16 requests at a time on 32 connections",
-                note="the budget names 100,000/s")
+    figures.add(
+        "requests_lost", abs(lines - last[-1]), "", "requests lost, against the access log", budget=0,
+        note=f"{last[-1]:,} counted, {lines:,} logged, {requests:,} answers read",
+    )
+    figures.add(
+        "requests_lost_rate", rate, "1/s", "the rate of that, 16 requests at a time on 32 connections",
+        note="the budget names 100,000/s",
+    )

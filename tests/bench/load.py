@@ -52,13 +52,19 @@ def without_and_with(env, count, nginx, start, stop):
     return pairs
 
 
-def ratios(pairs, key):
-    return [loaded[key] / bare[key] for bare, loaded in pairs]
+def add_ratio(figures, pairs, key, name, what, unit, digits=0, **budget):
+    """The median of the pairs' ratios; beside it what 1 stands for, and how far the pairs lie apart."""
+    values = [loaded[key] / bare[key] for bare, loaded in pairs]
+    base = median([bare[key] for bare, _ in pairs])
+    note = f"of {base:,.{digits}f} {unit}; middle half {spread(values)}"
+    figures.add(name, median(values), "ratio", what, note=note, **budget)
 
 
-def added(pairs, key):
+def add_latency(figures, pairs, name, what):
     """By how much the median grows from the bare phases to the loaded ones."""
-    return median([loaded[key] for _, loaded in pairs]) - median([bare[key] for bare, _ in pairs])
+    bare = median([bare["latency_us"] for bare, _ in pairs])
+    loaded = median([loaded["latency_us"] for _, loaded in pairs])
+    figures.add(name, loaded - bare, "us", what, note=f"to {bare:.1f} us")
 
 
 def agent(env, figures, nginx):
@@ -68,30 +74,24 @@ def agent(env, figures, nginx):
     pairs = without_and_with(
         env, PAIRS, nginx, lambda: running.append(env.agent()), lambda: running.pop().stop()
     )
-    rates = ratios(pairs, "file_rate")
-    figures.add(
-        "nginx_throughput_ratio", median(rates), "ratio", "nginx throughput, small file, with the agent / without",
-        budget=0.97, at_least=True,
-        note=f"of {median([b['file_rate'] for b, _ in pairs]):,.0f} req/s; middle half {spread(rates)}",
+    add_ratio(
+        figures, pairs, "file_rate", "nginx_throughput_ratio",
+        "nginx throughput, small file, with the agent / without", "req/s", budget=0.97, at_least=True,
     )
-    calls = ratios(pairs, "getppid_ns")
-    figures.add(
-        "getppid_ratio", median(calls), "ratio", "getppid(), with / without", budget=1.01,
-        note=f"of {median([b['getppid_ns'] for b, _ in pairs]):.0f} ns; middle half {spread(calls)}",
+    add_ratio(
+        figures, pairs, "getppid_ns", "getppid_ratio", "getppid(), with the agent / without", "ns",
+        budget=1.01,
     )
-    rates = ratios(pairs, "fixed_rate")
-    figures.add(
-        "nginx_fixed_throughput_ratio", median(rates), "ratio", "nginx throughput, answer from memory, no log, with / without",
-        note=f"of {median([b['fixed_rate'] for b, _ in pairs]):,.0f} req/s; middle half {spread(rates)}",
+    add_ratio(
+        figures, pairs, "fixed_rate", "nginx_fixed_throughput_ratio",
+        "nginx throughput, from memory, no log, with the agent / without", "req/s",
     )
-    busy = ratios(pairs, "file_cpu_us")
-    figures.add(
-        "nginx_cpu_ratio", median(busy), "ratio", "nginx CPU time per request, small file, with / without",
-        note=f"of {median([b['file_cpu_us'] for b, _ in pairs]):.2f} us; middle half {spread(busy)}",
+    add_ratio(
+        figures, pairs, "file_cpu_us", "nginx_cpu_ratio",
+        "nginx CPU time per request, small file, with the agent / without", "us", digits=2,
     )
-    figures.add(
-        "edgetap_added_latency", added(pairs, "latency_us"), "us", "latency that the agent adds, one connection",
-        note=f"to {median([b['latency_us'] for b, _ in pairs]):.1f} us",
+    add_latency(
+        figures, pairs, "edgetap_added_latency", "latency that the agent adds, one connection"
     )
 
 
@@ -122,20 +122,19 @@ def bpftrace(env, figures, nginx):
     pairs = without_and_with(env, BPFTRACE_PAIRS, nginx, start, stop)
     if not all(seen):
         raise RuntimeError("the bpftrace script saw no responses of nginx")
-    rates = ratios(pairs, "file_rate")
-    figures.add(
-        "bpftrace_throughput_ratio", median(rates), "ratio", "nginx throughput, small file, with a bpftrace script / without",
-        note=f"of {median([b['file_rate'] for b, _ in pairs]):,.0f} req/s; middle half {spread(rates)}",
+    add_ratio(
+        figures, pairs, "file_rate", "bpftrace_throughput_ratio",
+        "nginx throughput, small file, with a bpftrace script / without", "req/s",
     )
-    rates = ratios(pairs, "fixed_rate")
-    figures.add(
-        "bpftrace_fixed_throughput_ratio", median(rates), "ratio",
-        "nginx throughput, answer from memory, no log, with a bpftrace script / without",
-        note=f"of {median([b['fixed_rate'] for b, _ in pairs]):,.0f} req/s; middle half {spread(rates)}",
+    add_ratio(
+        figures, pairs, "fixed_rate", "bpftrace_fixed_throughput_ratio",
+        "nginx throughput, from memory, no log, with a bpftrace script / without", "req/s",
     )
-    figures.add(
-        "bpftrace_getppid_ratio", median(ratios(pairs, "getppid_ns")), "ratio", "getppid(), with a bpftrace script / without"
+    add_ratio(
+        figures, pairs, "getppid_ns", "bpftrace_getppid_ratio",
+        "getppid(), with a bpftrace script / without", "ns",
     )
-    figures.add(
-        "bpftrace_added_latency", added(pairs, "latency_us"), "us", "latency that a bpftrace script adds, one connection"
+    add_latency(
+        figures, pairs, "bpftrace_added_latency",
+        "latency that a bpftrace script adds, one connection",
     )

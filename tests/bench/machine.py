@@ -25,7 +25,8 @@ def run(argv, cpu=None, seconds=120):
         preexec_fn=on(cpu) if cpu is not None else None,
     )
     if done.returncode:
-        raise RuntimeError(f"{argv[0]}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
+        text = (done.stderr or done.stdout).strip()
+        raise RuntimeError(f"{argv[0]}: exit status {done.returncode}: {text}")
     return done.stdout
 
 
@@ -132,10 +133,9 @@ http {{
 }}
 """
         )
-        self.process = env.start(
-            [env.renamed(lib.need("nginx"), name), "-c", conf, "-p", env.dir, "-e", env.dir / f"{name}.error.log"],
-            name=name, preexec=on(SERVER_CPU),
-        )
+        argv = [env.renamed(lib.need("nginx"), name), "-c", conf, "-p", env.dir]
+        argv += ["-e", env.dir / f"{name}.error.log"]
+        self.process = env.start(argv, name=name, preexec=on(SERVER_CPU))
         lib.listening(self.port, owner=self.process)
 
     def cpu_seconds(self):

@@ -102,13 +102,16 @@ def instances(env, figures):
         counted(agent, count)
         scrape_forms(agent, 3)
         third = resident(pid)
+        observed = agent.scrape().value("edgetap_instances")
         figures.add(
-            f"agent_rss_{count}", third / 1e6, "MB", f"agent RSS without maps, {count:,} instances", budget=budget,
-            note=f"{agent.scrape().value('edgetap_instances'):.0f} observed; scraped as text, gzip, OpenMetrics, protobuf",
+            f"agent_rss_{count}", third / 1e6, "MB", f"agent RSS without maps, {count:,} instances",
+            budget=budget,
+            note=f"{observed:.0f} observed; scraped as text, gzip, OpenMetrics, protobuf",
         )
     scrape_forms(agent, 17)
     figures.add(
-        "agent_rss_growth", resident(pid) / third, "ratio", "agent RSS after 20 rounds of scrapes / after 3", budget=FLAT
+        "agent_rss_growth", resident(pid) / third, "ratio",
+        "agent RSS after 20 rounds of scrapes / after 3", budget=FLAT,
     )
     scrape_time(figures, agent)
 
@@ -127,10 +130,14 @@ def scrape_time(figures, agent):
         line = scrape[scrape.index(name) + 1 :].split(b"\n", 1)[0]
         own.append(float(line.split()[-1]) * 1000)
     figures.add(
-        "scrape_wall_time", median(walls), "ms", "/metrics, 1,000 instances, two statuses each, text", budget=150,
+        "scrape_wall_time", median(walls), "ms",
+        "/metrics, 1,000 instances, two statuses each, text", budget=150,
         note=f"{lines:,} lines; {min(walls):.0f} .. {max(walls):.0f} ms",
     )
-    figures.add("scrape_own_time", median(own), "ms", "the same by the agent's own clock", note="rendering, without sending")
+    figures.add(
+        "scrape_own_time", median(own), "ms", "the same by the agent's own clock",
+        note="rendering, without sending",
+    )
     for form in ("text", "openmetrics", "protobuf"):
         out = machine.bench("bench_encode", 1000, 11, form)
         have = dict(field.split("=") for field in out.split()[1:])

@@ -23,7 +23,8 @@ def haproxy(env, figures, nginx):
         for values, port in sides if pair % 2 else sides[::-1]:
             values.append(machine.closed_loop(port, 0.4)[2] / 1000)
     figures.add(
-        "haproxy_added_latency", median(through) - median(direct), "us", "latency that haproxy adds, one connection",
+        "haproxy_added_latency", median(through) - median(direct), "us",
+        "latency that haproxy adds, one connection",
         note=f"to {median(direct):.1f} us",
     )
     cpu = machine.tree_seconds(proxy.process.pid)
@@ -33,6 +34,7 @@ def haproxy(env, figures, nginx):
             raise RuntimeError("haproxy's exporter has no responses")
     cpu = machine.tree_seconds(proxy.process.pid) - cpu
     figures.add(
-        "haproxy_cpu_per_request", cpu / requests * 1e9, "ns", "CPU time per request of haproxy, a scrape of it included",
+        "haproxy_cpu_per_request", cpu / requests * 1e9, "ns",
+        "CPU time per request of haproxy, a scrape of it included",
         note=f"over {requests:,} requests",
     )
