@@ -23,6 +23,7 @@ static __always_inline void request_lost(struct server_state *s)
 	s->rx.line_kind = HTTP_LINE_WHOLE;
 	s->rx_desync = DESYNC_LOST;
 	s->request_open = 0;
+	s->early_answer = 0;
 }
 
 static __always_inline struct batch *batch_at(struct server_state *s, __u32 i)
@@ -82,8 +83,14 @@ static __always_inline void request_head(struct server_state *s)
 		count_add(slot, COUNT_HTTP_STARTED, 1);
 	if (s->request_open == REQUEST_OPEN_BEYOND || waiting >= REQUESTS ||
 	    s->overflow_head != s->overflow_tail) {
-		s->overflow_head++;
 		lose(LOSS_PIPELINE_FULL);
+		if ((__u8)(s->overflow_head - s->overflow_tail) < 255) {
+			s->overflow_head++;
+		} else {
+			if (slot)
+				count_add(slot, COUNT_HTTP_LOST, 1);
+			s->rx_desync = DESYNC_LOST; /* nor is its response one of the others' */
+		}
 	} else {
 		s->request[s->request_head % REQUESTS] = (p->token & 15) | s->batch_last << 4;
 		s->request_head++;
@@ -118,6 +125,7 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 {
 	struct http_parser *p;
 	bool trial = false;
+	__u64 trials = 0;
 	__u32 carry;
 	int result;
 
@@ -155,6 +163,7 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 	}
 	carry = p->carry_bytes;
 	if (trial) {
+		trials = p->body_left + 1;
 		p->phase = HTTP_START;
 		p->flags = 0;
 	}
@@ -172,10 +181,9 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 		return 0;
 	}
 	if (trial) {
-		__u64 trials = p->body_left + 1;
-
 		p->phase = HTTP_RESYNC;
 		p->body_left = trials;
+		p->line_kind = HTTP_LINE_WHOLE;
 		s->request_open = 0;
 		if (s->rx_desync == DESYNC_LOST)
 			lose(LOSS_RESYNC);

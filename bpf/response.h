@@ -274,6 +274,7 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 	if (trial) {
 		p->phase = HTTP_RESYNC;
 		p->carry_bytes = 0;
+		p->line_kind = HTTP_LINE_WHOLE;
 		s->first_byte_ns = 0;
 		return 1;
 	}
