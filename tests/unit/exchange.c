@@ -1,0 +1,644 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "bpf_shim/kernel.h"
+
+#include "defaults.h"
+#include "event.h"
+#include "loss.h"
+#include "row.h"
+#include "state.h"
+
+/* Maps as small as the tests need them. */
+#undef DEFAULT_MAX_INSTANCES
+#undef DEFAULT_MAX_STATUSES
+#undef DEFAULT_MAX_GROUPS
+#undef DEFAULT_MAX_DESTINATIONS
+#undef DEFAULT_MAX_LISTENERS
+#define DEFAULT_MAX_INSTANCES 4
+#define DEFAULT_MAX_STATUSES 24
+#define DEFAULT_MAX_GROUPS 12
+#define DEFAULT_MAX_DESTINATIONS 16
+#define DEFAULT_MAX_LISTENERS 16
+
+/* Configuration is constant for the programs, not for the tests. */
+#define const
+#include "maps.h"
+#undef const
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#include "edgetap.bpf.c"
+#pragma GCC diagnostic pop
+
+#include "exchange.h"
+#include "metrics/grid.h"
+
+#define EAGAIN_RET (-11)
+#define CALL_SEGMENTS 3
+
+struct connection {
+	struct tcp_sock tp; /* first: a struct sock is its start */
+	struct socket socket;
+	struct file file;
+	uint8_t *queue;
+	size_t unread, room;
+	bool fin, fin_rides, fin_read; /* the client's */
+	bool closed, shut;	       /* the server's end */
+};
+
+static struct tcp_sock listener;
+static struct task_struct server;
+static uint64_t begun_ns;
+
+/* What was counted for slots that were retired. */
+static uint64_t retired_count[INSTANCE_COUNTS];
+static uint64_t retired_responses[1000][METHOD_N], retired_responses_all;
+static uint64_t retired_values[GROUP_ROWS], retired_sum_ns[GROUP_ROWS];
+
+static char problem[256];
+
+static const char *wrong(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(problem, sizeof(problem), format, args);
+	va_end(args);
+	return problem;
+}
+
+/* ---- the world ---- */
+
+static struct instance_slot *slot_at(__u32 i)
+{
+	return bpf_map_lookup_elem(&instance_by_slot, &i);
+}
+
+static struct status_entry *status_at(__u32 i)
+{
+	return bpf_map_lookup_elem(&status_by_index, &i);
+}
+
+static struct row_group *group_at(__u32 i)
+{
+	return bpf_map_lookup_elem(&group_by_index, &i);
+}
+
+/* As the agent prepares them: the first entry of each pool is `__other__`. */
+static void pools_fill(void)
+{
+	slot_at(0)->in_use = 1;
+	status_at(0)->in_use = 1;
+	status_at(0)->key.status = STATUS_OTHER;
+	group_at(0)->in_use = 1;
+	group_at(0)->key.status = STATUS_OTHER;
+	for (__u32 i = 1; i < DEFAULT_MAX_INSTANCES; i++)
+		bpf_map_push_elem(&free_slots, &i, 0);
+	for (__u32 i = 1; i < DEFAULT_MAX_STATUSES; i++)
+		bpf_map_push_elem(&free_statuses, &i, 0);
+	for (__u32 i = 1; i < DEFAULT_MAX_GROUPS; i++)
+		bpf_map_push_elem(&free_groups, &i, 0);
+}
+
+static void sock_init(struct tcp_sock *tp, int state, uint32_t sequence)
+{
+	static struct net net;
+
+	memset(tp, 0, sizeof(*tp));
+	tp->sk.__sk_common.skc_family = AF_INET;
+	tp->sk.__sk_common.skc_state = (__u8)state;
+	tp->sk.__sk_common.skc_net.net = &net;
+	tp->sk.sk_protocol = PROTOCOL_TCP;
+	tp->copied_seq = sequence;
+	tp->rcv_nxt = sequence;
+	tp->snd_una = sequence * 3;
+	tp->write_seq = tp->snd_una;
+	tp->srtt_us = 50 << 3;
+}
+
+static void set_state(struct sock *sk, int state)
+{
+	inet_sock_set_state(sk, sk->__sk_common.skc_state, state);
+	sk->__sk_common.skc_state = (__u8)state;
+}
+
+void world__begin(void)
+{
+	static const uint64_t le_ns[] = { 5000000, 100000000, 1000000000 };
+	static struct kernfs_node node = { .id = 4711 };
+	static struct cgroup cgroup = { .kn = &node };
+	static struct css_set css_set = { .dfl_cgrp = &cgroup };
+
+	shim_maps_clear();
+	memset(retired_count, 0, sizeof(retired_count));
+	if (retired_responses_all)
+		memset(retired_responses, 0, sizeof(retired_responses));
+	retired_responses_all = 0;
+	memset(retired_values, 0, sizeof(retired_values));
+	memset(retired_sum_ns, 0, sizeof(retired_sum_ns));
+	live_sockets = 0;
+	last_listener = 0;
+	if (!cfg_grid.bounds && grid__build((struct grid *)&cfg_grid, le_ns, 3))
+		abort();
+	pools_fill();
+	server = (struct task_struct){ .tgid = 17, .cgroups = &css_set, .comm = "server" };
+	shim_task = &server;
+	shim_faults = false;
+	shim_now_ns = begun_ns = 3600000000000;
+	free(listener.sk.storage[0]);
+	sock_init(&listener, TCP_CLOSE, 0);
+	set_state(&listener.sk, TCP_LISTEN);
+}
+
+void world__sleep(uint64_t ns)
+{
+	shim_now_ns += ns;
+}
+
+uint64_t world__elapsed(void)
+{
+	return shim_now_ns - begun_ns;
+}
+
+uint64_t world__count(enum instance_count what)
+{
+	uint64_t sum = retired_count[what];
+
+	for (__u32 i = 0; i < DEFAULT_MAX_INSTANCES; i++)
+		sum += slot_at(i)->count[what];
+	return sum;
+}
+
+uint64_t world__aborted(enum abort_by by, enum abort_phase phase)
+{
+	return world__count(COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + phase);
+}
+
+uint64_t world__responses(unsigned int status, enum http_method method)
+{
+	uint64_t sum = 0;
+
+	for (__u32 i = 0; i < DEFAULT_MAX_STATUSES; i++) {
+		const struct status_entry *e = status_at(i);
+
+		for (int m = 0; m < METHOD_N; m++)
+			if ((!status || e->key.status == status) &&
+			    (method == METHOD_N || m == (int)method))
+				sum += e->responses[m];
+	}
+	for (unsigned int code = 0; retired_responses_all && code < 1000; code++)
+		for (int m = 0; m < METHOD_N; m++)
+			if ((!status || code == status) && (method == METHOD_N || m == (int)method))
+				sum += retired_responses[code][m];
+	return sum;
+}
+
+uint64_t world__lost(enum loss_reason reason)
+{
+	uint64_t sum = 0;
+
+	for (__u32 i = 0; i < LOSS_N; i++)
+		if (reason == LOSS_N || i == (__u32)reason)
+			sum += *(__u64 *)bpf_map_lookup_elem(&losses, &i);
+	return sum;
+}
+
+static uint64_t row_values(const struct row *row)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < GRID_MAX_CELLS; i++)
+		n += row->cell[i];
+	return n;
+}
+
+uint64_t world__row(enum http_row row, uint64_t *ret_sum_ns)
+{
+	uint64_t n = retired_values[row], sum_ns = retired_sum_ns[row];
+
+	for (__u32 i = 0; i < DEFAULT_MAX_GROUPS; i++) {
+		const struct row_group *g = group_at(i);
+
+		if (!g->in_use || g->key.status == STATUS_NONE)
+			continue;
+		n += row_values(&g->row[row]);
+		sum_ns += g->row[row].sum_ns;
+	}
+	if (ret_sum_ns)
+		*ret_sum_ns = sum_ns;
+	return n;
+}
+
+/* Statuses and rows of a slot go back to their pools. */
+static void retire_statuses(__u32 slot)
+{
+	for (__u32 i = 1; i < DEFAULT_MAX_STATUSES; i++) {
+		struct status_entry *e = status_at(i);
+
+		if (!e->in_use || e->key.slot != slot)
+			continue;
+		for (int m = 0; m < METHOD_N; m++) {
+			retired_responses[e->key.status][m] += e->responses[m];
+			retired_responses_all += e->responses[m];
+		}
+		bpf_map_delete_elem(&index_by_status, &e->key);
+		memset(e, 0, sizeof(*e));
+		bpf_map_push_elem(&free_statuses, &i, 0);
+	}
+	for (__u32 i = 1; i < DEFAULT_MAX_GROUPS; i++) {
+		struct row_group *g = group_at(i);
+
+		if (!g->in_use || g->key.slot != slot)
+			continue;
+		for (int r = 0; r < GROUP_ROWS && g->key.status != STATUS_NONE; r++) {
+			retired_values[r] += row_values(&g->row[r]);
+			retired_sum_ns[r] += g->row[r].sum_ns;
+		}
+		bpf_map_delete_elem(&index_by_group, &g->key);
+		memset(g, 0, sizeof(*g));
+		bpf_map_push_elem(&free_groups, &i, 0);
+	}
+}
+
+void world__retire(void)
+{
+	for (__u32 i = 1; i < DEFAULT_MAX_INSTANCES; i++) {
+		struct instance_slot *slot = slot_at(i);
+
+		if (!slot->in_use)
+			continue;
+		bpf_map_delete_elem(&slot_by_instance, &slot->key);
+		for (int c = 0; c < INSTANCE_COUNTS; c++)
+			retired_count[c] += slot->count[c];
+		*slot = (struct instance_slot){ .generation = slot->generation + 1 };
+		retire_statuses(i);
+		bpf_map_push_elem(&free_slots, &i, 0);
+	}
+}
+
+int64_t world__in_flight(void)
+{
+	uint64_t ended = retired_responses_all + world__count(COUNT_HTTP_LOST);
+
+	for (__u32 i = 0; i < DEFAULT_MAX_STATUSES; i++)
+		for (int m = 0; m < METHOD_N; m++)
+			ended += status_at(i)->responses[m];
+	for (int by = 0; by < ABORT_BY_N; by++)
+		ended += world__aborted(by, ABORT_IN_WAIT) + world__aborted(by, ABORT_IN_RESPONSE);
+	return (int64_t)(world__count(COUNT_HTTP_STARTED) - ended);
+}
+
+/* No time may be longer than the world is old; but round trips are no times of the world's. */
+static const char *row_inconsistency(const struct row_group *g, int r)
+{
+	const struct row *row = &g->row[r];
+
+	if (g->key.status == STATUS_NONE && r == ROW_RTT)
+		return NULL;
+	for (unsigned int i = 1; i < GRID_MAX_CELLS; i++)
+		if (row->cell[i] && cfg_grid.bound_ns[i - 1] >= world__elapsed())
+			return wrong("status %u row %d has a value above %llu ns after %llu ns",
+				     g->key.status, r, (unsigned long long)cfg_grid.bound_ns[i - 1],
+				     (unsigned long long)world__elapsed());
+	if (row->sum_ns > row_values(row) * world__elapsed())
+		return wrong("status %u row %d: sum %llu ns of %llu values", g->key.status, r,
+			     (unsigned long long)row->sum_ns, (unsigned long long)row_values(row));
+	return NULL;
+}
+
+const char *world__inconsistency(void)
+{
+	uint64_t n = world__row(ROW_APP_RESPONSE, NULL);
+	const char *found;
+
+	if (world__in_flight())
+		return wrong("%lld requests in flight at the end", (long long)world__in_flight());
+	if (live_sockets)
+		return wrong("%lld sockets left", (long long)live_sockets);
+	for (__u32 i = 0; i < DEFAULT_MAX_GROUPS; i++) {
+		for (int r = 0; r < GROUP_ROWS && group_at(i)->in_use; r++) {
+			found = row_inconsistency(group_at(i), r);
+			if (found)
+				return found;
+		}
+	}
+	if (world__row(ROW_EDGE_RESPONSE, NULL) != n || world__row(ROW_APP_QUEUE, NULL) != n ||
+	    world__row(ROW_APP_FIRST_BYTE, NULL) + world__count(COUNT_FIRST_BYTE_UNSEEN) != n)
+		return wrong("rows of %llu responses disagree", (unsigned long long)n);
+	if (n > world__responses(0, METHOD_N))
+		return wrong("more times than responses");
+	if (world__count(COUNT_EDGE_CONNECTS) != world__count(COUNT_EDGE_DISCONNECTS))
+		return wrong("%llu connects, %llu disconnects",
+			     (unsigned long long)world__count(COUNT_EDGE_CONNECTS),
+			     (unsigned long long)world__count(COUNT_EDGE_DISCONNECTS));
+	return NULL;
+}
+
+/* ---- connections ---- */
+
+static struct connection *connection_new(uint32_t sequence)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		abort();
+	sock_init(&c->tp, TCP_ESTABLISHED, sequence);
+	c->socket.sk = &c->tp.sk;
+	c->socket.file = &c->file;
+	c->file.private_data = &c->socket;
+	return c;
+}
+
+struct connection *connection__open(uint32_t sequence)
+{
+	struct connection *c = connection_new(sequence);
+	struct sock *sk = &c->tp.sk;
+
+	sk->storage[0] = malloc(sizeof(struct server_state));
+	if (!sk->storage[0])
+		abort();
+	memcpy(sk->storage[0], listener.sk.storage[0], sizeof(struct server_state));
+	sk->__sk_common.skc_state = TCP_LISTEN;
+	set_state(sk, TCP_SYN_RECV);
+	set_state(sk, TCP_ESTABLISHED);
+	sk->sk_socket = &c->socket;
+	return c;
+}
+
+struct connection *connection__older(uint32_t sequence)
+{
+	struct connection *c = connection_new(sequence);
+
+	c->tp.sk.sk_socket = &c->socket;
+	return c;
+}
+
+void connection__arrive(struct connection *c, const void *data, size_t n)
+{
+	if (c->fin || c->closed || !n || c->tp.sk.__sk_common.skc_state == TCP_CLOSE)
+		return;
+	if (c->unread + n > c->room) {
+		c->room = 2 * (c->unread + n);
+		c->queue = realloc(c->queue, c->room);
+		if (!c->queue)
+			abort();
+	}
+	memcpy(c->queue + c->unread, data, n);
+	c->unread += n;
+	c->tp.rcv_nxt += (__u32)n;
+	c->tp.bytes_received += n;
+	c->tp.tcp_clock_cache = shim_now_ns;
+	sk_data_ready(&c->tp.sk);
+}
+
+void connection__fin(struct connection *c)
+{
+	struct sock *sk = &c->tp.sk;
+
+	if (c->fin || sk->__sk_common.skc_state == TCP_CLOSE)
+		return;
+	c->fin = true;
+	c->fin_rides = c->unread && (c->tp.rcv_nxt & 1);
+	c->tp.rcv_nxt++;
+	c->tp.bytes_received++;
+	sk->__sk_common.skc_flags |= 1UL << SOCK_DONE;
+	set_state(sk, sk->__sk_common.skc_state == TCP_ESTABLISHED ? TCP_CLOSE_WAIT : TCP_CLOSE);
+	sk_data_ready(sk);
+}
+
+void connection__reset(struct connection *c)
+{
+	struct sock *sk = &c->tp.sk;
+
+	if (sk->__sk_common.skc_state == TCP_CLOSE)
+		return;
+	tcp_receive_reset(sk);
+	sk->sk_err = 104;
+	set_state(sk, TCP_CLOSE);
+}
+
+/* User memory of one call: segments of their own, so that a read beyond one is seen. */
+struct memory {
+	struct iovec segment[CALL_SEGMENTS];
+	struct user_msghdr message;
+	size_t segments;
+};
+
+static void memory_make(struct memory *m, size_t n, enum call call)
+{
+	size_t share = n / 4;
+
+	m->segments = call == CALL_VECTOR ? 3 : call == CALL_MESSAGE ? 2 : 1;
+	for (size_t i = 0; i < m->segments; i++) {
+		m->segment[i].iov_len = i + 1 == m->segments ? n : share;
+		n -= m->segment[i].iov_len;
+		m->segment[i].iov_base = malloc(m->segment[i].iov_len ? m->segment[i].iov_len : 1);
+		if (!m->segment[i].iov_base)
+			abort();
+		memset(m->segment[i].iov_base, '\n', m->segment[i].iov_len);
+	}
+	m->message = (struct user_msghdr){ .msg_iov = m->segment, .msg_iovlen = m->segments };
+}
+
+static void memory_fill(struct memory *m, const uint8_t *data, size_t n)
+{
+	for (size_t i = 0; i < m->segments; i++) {
+		size_t part = n < m->segment[i].iov_len ? n : m->segment[i].iov_len;
+
+		memcpy(m->segment[i].iov_base, data, part);
+		data += part;
+		n -= part;
+	}
+}
+
+static void memory_free(struct memory *m)
+{
+	for (size_t i = 0; i < m->segments; i++)
+		free(m->segment[i].iov_base);
+	shim_faults = false;
+	server.flags = 0;
+	memset(&server.regs, 0, sizeof(server.regs));
+}
+
+/* Registers as the system call leaves them. */
+static void enter(struct memory *m, enum call call, bool sending)
+{
+	struct pt_regs *regs = &server.regs;
+
+	regs->cs = 0x33;
+	regs->di = 3;
+	regs->si = (unsigned long)m->segment[0].iov_base;
+	regs->dx = m->segment[0].iov_len;
+	switch (call) {
+	case CALL_FAULT:
+		shim_faults = true;
+		/* fall through */
+	case CALL_PLAIN:
+		regs->orig_ax = sending ? NR_WRITE : NR_READ;
+		break;
+	case CALL_SOCKET:
+		regs->orig_ax = sending ? NR_SENDTO : NR_RECVFROM;
+		break;
+	case CALL_VECTOR:
+		regs->orig_ax = sending ? NR_WRITEV : NR_READV;
+		regs->si = (unsigned long)m->segment;
+		regs->dx = m->segments;
+		break;
+	case CALL_MESSAGE:
+		regs->orig_ax = sending ? NR_SENDMSG : NR_RECVMSG;
+		regs->si = (unsigned long)&m->message;
+		break;
+	case CALL_FILE:
+		regs->orig_ax = sending ? NR_SENDFILE : NR_SPLICE;
+		break;
+	case CALL_RING:
+		regs->orig_ax = NR_IO_URING_ENTER;
+		break;
+	}
+}
+
+static void take(struct connection *c, size_t n)
+{
+	c->unread -= n;
+	memmove(c->queue, c->queue + n, c->unread);
+	c->tp.copied_seq += (__u32)n;
+	c->tp.tcp_clock_cache = shim_now_ns;
+	if (c->fin_rides && !c->fin_read && !c->unread) {
+		c->fin_read = true;
+		c->tp.copied_seq++;
+	}
+}
+
+size_t connection__read_flags(struct connection *c, size_t n, enum call call, int flags)
+{
+	size_t got = n < c->unread ? n : c->unread;
+	struct memory m;
+
+	if (c->closed || !n)
+		return 0;
+	if (!got) {
+		if (c->fin && !c->fin_read && !(flags & MSG_PEEK)) {
+			c->fin_read = true;
+			c->tp.copied_seq++;
+		}
+		sock_recv_length(&c->tp.sk, c->fin ? 0 : EAGAIN_RET, flags);
+		return 0;
+	}
+	memory_make(&m, n, call);
+	if (!(flags & MSG_TRUNC))
+		memory_fill(&m, c->queue, got);
+	enter(&m, call, false);
+	if (!(flags & MSG_PEEK))
+		take(c, got);
+	sock_recv_length(&c->tp.sk, (int)got, flags);
+	memory_free(&m);
+	return got;
+}
+
+size_t connection__read(struct connection *c, size_t n, enum call call)
+{
+	return connection__read_flags(c, n, call, 0);
+}
+
+size_t connection__splice(struct connection *c, size_t n)
+{
+	if (n > c->unread)
+		n = c->unread;
+	if (n && !c->closed)
+		take(c, n);
+	return n;
+}
+
+bool connection__writable(const struct connection *c)
+{
+	int state = c->tp.sk.__sk_common.skc_state;
+
+	return !c->closed && !c->shut && (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT);
+}
+
+void connection__write(struct connection *c, const void *data, size_t n, enum call call)
+{
+	struct memory m;
+
+	if (!connection__writable(c) || !n)
+		return;
+	/* the call asked for some more that was not taken */
+	memory_make(&m, n + 5, call);
+	memory_fill(&m, data, n);
+	enter(&m, call, true);
+	c->tp.write_seq += (__u32)n;
+	c->tp.snd_una += (__u32)n;
+	c->tp.bytes_acked += n;
+	sock_send_length(&c->tp.sk, (int)n, 0);
+	memory_free(&m);
+}
+
+void connection__write_fails(struct connection *c, int ret)
+{
+	sock_send_length(&c->tp.sk, ret, 0);
+}
+
+void connection__write_begins(struct connection *c, size_t n)
+{
+	struct msghdr message = { .msg_iter = { .count = n } };
+
+	if (connection__writable(c))
+		tcp_sendmsg_locked(&c->tp.sk, &message);
+}
+
+void connection__nonblocking(struct connection *c)
+{
+	c->file.f_flags = O_NONBLOCK;
+}
+
+void connection__shutdown(struct connection *c)
+{
+	struct sock *sk = &c->tp.sk;
+
+	if (!connection__writable(c))
+		return;
+	c->shut = true;
+	c->tp.write_seq++;
+	set_state(sk, c->fin ? TCP_LAST_ACK : TCP_FIN_WAIT1);
+	c->tp.snd_una++;
+	c->tp.bytes_acked++;
+	set_state(sk, c->fin ? TCP_CLOSE : TCP_FIN_WAIT2);
+}
+
+void connection__close(struct connection *c)
+{
+	struct sock *sk = &c->tp.sk;
+
+	if (c->closed)
+		return;
+	if (c->unread && sk->__sk_common.skc_state != TCP_CLOSE) {
+		set_state(sk, TCP_CLOSE);
+		tcp_send_reset(sk);
+	} else {
+		connection__shutdown(c);
+	}
+	c->closed = true;
+	sk->sk_socket = NULL;
+}
+
+void connection__destroy(struct connection *c)
+{
+	struct sock *sk = &c->tp.sk;
+
+	connection__close(c);
+	if (sk->__sk_common.skc_state != TCP_CLOSE)
+		set_state(sk, TCP_CLOSE);
+	tcp_destroy_sock(sk);
+	free(sk->storage[0]);
+	free(sk->storage[1]);
+	free(c->queue);
+	free(c);
+}
+
+size_t connection__unread(const struct connection *c)
+{
+	return c->unread;
+}
