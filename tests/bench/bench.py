@@ -89,11 +89,11 @@ def main():
     if len(machine.CPUS) < 2:
         sys.exit("bench: needs two CPUs, one for the server and one for its client")
     figures = Figures()
-    busy = os.getloadavg()[0]
+    busy = machine.busy()
     for name in PARTS:
         if name in wanted:
             measure(name, figures)
-    print(f"{len(machine.CPUS)} CPUs, Linux {os.uname().release}, load average {busy:.2f} before\n")
+    print(f"{len(machine.CPUS)} CPUs, Linux {os.uname().release}, {busy:.0%} busy with other work before\n")
     figures.print()
     figures.write(OUT)
     print(f"\nwritten to {OUT}")

@@ -90,6 +90,10 @@ def agent(env, figures, nginx):
         figures, pairs, "file_cpu_us", "nginx_cpu_ratio",
         "nginx CPU time per request, small file, with the agent / without", "us", digits=2,
     )
+    add_ratio(
+        figures, pairs, "fixed_cpu_us", "nginx_fixed_cpu_ratio",
+        "nginx CPU time per request, from memory, with the agent / without", "us", digits=2,
+    )
     add_latency(
         figures, pairs, "edgetap_added_latency", "latency that the agent adds, one connection"
     )

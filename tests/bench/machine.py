@@ -40,6 +40,19 @@ def attached():
     return int(bench("agent_bpf", "attached"))
 
 
+def busy(seconds=1):
+    """Share of all CPUs' time that something used, or the hypervisor took, during these seconds."""
+    def times():
+        with open("/proc/stat") as f:
+            user, nice, system, idle, iowait, *rest = [int(n) for n in f.readline().split()[1:9]]
+        return user + nice + system + sum(rest), idle + iowait
+
+    used, unused = times()
+    time.sleep(seconds)
+    used, unused = [now - then for now, then in zip(times(), (used, unused))]
+    return used / max(used + unused, 1)
+
+
 disturbed = []
 
 
