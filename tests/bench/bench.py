@@ -17,6 +17,7 @@ import sys
 import traceback
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # what is made lands in the build folder only
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 import lib  # noqa: E402 pylint: disable=wrong-import-position
 
