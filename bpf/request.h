@@ -45,7 +45,9 @@ static __always_inline void request_begin(struct server_state *s, struct work *k
 	if (waiting && last < BATCHES && s->batch[last].read_ns == k->now_ns &&
 	    s->batch[last].arrived_ns == arrived)
 		return;
-	if (waiting && REQUEST_BATCH(s->request[s->request_tail % REQUESTS]) == next) {
+	/* those without a batch are the last that wait, so that the oldest tells which one is free */
+	if (waiting && (REQUEST_BATCH(s->request[(__u8)(s->request_head - 1) % REQUESTS]) == BATCH_NONE ||
+			REQUEST_BATCH(s->request[s->request_tail % REQUESTS]) == next)) {
 		s->request_open = REQUEST_OPEN_BEYOND;
 		return;
 	}
@@ -60,7 +62,7 @@ static __always_inline void request_head(struct server_state *s)
 {
 	struct http_parser *p = &s->rx;
 	struct instance_slot *slot;
-	__u8 waiting = s->request_head - s->request_tail;
+	__u8 waiting = s->request_head - s->request_tail, batch = s->batch_last;
 
 	if (p->flags & HTTP_F_CHUNKED)
 		p->phase = HTTP_CHUNK_SIZE;
@@ -76,14 +78,16 @@ static __always_inline void request_head(struct server_state *s)
 		s->request_open = 0;
 		return;
 	}
-	if (s->batch_last < BATCHES && !s->batch[s->batch_last].arrived_ns)
+	if (s->request_open == REQUEST_OPEN_BEYOND)
+		batch = BATCH_NONE;
+	else if (!batch_at(s, batch)->arrived_ns)
 		lose(LOSS_ARRIVAL_UNKNOWN);
 	slot = server_slot(s);
 	if (slot)
 		count_add(slot, COUNT_HTTP_STARTED, 1);
-	if (s->request_open == REQUEST_OPEN_BEYOND || waiting >= REQUESTS ||
-	    s->overflow_head != s->overflow_tail) {
+	if (batch == BATCH_NONE || waiting >= REQUESTS || s->overflow_head != s->overflow_tail)
 		lose(LOSS_PIPELINE_FULL);
+	if (waiting >= REQUESTS || s->overflow_head != s->overflow_tail) {
 		if ((__u8)(s->overflow_head - s->overflow_tail) < 255) {
 			s->overflow_head++;
 		} else {
@@ -92,7 +96,7 @@ static __always_inline void request_head(struct server_state *s)
 			s->rx_desync = DESYNC_LOST; /* nor is its response one of the others' */
 		}
 	} else {
-		s->request[s->request_head % REQUESTS] = (p->token & 15) | s->batch_last << 4;
+		s->request[s->request_head % REQUESTS] = (p->token & 15) | batch << 4;
 		s->request_head++;
 	}
 	s->request_open = 0;

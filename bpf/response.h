@@ -93,7 +93,8 @@ static __always_inline void response_done(struct server_state *s, __u64 end_ns)
 	case TX_REQUEST:
 		request = s->request[s->request_tail % REQUESTS];
 		method = REQUEST_METHOD(request);
-		batch = batch_at(s, REQUEST_BATCH(request));
+		if (REQUEST_BATCH(request) != BATCH_NONE)
+			batch = batch_at(s, REQUEST_BATCH(request));
 		break;
 	case TX_EARLY:
 		method = s->tx_method;
@@ -367,7 +368,7 @@ VERIFIED_ALONE int http_end(struct server_state *s, __u32 client_left, __u32 res
 					(s->tx.phase == HTTP_START && !http_at_start(&s->tx)));
 
 		abort_count(slot, by, begun ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
-		if (batch->arrived_ns)
+		if (REQUEST_BATCH(request) != BATCH_NONE && batch->arrived_ns)
 			connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
 					   time_between(batch->arrived_ns, batch->read_ns));
 		s->request_tail++;

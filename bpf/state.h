@@ -57,6 +57,7 @@ struct batch {
 /* A request waiting for its response: method in the low bits, batch above. */
 #define REQUEST_METHOD(r) ((r) & 15)
 #define REQUEST_BATCH(r) ((r) >> 4)
+#define BATCH_NONE 15 /* its times could not be remembered */
 
 struct server_state {
 	__u32 slot;
