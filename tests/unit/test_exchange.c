@@ -170,6 +170,33 @@ START_TEST(pipelined)
 }
 END_TEST
 
+/* Requests that came at many different times still count, if without their times. */
+START_TEST(pipelined_over_time)
+{
+	for (int reads = 0; reads < 2; reads++) {
+		struct connection *c = connection__open(7);
+
+		for (int i = 0; i < 12; i++) {
+			arrive(c, i % 2 ? GET : HEAD);
+			world__sleep(1 * MS);
+			if (reads)
+				connection__read(c, LARGE, CALL_PLAIN);
+		}
+		connection__read(c, LARGE, CALL_PLAIN);
+		for (int i = 0; i < 12; i++)
+			write_text(c, i % 2 ? OK : "HTTP/1.1 404 Not Found\r\n\r\n");
+		exchange(c, GET, OK);
+		finish(c);
+	}
+	ck_assert_uint_eq(world__responses(200, METHOD_GET), 14);
+	ck_assert_uint_eq(world__responses(404, METHOD_HEAD), 12);
+	ck_assert_uint_eq(world__count(COUNT_HTTP_LOST), 0);
+	ck_assert_uint_gt(world__lost(LOSS_PIPELINE_FULL), 0);
+	ck_assert_uint_eq(world__row(ROW_APP_RESPONSE, NULL) + world__lost(LOSS_PIPELINE_FULL), 26);
+	no_aborts();
+}
+END_TEST
+
 /* Requests that arrive and are read at one time share a batch; 16 are remembered. */
 START_TEST(pipelined_too_deep)
 {
@@ -511,6 +538,7 @@ Suite *exchange_suite(void)
 	tcase_add_test(order, keep_alive);
 	tcase_add_test(order, calls_and_pieces);
 	tcase_add_test(order, pipelined);
+	tcase_add_test(order, pipelined_over_time);
 	tcase_add_test(order, pipelined_too_deep);
 	tcase_add_test(order, pipelined_beyond_all_measure);
 	tcase_add_test(order, next_request_first);
