@@ -335,6 +335,7 @@ START_TEST(connections)
 	ck_assert_uint_le(world__row(ROW_APP_RESPONSE, NULL), all);
 	ck_assert_uint_ge(world__row(ROW_APP_RESPONSE, NULL) + world__lost(LOSS_PIPELINE_FULL),
 			  all);
+	ck_assert_uint_lt(world__lost(LOSS_PIPELINE_FULL), all / 100);
 	ck_assert_uint_eq(world__lost(LOSS_N),
 			  world__lost(LOSS_ARRIVAL_UNKNOWN) + world__lost(LOSS_PIPELINE_FULL));
 	ck_assert_uint_eq(world__count(COUNT_HTTP_LOST), 0);
