@@ -202,7 +202,7 @@ static __always_inline int handle_write(struct sock *sk, int ret)
 	if (!slot)
 		return 0;
 	if (s->protocol == PROTOCOL_HTTP1 && !s->http_ended)
-		response_write(sk, s, ret);
+		response_write(sk, s, tp, ret);
 	if (s->role != ROLE_UNKNOWN && (__u32)tp->bytes_acked - s->out_counted >= 65536)
 		bytes_out(slot, s, tp);
 	return 0;

@@ -43,7 +43,7 @@
 #define HTTP_VALUE 44	/* bytes of a Content-Length that are followed, padding included */
 #define HTTP_BLANKS 7	/* blanks behind a transfer coding; the tail has room for no more */
 #define HTTP_WINDOW 1024 /* bytes looked at in one go */
-#define HTTP_STEPS 160	/* lines and triples of words looked at in one go */
+#define HTTP_STEPS 96	/* lines and triples of words looked at in one go; the verifier walks each */
 #define HTTP_MASK 2047
 #define HTTP_SLACK 40 /* loads may run past the end of the window */
 

@@ -171,7 +171,8 @@ struct {
 	__uint(max_entries, DEFAULT_EVENT_RING_BYTES);
 } events SEC(".maps");
 
-#define SEGMENTS 8
+#define SEGMENTS 8	      /* read of at once */
+#define SEGMENTS_FOLLOWED 128 /* passed over to reach the next bytes that matter */
 
 struct segment {
 	__u64 base;
@@ -189,6 +190,8 @@ struct work {
 	struct segment segment[SEGMENTS];
 	__u64 now_ns;
 	__u64 at;	/* offset in segment[current] */
+	__u64 vector;	/* where the segments behind these are told of */
+	__u64 more;	/* how many they are */
 	__u32 current;
 	__u32 segments;
 	__u32 left;	/* bytes of the call not followed yet */

@@ -43,19 +43,32 @@ static __always_inline int one_segment(struct work *k, __u64 base, __u64 bytes)
 	k->segment[0].base = base;
 	k->segment[0].bytes = k->bytes;
 	k->segments = 1;
+	k->more = 0;
 	return PAYLOAD_USER;
+}
+
+/* Reads of the next segments where they are; false, and counted, if that fails. */
+static __always_inline bool next_segments(struct work *k)
+{
+	/* struct iovec of a 64-bit task is a base and a length, as struct segment is */
+	__u64 n = at_most(k->more, SEGMENTS);
+
+	if (n == 0 || bpf_probe_read_user(k->segment, n * sizeof(struct segment), (void *)k->vector)) {
+		lose(n ? LOSS_FAULT : LOSS_IOVEC);
+		return false;
+	}
+	k->vector += n * sizeof(struct segment);
+	k->more -= n;
+	k->segments = n;
+	k->current = 0;
+	return true;
 }
 
 static __always_inline int many_segments(struct work *k, __u64 vector, __u64 n)
 {
-	/* struct iovec of a 64-bit task is a base and a length, as struct segment is */
-	n = at_most(n, SEGMENTS);
-	if (n == 0 || bpf_probe_read_user(k->segment, n * sizeof(struct segment), (void *)vector)) {
-		lose(LOSS_FAULT);
-		return PAYLOAD_NONE;
-	}
-	k->segments = n;
-	return PAYLOAD_USER;
+	k->vector = vector;
+	k->more = n;
+	return next_segments(k) ? PAYLOAD_USER : PAYLOAD_NONE;
 }
 
 /* Fills segment[] for a call of k->bytes bytes. Returns enum payload_source. */
@@ -133,6 +146,28 @@ static __always_inline void payload_skip(struct work *k, __u64 bytes)
 	k->at += bytes;
 }
 
+/* Goes on to the segment that k->at falls in. False, and counted, if there are too many before it. */
+VERIFIED_ALONE int payload_seek(struct work *k)
+{
+	if (!k)
+		return 0;
+	for (int i = 0; i < SEGMENTS_FOLLOWED; i++) {
+		__u32 current = k->current;
+
+		if (current >= SEGMENTS || current >= k->segments) {
+			if (!next_segments(k))
+				return 0;
+			continue;
+		}
+		if (k->at < k->segment[current].bytes)
+			return 1;
+		k->at -= k->segment[current].bytes;
+		k->current = current + 1;
+	}
+	lose(LOSS_IOVEC);
+	return 0;
+}
+
 /*
  * Puts the parser's carry and the next bytes into the window, at most `most`
  * fresh ones and none of the next segment. Returns how many fresh ones, or 0
@@ -147,19 +182,13 @@ static __always_inline __u32 payload_window(struct work *k, const struct http_pa
 
 	if (k->source != PAYLOAD_USER)
 		return 0;
-	for (int i = 0; i < SEGMENTS; i++) {
-		if (current >= SEGMENTS || current >= k->segments) {
-			lose(LOSS_IOVEC);
+	if (current >= SEGMENTS || k->at >= k->segment[current].bytes) {
+		if (!payload_seek(k))
 			return 0;
-		}
-		if (k->at < k->segment[current].bytes)
-			break;
-		k->at -= k->segment[current].bytes;
-		current++;
+		current = k->current;
+		if (current >= SEGMENTS)
+			return 0;
 	}
-	k->current = current;
-	if (current >= SEGMENTS)
-		return 0;
 	n = k->segment[current].bytes - k->at;
 	if (n > k->left)
 		n = k->left;

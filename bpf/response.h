@@ -298,7 +298,8 @@ VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
 }
 
 /* The kernel has taken `ret` bytes of a write. Task context. */
-static __always_inline void response_write(struct sock *sk, struct server_state *s, __u32 ret)
+static __always_inline void response_write(struct sock *sk, struct server_state *s,
+					   const struct tcp_sock *tp, __u32 ret)
 {
 	__u32 way = WORK_WRITE;
 	struct work *k;
@@ -307,6 +308,13 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 	k = bpf_map_lookup_elem(&work_by_cpu, &way);
 	if (!k)
 		return;
+	/* an answer to what was not seen: it was taken in a way that no program sees */
+	if (s->request_head == s->request_tail && !s->request_open && http_at_start(&s->tx) &&
+	    sequence_after(read_end(sk, tp), s->rx_next) > 0) {
+		lose(LOSS_GAP);
+		request_lost(s);
+		s->rx_next = read_end(sk, tp);
+	}
 	k->now_ns = bpf_ktime_get_ns();
 	s->last_write_ns = k->now_ns;
 	k->bytes = ret;
