@@ -31,7 +31,7 @@ def exercise(env, server):
     want = settled(server, count)
     scrape = expect_http(agent, server.name, want)
     expect_connections(agent, server.name, opened)
-    # Ten answers of 100 ms are in there, and nothing longer.
+    # Ten answers of 120 ms are in there (a timer of Node may fire a little early), and nothing longer.
     have = scrape.histogram("edgetap_app_http_response_time_seconds", app=server.name)
     equal(have.above(0.1) >= 10, True, "slow answers")
     equal(have.above(5.0), 0, "answers above 5 s")

@@ -32,7 +32,7 @@ const server = http.createServer((request, response) => {
 			response.writeHead(path === "/error" ? 500 : 404);
 			response.end("no\n");
 		} else if (path === "/slow") {
-			setTimeout(() => response.end("late\n"), 100);
+			setTimeout(() => response.end("late\n"), 120);
 		} else {
 			const body = "n".repeat(64);
 			response.writeHead(request.method === "POST" ? 201 : 200, { "Content-Length": 64 });
