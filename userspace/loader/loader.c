@@ -160,9 +160,10 @@ static int settle(struct loader *loader, const char **ret_message)
 		int err = hooks__choose(loader->lines, loader->btf, refused, &missing);
 
 		if (err && refused)
-			return explain(err, ret_message, "no way to observe %s on this kernel: %s",
-				       missing,
-				       last_warning[0] ? last_warning : "it refuses the programs");
+			return explain(err, ret_message,
+				       "this kernel refuses every program that observes %s, as those "
+				       "before 5.15 do; EDGETAP_LIBBPF_LOG=1 shows its reasons",
+				       missing);
 		if (err)
 			return explain(err, ret_message,
 				       "no way to observe %s on this kernel; `edgetap doctor` tells "

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The agent on kernels other than this machine's, each booted in an emulated
+# machine (QEMU without KVM, a few seconds): the programs load, attach and count
+# exactly (tests/kernels/inside.py). The kernels are downloaded once, into
+# build/kernels. KERNELS=DIR:... names unpacked kernel packages to use instead.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+here=$(dirname "$(dirname "$(realpath "$0")")")/kernels
+build=$(realpath "${BUILD:-$here/../../build}")
+export EDGETAP=${EDGETAP:-$build/edgetap}
+EDGETAP=$(realpath "$EDGETAP")
+
+skip() {
+	echo "SKIP: $*"
+	exit 77
+}
+
+[[ $(uname -m) == x86_64 ]] || skip "the kernels are those of x86_64"
+for program in qemu-system-x86_64 busybox bpftool xz; do
+	command -v "$program" >/dev/null || skip "$program is not installed"
+done
+[[ -x /usr/lib/qemu/virtiofsd || -x /usr/libexec/virtiofsd ]] || skip "virtiofsd is not installed"
+
+kernels=()
+missing=()
+if [[ -n ${KERNELS-} ]]; then
+	IFS=: read -ra kernels <<<"$KERNELS"
+else
+	# 5.10 must be refused, 6.1 has no socket tracepoints, 6.12 has most of today's.
+	# Between them lies 5.15, of which Debian has no package.
+	for suite in bullseye-security bookworm-security bookworm-backports; do
+		if kernel=$("$here/fetch.sh" "$suite" "$build/kernels"); then
+			kernels+=("$kernel")
+		else
+			missing+=("$suite")
+		fi
+	done
+fi
+
+failed=()
+for kernel in "${kernels[@]}"; do
+	image=$(compgen -G "$kernel/boot/vmlinuz-*" | head -n 1)
+	version=${image##*/vmlinuz-}
+	echo "== $version"
+	status=0
+	timeout -k 5 140 "$here/boot.sh" "$kernel" \
+		"EDGETAP=$EDGETAP exec /usr/bin/python3 $here/inside.py" || status=$?
+	[[ $status -eq 0 ]] || failed+=("$version: status $status")
+done
+if [[ ${#failed[@]} -gt 0 ]]; then
+	echo "failed: ${failed[*]}"
+	exit 1
+fi
+[[ ${#missing[@]} -eq 0 ]] || skip "no kernel of ${missing[*]} could be had (${#kernels[@]} others passed)"

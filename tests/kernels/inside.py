@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a kernel is expected to do with the agent; runs inside a guest that booted
+it (boot.sh), where everything is some ten times slower than outside.
+"""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+import lib  # noqa: E402
+from client import Connection  # noqa: E402
+from lib import EDGETAP, between, equal, free_port, listening  # noqa: E402
+from oracle import Requests, expect_http  # noqa: E402
+
+FILE_BYTES = 5 << 20
+RELEASE = tuple(int(n) for n in os.uname().release.split(".")[:2])
+
+_eventually = lib.eventually
+lib.eventually = lambda check, seconds=10, what="": _eventually(check, seconds * 5, what)
+
+
+def hooks_expected():
+    """Of the hooks that differ between kernels, those that this one must be observed through."""
+    if RELEASE >= (6, 3):
+        hooks = {"tp_btf/sock_recv_length", "tp_btf/sock_send_length", "tp_btf/sk_data_ready"}
+    else:
+        reads = "fexit/tcp_recvmsg of 5" if RELEASE >= (5, 19) else "fexit/tcp_recvmsg of 6"
+        hooks = {reads, "fexit/tcp_sendmsg of 3", "fexit/tcp_sendpage of 5", "tp_btf/tcp_probe"}
+    if RELEASE >= (6, 16):
+        hooks.add("tp_btf/tcp_sendmsg_locked")
+    hooks.add(f"fexit/inet_csk_accept of {2 if RELEASE >= (6, 10) else 4}")
+    return hooks
+
+
+def attached():
+    """Programs and links that the kernel holds, as lines of text."""
+    bpftool = lib.need("bpftool")
+    out = []
+    for what in ("prog", "link"):
+        done = subprocess.run([bpftool, what, "show"], capture_output=True, text=True, check=True)
+        out += [line for line in done.stdout.splitlines() if line[:1].isdigit()]
+    return out
+
+
+def test_doctor(env):
+    del env
+    done = subprocess.run([EDGETAP, "doctor"], capture_output=True, text=True)
+    print(done.stdout)
+    equal(done.returncode, 0, "doctor's exit status")
+    chosen = {" ".join(line.split()) for line in done.stdout.splitlines() if line.startswith("* ")}
+    for hook in hooks_expected():
+        assert any(f" {hook} " in line for line in chosen), f"{hook} is not used"
+
+
+def test_requests(env):
+    content = env.dir / "file"
+    content.write_bytes(os.urandom(FILE_BYTES))
+    before = attached()
+    agent = env.agent()
+    # Whoever asked the agent whether it was ready did so before it observed itself.
+    lost = agent.scrape().losses()
+    port = free_port()
+    python, environ = env.python("kernel-server")
+    env.start([python, HERE / "server.py", port, content], env=environ)
+    listening(port)
+
+    want = Requests()
+    sent = received = connections = 0
+
+    def ask(connection, path, method="GET", **more):
+        status, *_ = connection.get(path, method, **more)
+        want.answered(status, method)
+        return status
+
+    for steps in (
+        [("/", "GET", 200)] * 50,
+        [("/nothing", "GET", 404)],
+        [("/", "POST", 201)],
+        [("/file", "GET", 200), ("/", "GET", 200)],
+        [("/pause", "GET", 200), ("/", "GET", 200)],
+    ):
+        with Connection(port) as c:
+            for path, method, status in steps:
+                body = {"body": b"x" * 100_000} if method == "POST" else {}
+                equal(ask(c, path, method, **body), status, f"status of {path}")
+        sent += c.sent
+        received += c.received
+        connections += 1
+
+    app = dict(app="kernel-server")
+    scrape = expect_http(agent, "kernel-server", want)
+    equal(scrape.losses(), lost, "losses")
+    equal(scrape.value("edgetap_edge_data_in_bytes_total", **app), sent, "bytes in")
+    equal(scrape.value("edgetap_edge_data_out_bytes_total", **app), received, "bytes out")
+    for side in ("edge", "app"):
+        for end in ("connects", "disconnects"):
+            name = f"edgetap_{side}_tcp_{end}_total"
+            if (side, end) != ("app", "disconnects"):  # the client closed
+                equal(scrape.value(name, **app), connections, name)
+    accepted = scrape.histogram("edgetap_app_connect_time_seconds", **app)
+    equal(accepted.count, connections, "connections whose accept was seen")
+    between(accepted.sum, 1e-6, 5, "time to accept")
+    queue = scrape.histogram("edgetap_app_http_queue_time_seconds", **app)
+    equal(queue.count, want.total(), "requests whose queue time is known")
+    between(queue.above(0.25), 1, 1, "requests that waited while the server paused")
+    between(queue.sum, 0.3, 5, "queue time")
+
+    equal(agent.stop(), 0, "exit status")
+    equal(attached(), before, "what the agent leaves behind")
+
+
+def test_refusal(env):
+    """Kernels whose BPF cannot do it: one sentence, exit status 1, nothing left."""
+    del env
+    before = attached()
+    for argv in ([EDGETAP, "serve"], [EDGETAP, "doctor"]):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+        print(done.stdout + done.stderr)
+        equal(done.returncode, 1, f"exit status of {argv[1]}")
+        if argv[1] == "serve":
+            lines = done.stderr.splitlines()
+            equal(len(lines), 1, "lines of explanation")
+            assert "this kernel" in lines[0] and "5.15" in lines[0], lines[0]
+    equal(attached(), before, "what a refused start leaves behind")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        sys.argv += ["test_refusal"] if RELEASE < (5, 15) else ["test_doctor", "test_requests"]
+    lib.main(globals())
