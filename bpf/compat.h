@@ -54,6 +54,16 @@ static __always_inline __u64 at_most(__u64 value, __u64 most)
 	return value;
 }
 
+#if defined(__TARGET_ARCH_arm64)
+/* vmlinux.h is that of x86-64; the offsets are those of the kernel that loads this. */
+struct pt_regs___edgetap {
+	__u64 regs[31];
+	__u64 pstate;
+	__u64 orig_x0;
+	__s32 syscallno;
+} __attribute__((preserve_access_index));
+#endif
+
 /* What the interrupted system call was asked to do. */
 struct syscall {
 	long number;
@@ -65,15 +75,17 @@ struct syscall {
 
 static __always_inline void syscall_read(struct task_struct *task, struct syscall *call)
 {
+#if defined(__TARGET_ARCH_x86)
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
-#if defined(__TARGET_ARCH_x86)
 	call->number = (long)regs->orig_ax;
 	call->arg0 = regs->di;
 	call->arg1 = regs->si;
 	call->arg2 = regs->dx;
 	call->compat = regs->cs == 0x23; /* __USER32_CS */
 #else
+	struct pt_regs___edgetap *regs = (struct pt_regs___arm64 *)bpf_task_pt_regs(task);
+
 	call->number = regs->syscallno;
 	call->arg0 = regs->orig_x0;
 	call->arg1 = regs->regs[1];

@@ -59,7 +59,7 @@ if [[ -n $daemon_path ]] && [[ ! -e $work/root/modules/9p.ko ]]; then
 		sleep 0.05
 	done
 	share=(-object "memory-backend-memfd,id=memory,size=1024M,share=on" -numa "node,memdev=memory"
-		-chardev "socket,id=fs,path=$work/fs" -device vhost-user-fs-pci,chardev=fs,tag=hostroot)
+		-chardev "socket,id=fs,path=$work/fs" -device "vhost-user-fs-pci,chardev=fs,tag=hostroot")
 fi
 
 # Without cx16: in QEMU 7.2 a page fault in cmpxchg16b corrupts the flags, and 6.12 dies of it.
