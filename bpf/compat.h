@@ -84,7 +84,7 @@ static __always_inline void syscall_read(struct task_struct *task, struct syscal
 	call->arg2 = regs->dx;
 	call->compat = regs->cs == 0x23; /* __USER32_CS */
 #else
-	struct pt_regs___edgetap *regs = (struct pt_regs___arm64 *)bpf_task_pt_regs(task);
+	struct pt_regs___edgetap *regs = (struct pt_regs___edgetap *)bpf_task_pt_regs(task);
 
 	call->number = regs->syscallno;
 	call->arg0 = regs->orig_x0;
