@@ -288,7 +288,10 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 	return 1;
 done:
 	response_done(s, k->now_ns);
-	return s->protocol != PROTOCOL_HTTP1;
+	if (s->protocol == PROTOCOL_HTTP1)
+		return 0;
+	response_lost(s); /* requests sent behind the one that switched get no response */
+	return 1;
 }
 
 /* The same for further pieces; the first is followed without a call. */
@@ -358,8 +361,6 @@ VERIFIED_ALONE int http_end(struct server_state *s, __u32 client_left, __u32 res
 	if (!s || s->http_ended)
 		return 0;
 	s->http_ended = 1;
-	if (s->protocol == PROTOCOL_TUNNEL)
-		response_lost(s); /* requests sent behind the one that switched */
 	if (s->protocol != PROTOCOL_HTTP1)
 		return 0;
 	if (s->tx_open != TX_NONE && s->tx.phase == HTTP_BODY_CLOSE && !reset)
