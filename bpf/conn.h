@@ -42,10 +42,12 @@ static __always_inline __u32 received_end(const struct sock *sk, const struct tc
 /* Payload acknowledged in all, at the end: a FIN that was sent and acknowledged is none. */
 static __always_inline __u32 acked_end(const struct tcp_sock *tp, __u8 tcp)
 {
-	return (__u32)tp->bytes_acked - ((tcp & TCP_SENT_FIN) && tp->snd_una == tp->write_seq ? 1 : 0);
+	return (__u32)tp->bytes_acked -
+	       ((tcp & TCP_SENT_FIN) && tp->snd_una == tp->write_seq ? 1 : 0);
 }
 
-/* How far `now` is beyond what has been counted, which it becomes. Readers and writers may meet here. */
+/* How far `now` is beyond what has been counted, which it becomes. Readers and writers may meet
+ * here. */
 static __always_inline __u32 claim(__u32 *counted, __u32 now)
 {
 	for (int i = 0; i < 2; i++) {
@@ -68,7 +70,8 @@ static __always_inline void bytes_in(struct instance_slot *slot, struct server_s
 		count_add(slot, COUNT_BYTES_IN, more);
 }
 
-/* Not once a FIN has been sent, which may be acknowledged at any time: acked_end() counts the rest. */
+/* Not once a FIN has been sent, which may be acknowledged at any time: acked_end() counts the rest.
+ */
 static __always_inline void bytes_out(struct instance_slot *slot, struct server_state *s,
 				      const struct tcp_sock *tp)
 {
@@ -301,12 +304,14 @@ static __always_inline void server_accept_seen(const struct sock *sk)
 
 	if (!s || s->role != ROLE_SERVER || s->accepted || !s->first_byte_ns)
 		return;
-	connection_row_add(slot_current(s->slot, s->generation), ROW_APP_CONNECT, bpf_ktime_get_ns() - s->first_byte_ns);
+	connection_row_add(slot_current(s->slot, s->generation), ROW_APP_CONNECT,
+			   bpf_ktime_get_ns() - s->first_byte_ns);
 	s->first_byte_ns = 0;
 }
 
 /* A FIN is about to be sent, or the connection is over: has the application had it? */
-static __always_inline void server_leaving(const struct sock *sk, struct server_state *s, bool app_first)
+static __always_inline void server_leaving(const struct sock *sk, struct server_state *s,
+					   bool app_first)
 {
 	struct instance_slot *slot = server_slot(s);
 
@@ -317,7 +322,8 @@ static __always_inline void server_leaving(const struct sock *sk, struct server_
 }
 
 /* The connection is over as far as TCP is concerned; HTTP may still be read from its queue. */
-static __always_inline void server_closed(const struct sock *sk, struct server_state *s, int old_state)
+static __always_inline void server_closed(const struct sock *sk, struct server_state *s,
+					  int old_state)
 {
 	struct instance_slot *slot;
 	struct tcp_sock *tp;
@@ -329,7 +335,8 @@ static __always_inline void server_closed(const struct sock *sk, struct server_s
 	if (sk->sk_err)
 		s->tcp |= TCP_PEER_GONE; /* a reader clears sk_err before the socket is destroyed */
 	/* close() with unread data goes to CLOSE at once, without a FIN */
-	server_leaving(sk, s, old_state == TCP_ESTABLISHED && !(s->tcp & TCP_GOT_RESET) && !sk->sk_err);
+	server_leaving(sk, s,
+		       old_state == TCP_ESTABLISHED && !(s->tcp & TCP_GOT_RESET) && !sk->sk_err);
 	tp = tcp_of(sk);
 	slot = server_slot(s);
 	if (!slot || !tp)
@@ -349,14 +356,15 @@ static __always_inline void server_closed(const struct sock *sk, struct server_s
 		count_add(slot, COUNT_BYTES_OUT, more);
 	rtt_us = tp->srtt_us >> 3;
 	if (rtt_us)
-		connection_row_add(slot_current(s->slot, s->generation), ROW_RTT, (__u64)rtt_us * 1000);
+		connection_row_add(slot_current(s->slot, s->generation), ROW_RTT,
+				   (__u64)rtt_us * 1000);
 }
 
 /* ---- client role ---- */
 
 /* Adds at least `least` bytes, received up to the sequence number `end`. */
-static __always_inline void client_bytes(struct client_state *c, const struct tcp_sock *tp, __u32 end,
-					 __u32 least)
+static __always_inline void client_bytes(struct client_state *c, const struct tcp_sock *tp,
+					 __u32 end, __u32 least)
 {
 	__u32 acked = (__u32)tp->bytes_acked, in, out;
 	struct instance_slot *slot;
@@ -405,7 +413,7 @@ static __always_inline void client_add(struct sock *sk)
 static __always_inline struct destination_counts *destination_of(const struct sock *sk,
 								 const struct client_state *c)
 {
-	struct destination_key key = {.slot = c->slot, .slot_generation = c->generation};
+	struct destination_key key = { .slot = c->slot, .slot_generation = c->generation };
 	struct destination_counts none = {}, *counts;
 
 	if (slot_current(c->slot, c->generation) != c->slot)

@@ -51,7 +51,8 @@ static __always_inline void count_add(struct instance_slot *slot, enum instance_
 VERIFIED_ALONE __u32 grid_climb(__u32 cell, __u64 ns)
 {
 	for (int i = 0; i < GRID_MAX_STEPS; i++) {
-		if (cell >= GRID_MAX_BOUNDS || cell >= cfg_grid.bounds || ns <= cfg_grid.bound_ns[cell])
+		if (cell >= GRID_MAX_BOUNDS || cell >= cfg_grid.bounds ||
+		    ns <= cfg_grid.bound_ns[cell])
 			break;
 		cell++;
 	}
@@ -117,7 +118,7 @@ static __always_inline void row_add(struct row *row, __u32 cell, __u64 ns)
 /* Index of the rows of (slot, status), taken from the pool at first use. */
 static __noinline __u32 group_index(__u32 slot, __u32 status)
 {
-	struct row_group_key key = {.slot = slot, .status = (__u16)status};
+	struct row_group_key key = { .slot = slot, .status = (__u16)status };
 	struct row_group *group;
 	__u32 *known, index;
 
@@ -148,7 +149,7 @@ static __noinline __u32 group_index(__u32 slot, __u32 status)
 /* Index of the entry of (slot, status code), taken from the pool at first use. */
 static __noinline __u32 status_index(__u32 slot, __u32 status)
 {
-	struct status_key key = {.slot = slot, .status = (__u16)status};
+	struct status_key key = { .slot = slot, .status = (__u16)status };
 	struct status_entry *entry;
 	__u32 *known, index;
 

@@ -41,8 +41,8 @@ static __always_inline bool crosses_gibibyte(__u32 sequence)
  * Bytes up to `end` have been queued on a connection, or a connection on a
  * listener. Under the socket's lock.
  */
-static __always_inline int handle_arrival(const struct sock *sk, const struct tcp_sock *tp, __u32 end,
-					  __u64 now_ns)
+static __always_inline int handle_arrival(const struct sock *sk, const struct tcp_sock *tp,
+					  __u32 end, __u64 now_ns)
 {
 	struct instance_slot *slot;
 	struct server_state *s;
@@ -508,7 +508,7 @@ int BPF_PROG(sched_process_exec, struct task_struct *task)
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(cgroup_rmdir, struct cgroup *cgroup)
 {
-	struct instance_key key = {.cgroup_id = BPF_CORE_READ(cgroup, kn, id)};
+	struct instance_key key = { .cgroup_id = BPF_CORE_READ(cgroup, kn, id) };
 
 	if (bpf_map_lookup_elem(&slot_by_instance, &key))
 		emit_end(EVENT_CGROUP_REMOVED, 0, key.cgroup_id);
@@ -544,7 +544,8 @@ int adopt_sockets(struct bpf_iter__task_file *ctx)
 	if (!sk)
 		return 0;
 	if (!is_tcp(sk)) {
-		/* the TCP socket inside, whose children we would follow, cannot be reached from here */
+		/* the TCP socket inside, whose children we would follow, cannot be reached from
+		 * here */
 		if (adopt_listeners && sk->sk_protocol == PROTOCOL_MPTCP &&
 		    sk->__sk_common.skc_state == TCP_LISTEN)
 			lose(LOSS_MPTCP);

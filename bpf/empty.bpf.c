@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Empty programs on the hooks of the request path: what running any program there costs. Bench only. */
+/* Empty programs on the hooks of the request path: what running any program there costs. Bench
+ * only. */
 #include "vmlinux.h"
 
 #include <bpf/bpf_helpers.h>

@@ -16,8 +16,8 @@
 #ifndef EDGETAP_HTTP1_H
 #define EDGETAP_HTTP1_H
 
-#include "types.h"
 #include "instance.h"
+#include "types.h"
 
 #ifndef __bpf__
 #include <stdbool.h>
@@ -38,41 +38,41 @@
 #define VERIFIED_ALONE static __attribute__((unused))
 #endif
 
-#define HTTP_CARRY 24	/* bytes of an unfinished line that are kept */
-#define HTTP_TAIL 16	/* of them, for a long line whose end matters */
-#define HTTP_VALUE 44	/* bytes of a Content-Length that are followed, padding included */
-#define HTTP_BLANKS 7	/* blanks behind a transfer coding; the tail has room for no more */
+#define HTTP_CARRY 24	 /* bytes of an unfinished line that are kept */
+#define HTTP_TAIL 16	 /* of them, for a long line whose end matters */
+#define HTTP_VALUE 44	 /* bytes of a Content-Length that are followed, padding included */
+#define HTTP_BLANKS 7	 /* blanks behind a transfer coding; the tail has room for no more */
 #define HTTP_WINDOW 1024 /* bytes looked at in one go */
-#define HTTP_STEPS 96	/* lines and triples of words looked at in one go; the verifier walks each */
+#define HTTP_STEPS 96 /* lines and triples of words looked at in one go; the verifier walks each */
 #define HTTP_MASK 2047
 #define HTTP_SLACK 40 /* loads may run past the end of the window */
 
 _Static_assert(HTTP_CARRY + HTTP_WINDOW <= HTTP_MASK, "indices are masked");
 
 enum http_phase {
-	HTTP_START,	   /* before or inside the start line */
-	HTTP_HEADER,	   /* inside the header section */
-	HTTP_BODY_LENGTH,  /* body_left bytes of content follow */
-	HTTP_BODY_CLOSE,   /* content ends with the connection */
-	HTTP_CHUNK_SIZE,   /* inside a chunk-size line */
-	HTTP_CHUNK_DATA,   /* body_left bytes of chunk and its CRLF follow */
-	HTTP_TRAILER,	   /* inside the trailer section */
-	HTTP_RESYNC,	   /* position lost: a message may start with the next piece */
+	HTTP_START,	  /* before or inside the start line */
+	HTTP_HEADER,	  /* inside the header section */
+	HTTP_BODY_LENGTH, /* body_left bytes of content follow */
+	HTTP_BODY_CLOSE,  /* content ends with the connection */
+	HTTP_CHUNK_SIZE,  /* inside a chunk-size line */
+	HTTP_CHUNK_DATA,  /* body_left bytes of chunk and its CRLF follow */
+	HTTP_TRAILER,	  /* inside the trailer section */
+	HTTP_RESYNC,	  /* position lost: a message may start with the next piece */
 };
 
 /* What is known of an unfinished line that is longer than the carry. */
 enum http_line_kind {
-	HTTP_LINE_WHOLE, /* nothing: all of it so far is in the carry */
-	HTTP_LINE_SKIP,	 /* of no interest; of a chunk-size line the size is in body_left */
-	HTTP_LINE_START, /* start line, its first token is in `token` */
+	HTTP_LINE_WHOLE,  /* nothing: all of it so far is in the carry */
+	HTTP_LINE_SKIP,	  /* of no interest; of a chunk-size line the size is in body_left */
+	HTTP_LINE_START,  /* start line, its first token is in `token` */
 	HTTP_LINE_LENGTH, /* Content-Length, inside the digits, value so far in body_left */
 	HTTP_LINE_CODING, /* Transfer-Encoding: its last word matters */
 };
 
-#define HTTP_F_RESPONSE 0x01   /* parses responses; never changes */
-#define HTTP_F_LENGTH 0x02     /* Content-Length seen, in body_left */
-#define HTTP_F_CHUNKED 0x04    /* last transfer coding is chunked */
-#define HTTP_F_CODING 0x08     /* Transfer-Encoding seen */
+#define HTTP_F_RESPONSE 0x01 /* parses responses; never changes */
+#define HTTP_F_LENGTH 0x02   /* Content-Length seen, in body_left */
+#define HTTP_F_CHUNKED 0x04  /* last transfer coding is chunked */
+#define HTTP_F_CODING 0x08   /* Transfer-Encoding seen */
 #define HTTP_F_MESSAGE (HTTP_F_LENGTH | HTTP_F_CHUNKED | HTTP_F_CODING)
 
 enum http_result {
@@ -133,7 +133,7 @@ static __always_inline __u8 http_byte(const struct http_window *w, __u32 at)
 
 /* Up to eight characters as the little-endian word that a load would give. */
 #define HTTP_WORD(a, b, c, d, e, f, g, h)                                                          \
-	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |    \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 
 /* Non-zero if a byte of the word is a newline; the lowest bit set tells the first. */
@@ -150,7 +150,8 @@ static __always_inline __u32 http_first(__u64 hit)
 	return (__u32)(((((hit & -hit) - 1) & HTTP_ONES) * HTTP_ONES) >> 56) - 1;
 }
 
-/* METHOD_OTHER if upper-case letters, with '-' and '_' behind the first, and a space start at `at`. */
+/* METHOD_OTHER if upper-case letters, with '-' and '_' behind the first, and a space start at `at`.
+ */
 VERIFIED_ALONE int http_token(const struct http_window *w, __u32 at, __u32 end)
 {
 	if (!w)
@@ -200,7 +201,8 @@ static __always_inline int http_method(const struct http_window *w, __u32 at, __
 static __always_inline int http_status(const struct http_window *w, __u32 at, __u32 end)
 {
 	__u64 version = http_load(w, at), code = http_load(w, at + 8);
-	__u32 a = (__u8)(code >> 8) - '0', b = (__u8)(code >> 16) - '0', c = (__u8)(code >> 24) - '0';
+	__u32 a = (__u8)(code >> 8) - '0', b = (__u8)(code >> 16) - '0',
+	      c = (__u8)(code >> 24) - '0';
 
 	if ((version & 0xffffffffffffffULL) != HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0) ||
 	    (version >> 56) - '0' > 9)
@@ -217,7 +219,7 @@ static __always_inline int http_status(const struct http_window *w, __u32 at, __
  * piece ended. HTTP_BAD for anything but digits with padding around.
  */
 VERIFIED_ALONE int http_digits(struct http_parser *p, const struct http_window *w, __u32 at,
-				       __u32 end)
+			       __u32 end)
 {
 	bool begun, ended;
 	__u32 seen;
@@ -284,7 +286,8 @@ static __always_inline int http_start_line(struct http_parser *p, const struct h
 	if (p->line_kind == HTTP_LINE_WHOLE) {
 		if (end == at && !(p->flags & HTTP_F_RESPONSE))
 			return HTTP_MORE; /* RFC 9112, 2.2: ignore an empty line before a request */
-		token = p->flags & HTTP_F_RESPONSE ? http_status(w, at, end) : http_method(w, at, end);
+		token = p->flags & HTTP_F_RESPONSE ? http_status(w, at, end)
+						   : http_method(w, at, end);
 		if (token < 0)
 			return HTTP_NOT;
 	}
@@ -294,7 +297,8 @@ static __always_inline int http_start_line(struct http_parser *p, const struct h
 		if (end - at < 10)
 			return HTTP_NOT;
 		version = http_load(w, end - 8);
-		if ((version & 0xffffffffffffffULL) != HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0) ||
+		if ((version & 0xffffffffffffffULL) !=
+			    HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0) ||
 		    (version >> 56) - '0' > 9 || http_byte(w, end - 9) != ' ')
 			return HTTP_NOT;
 	}
@@ -355,7 +359,8 @@ static __always_inline int http_coding_line(struct http_parser *p, const struct 
 	last = http_load(w, end - 8);
 	before = (__u8)last;
 	p->flags |= HTTP_F_CODING;
-	if (((last >> 8) | 0x20202020202020ULL) == HTTP_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0) &&
+	if (((last >> 8) | 0x20202020202020ULL) ==
+		    HTTP_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0) &&
 	    (before == ' ' || before == ',' || before == ':' || before == '\t'))
 		p->flags |= HTTP_F_CHUNKED;
 	else
@@ -469,8 +474,8 @@ static __always_inline void http_keep(struct http_parser *p, const struct http_w
 }
 
 /* The window ends inside a line that starts at `at`: keep what the rest will need. */
-VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_window *w,
-					   __u32 at, __u32 end)
+VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_window *w, __u32 at,
+				   __u32 end)
 {
 	__u32 bytes = end - at;
 	__s64 size;
@@ -491,8 +496,8 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_wind
 	if (p->line_kind == HTTP_LINE_WHOLE) {
 		switch (p->phase) {
 		case HTTP_START:
-			token = p->flags & HTTP_F_RESPONSE ? http_status(w, at, end) :
-							     http_method(w, at, end);
+			token = p->flags & HTTP_F_RESPONSE ? http_status(w, at, end)
+							   : http_method(w, at, end);
 			if (token < 0)
 				return HTTP_NOT;
 			p->token = (__u16)token;
@@ -511,9 +516,9 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_wind
 				http_length_begin(p);
 				return http_length_part(p, w, at + 15, end);
 			}
-			p->line_kind = p->phase == HTTP_HEADER && http_is_coding(w, at) ?
-					       HTTP_LINE_CODING :
-					       HTTP_LINE_SKIP;
+			p->line_kind = p->phase == HTTP_HEADER && http_is_coding(w, at)
+					       ? HTTP_LINE_CODING
+					       : HTTP_LINE_SKIP;
 		}
 	} else if (p->line_kind == HTTP_LINE_LENGTH) {
 		if (p->value_state & HTTP_VALUE_RETURN)
@@ -532,9 +537,9 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_wind
 
 /*
  * Follows the message through the window from w->pos, which must be at its
- * first byte, the carry; the phase must be one of lines, not of content. On return w->pos is behind the last byte that belongs
- * to what the result reports; with HTTP_MORE it may be short of w->bytes, then
- * the caller comes again with the rest.
+ * first byte, the carry; the phase must be one of lines, not of content. On return w->pos is behind
+ * the last byte that belongs to what the result reports; with HTTP_MORE it may be short of
+ * w->bytes, then the caller comes again with the rest.
  */
 VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 {

@@ -10,18 +10,18 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "state.h"
-#include "event.h"
 #include "defaults.h"
+#include "event.h"
 #include "loss.h"
 #include "row.h"
+#include "state.h"
 
 /* Configuration, constant once loaded. */
 const volatile struct grid cfg_grid;
 const volatile __s32 cfg_cgroup_subsys = -1; /* v1 controller's index; -1: cgroup v2 */
 const volatile __u32 cfg_max_sockets = DEFAULT_MAX_SOCKETS;
 const volatile __u8 cfg_status_by_code;
-const volatile __u8 has_accept;	 /* accept() can be seen */
+const volatile __u8 has_accept; /* accept() can be seen */
 
 /* Server sockets and listeners. Added at listen(), cloned to children, by adoption,
  * or at the first read of an unknown socket; dies with the socket. */
@@ -189,16 +189,16 @@ struct work {
 	struct http_window window;
 	struct segment segment[SEGMENTS];
 	__u64 now_ns;
-	__u64 at;	/* offset in segment[current] */
-	__u64 vector;	/* where the segments behind these are told of */
-	__u64 more;	/* how many they are */
+	__u64 at;     /* offset in segment[current] */
+	__u64 vector; /* where the segments behind these are told of */
+	__u64 more;   /* how many they are */
 	__u32 current;
 	__u32 segments;
 	__u32 left;	/* bytes of the call not followed yet */
 	__u32 sequence; /* of the next byte */
 	__u32 source;	/* where the bytes are: enum payload_source */
 	__u32 can_block;
-	__u32 bytes;	/* of the whole call */
+	__u32 bytes; /* of the whole call */
 };
 
 struct {

@@ -9,17 +9,18 @@
 #ifndef EDGETAP_PAYLOAD_H
 #define EDGETAP_PAYLOAD_H
 
-#include "count.h"
 #include "compat.h"
+#include "count.h"
 
 enum payload_source {
-	PAYLOAD_NONE,  /* nowhere that can be read; the reason has been counted */
-	PAYLOAD_USER,  /* work->segment */
-	PAYLOAD_FILE,  /* sendfile or splice: file pages */
+	PAYLOAD_NONE,	 /* nowhere that can be read; the reason has been counted */
+	PAYLOAD_USER,	 /* work->segment */
+	PAYLOAD_FILE,	 /* sendfile or splice: file pages */
 	PAYLOAD_UNKNOWN, /* not looked for yet */
 };
 
-static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd, const struct sock *sk)
+static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd,
+					   const struct sock *sk)
 {
 	struct file **table, *file = NULL;
 	unsigned int max = BPF_CORE_READ(task, files, fdt, max_fds);
@@ -31,7 +32,7 @@ static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd, c
 	if (bpf_probe_read_kernel(&file, sizeof(file), table + fd) || !file)
 		return false;
 	private = BPF_CORE_READ(file, private_data);
-	return (__u64)private == (__u64)BPF_CORE_READ(sk, sk_socket);
+	return (__u64) private == (__u64)BPF_CORE_READ(sk, sk_socket);
 }
 
 static __always_inline int one_segment(struct work *k, __u64 base, __u64 bytes)
@@ -53,7 +54,8 @@ static __always_inline bool next_segments(struct work *k)
 	/* struct iovec of a 64-bit task is a base and a length, as struct segment is */
 	__u64 n = at_most(k->more, SEGMENTS);
 
-	if (n == 0 || bpf_probe_read_user(k->segment, n * sizeof(struct segment), (void *)k->vector)) {
+	if (n == 0 ||
+	    bpf_probe_read_user(k->segment, n * sizeof(struct segment), (void *)k->vector)) {
 		lose(n ? LOSS_FAULT : LOSS_IOVEC);
 		return false;
 	}

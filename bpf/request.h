@@ -9,8 +9,8 @@
 #include "conn.h"
 #include "payload.h"
 
-#define STEPS 64   /* pieces of one read or write that are followed */
-#define TRIALS 16  /* reads in which a connection of unknown state may start to speak HTTP */
+#define STEPS 64  /* pieces of one read or write that are followed */
+#define TRIALS 16 /* reads in which a connection of unknown state may start to speak HTTP */
 #define REQUEST_OPEN 1
 #define REQUEST_OPEN_BEYOND 2 /* its batch could not be remembered */
 
@@ -46,8 +46,9 @@ static __always_inline void request_begin(struct server_state *s, struct work *k
 	    s->batch[last].arrived_ns == arrived)
 		return;
 	/* those without a batch are the last that wait, so that the oldest tells which one is free */
-	if (waiting && (REQUEST_BATCH(s->request[(__u8)(s->request_head - 1) % REQUESTS]) == BATCH_NONE ||
-			REQUEST_BATCH(s->request[s->request_tail % REQUESTS]) == next)) {
+	if (waiting &&
+	    (REQUEST_BATCH(s->request[(__u8)(s->request_head - 1) % REQUESTS]) == BATCH_NONE ||
+	     REQUEST_BATCH(s->request[s->request_tail % REQUESTS]) == next)) {
 		s->request_open = REQUEST_OPEN_BEYOND;
 		return;
 	}
@@ -67,7 +68,8 @@ static __always_inline void request_head(struct server_state *s)
 	if (p->flags & HTTP_F_CHUNKED)
 		p->phase = HTTP_CHUNK_SIZE;
 	else if (p->flags & HTTP_F_CODING)
-		p->phase = HTTP_BODY_CLOSE; /* RFC 9112, 6.3: its end cannot be told; servers refuse it */
+		p->phase = HTTP_BODY_CLOSE; /* RFC 9112, 6.3: its end cannot be told; servers refuse
+					       it */
 	else if ((p->flags & HTTP_F_LENGTH) && p->body_left)
 		p->phase = HTTP_BODY_LENGTH;
 	else
@@ -213,8 +215,8 @@ VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
 }
 
 /* The application has read `ret` bytes. Task context, behind the copy. */
-static __always_inline void request_read(struct sock *sk, struct server_state *s, struct tcp_sock *tp,
-					 __u32 ret, int flags)
+static __always_inline void request_read(struct sock *sk, struct server_state *s,
+					 struct tcp_sock *tp, __u32 ret, int flags)
 {
 	__u32 way = WORK_READ, end = s->rx_next + ret, taken = read_end(sk, tp);
 	struct work *k;
@@ -257,7 +259,8 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 	s->rx_next = end;
 	s->arrival_skip = end;
 	if (s->rx.phase == HTTP_BODY_LENGTH || s->rx.phase == HTTP_CHUNK_DATA)
-		s->arrival_skip += s->rx.body_left < 0x40000000 ? (__u32)s->rx.body_left : 0x40000000;
+		s->arrival_skip += s->rx.body_left < 0x40000000 ? (__u32)s->rx.body_left
+								: 0x40000000;
 	arrival_read(s, end);
 }
 

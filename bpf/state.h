@@ -26,8 +26,8 @@ enum role {
 };
 
 enum protocol {
-	PROTOCOL_HTTP1, /* or not known yet: every server socket starts here */
-	PROTOCOL_OTHER, /* neither side has spoken HTTP/1.x */
+	PROTOCOL_HTTP1,	 /* or not known yet: every server socket starts here */
+	PROTOCOL_OTHER,	 /* neither side has spoken HTTP/1.x */
 	PROTOCOL_TUNNEL, /* after 101, or 2xx to CONNECT */
 };
 
@@ -38,8 +38,8 @@ enum protocol {
 #define TCP_SENT_FIN 0x01
 #define TCP_APP_FIRST 0x02 /* the application closed before the peer did */
 #define TCP_GOT_RESET 0x04
-#define TCP_ENDED 0x08 /* connection facts are counted */
-#define TCP_LIVE 0x10  /* counted in live_sockets, and its sequence numbers are set */
+#define TCP_ENDED 0x08	   /* connection facts are counted */
+#define TCP_LIVE 0x10	   /* counted in live_sockets, and its sequence numbers are set */
 #define TCP_PEER_GONE 0x20 /* ended by an error: a time-out, an unreachable host */
 
 enum desync {
@@ -55,7 +55,7 @@ struct batch {
 };
 
 /* A request waiting for its response: method in the low bits, batch above. */
-#define REQUEST_METHOD(r) ((r) & 15)
+#define REQUEST_METHOD(r) ((r)&15)
 #define REQUEST_BATCH(r) ((r) >> 4)
 #define BATCH_NONE 15 /* its times could not be remembered */
 
@@ -65,33 +65,33 @@ struct server_state {
 	__u32 listener;	  /* id of the listening socket that this one came from; 0: none */
 	__u8 role;
 	__u8 protocol;
-	__u8 tcp;	     /* TCP_* */
-	__u8 accepted;	     /* the application has it */
+	__u8 tcp;	      /* TCP_* */
+	__u8 accepted;	      /* the application has it */
 	__u8 connect_counted; /* CONNECT_* */
-	__u8 http_ended;     /* nothing more is to come that counts */
+	__u8 http_ended;      /* nothing more is to come that counts */
 	__u8 rx_desync;
-	__u8 early_answer;   /* the request being read has had its response */
-	__u32 in_counted;    /* sequence number up to which bytes are added to the instance */
-	__u32 out_counted;   /* bytes_acked up to which they are, modulo 2^32 */
+	__u8 early_answer; /* the request being read has had its response */
+	__u32 in_counted;  /* sequence number up to which bytes are added to the instance */
+	__u32 out_counted; /* bytes_acked up to which they are, modulo 2^32 */
 
-	__u32 rx_next;	     /* sequence number of the next byte to be read */
-	__u32 arrival_seen;  /* end of what has arrived */
-	__u32 arrival_skip;  /* up to here no request can start */
+	__u32 rx_next;	    /* sequence number of the next byte to be read */
+	__u32 arrival_seen; /* end of what has arrived */
+	__u32 arrival_skip; /* up to here no request can start */
 	__u32 arrival_end[ARRIVALS];
-	__u32 status_index;  /* of the last response's status entry */
+	__u32 status_index; /* of the last response's status entry */
 	__u64 arrival_ns[ARRIVALS];
 	__u8 arrival_head;
 	__u8 arrival_tail;
-	__u8 arrival_full;   /* arrivals were not remembered since the ring was last empty */
-	__u8 request_open;   /* batch[batch_last] belongs to the request being read */
+	__u8 arrival_full; /* arrivals were not remembered since the ring was last empty */
+	__u8 request_open; /* batch[batch_last] belongs to the request being read */
 
-	__u8 request_head;   /* counts modulo 256 */
+	__u8 request_head; /* counts modulo 256 */
 	__u8 request_tail;
 	__u8 batch_last;
-	__u8 overflow_head;  /* requests beyond the ring, modulo 256 */
+	__u8 overflow_head; /* requests beyond the ring, modulo 256 */
 	__u8 overflow_tail;
-	__u8 tx_open;	     /* a final response is being written: TX_* */
-	__u8 tx_unseen;	     /* its first byte's time is not known */
+	__u8 tx_open;	/* a final response is being written: TX_* */
+	__u8 tx_unseen; /* its first byte's time is not known */
 	__u8 tx_method;
 	__u8 pad;
 	__u16 status_cached; /* status of status_index; 0: none */
@@ -119,7 +119,7 @@ enum tx_open {
 struct client_state {
 	__u32 slot;
 	__u32 generation;
-	__u64 start_ns; /* connect(); 0: established before observation */
+	__u64 start_ns;	  /* connect(); 0: established before observation */
 	__u32 in_counted; /* as in server_state */
 	__u32 out_counted;
 	__u8 tcp; /* TCP_* */

@@ -17,7 +17,7 @@
 struct instance_key {
 	__u64 cgroup_id; /* inode of the cgroup's directory in the chosen hierarchy */
 	__u64 exe_inode;
-	__u32 exe_dev; /* kernel encoding: major << 20 | minor */
+	__u32 exe_dev;	      /* kernel encoding: major << 20 | minor */
 	__u32 exe_generation; /* tells a file from a deleted one that had the inode before */
 };
 
@@ -34,7 +34,8 @@ enum instance_count {
 	COUNT_HTTP_STARTED, /* request header read completely */
 	COUNT_HTTP_ABORTED, /* [by][phase] */
 	COUNT_HTTP_ABORTED_END = COUNT_HTTP_ABORTED + ABORT_BY_N * ABORT_PHASE_N,
-	COUNT_HTTP_LOST = COUNT_HTTP_ABORTED_END, /* started, but how it ended could not be followed */
+	COUNT_HTTP_LOST =
+		COUNT_HTTP_ABORTED_END, /* started, but how it ended could not be followed */
 	COUNT_HTTP_ELSEWHERE, /* ended by a response that is counted under status `__other__` */
 	COUNT_EDGE_CONNECTS,
 	COUNT_EDGE_DISCONNECTS,

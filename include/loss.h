@@ -6,6 +6,7 @@
 #ifndef EDGETAP_LOSS_H
 #define EDGETAP_LOSS_H
 
+/* clang-format off */
 #define LOSSES(X)                                                                                  \
 	X(INSTANCES_FULL, "instances_full", "look-ups answered with __other__: no free slot")       \
 	X(STATUSES_FULL, "statuses_full", "look-ups answered with __other__: no free status entry") \
@@ -28,12 +29,13 @@
 	X(BUDGET, "budget", "reads and writes with more messages or chunks than are followed")      \
 	X(HEADER_INVALID, "header_invalid", "messages whose framing could not be understood")       \
 	X(RESYNC, "resync", "reads passed over while looking for the start of a message")
+/* clang-format on */
 
 enum loss_reason {
 #define LOSS_ENUM(id, label, text) LOSS_##id,
 	LOSSES(LOSS_ENUM)
 #undef LOSS_ENUM
-	LOSS_N
+		LOSS_N
 };
 
 #endif

@@ -24,10 +24,11 @@ enum http_row {
 
 /* Rows of a group with STATUS_NONE: facts of connections, and the queue time of aborted requests. */
 enum connection_row {
-	ROW_RTT = 0,		 /* smoothed round-trip time at the end of a server connection */
-	ROW_APP_CONNECT = 1,	 /* handshake completed .. accepted; empty where accept is not observable */
+	ROW_RTT = 0, /* smoothed round-trip time at the end of a server connection */
+	ROW_APP_CONNECT =
+		1, /* handshake completed .. accepted; empty where accept is not observable */
 	ROW_OUTBOUND_CONNECT = 2, /* SYN sent .. established, client role */
-	ROW_ABORTED_QUEUE = 3,	 /* same fact as ROW_APP_QUEUE */
+	ROW_ABORTED_QUEUE = 3,	  /* same fact as ROW_APP_QUEUE */
 };
 
 #define GROUP_ROWS 4

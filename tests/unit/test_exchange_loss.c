@@ -151,7 +151,8 @@ START_TEST(splice_of_everything)
 	arrive(c, GET);
 	connection__splice(c, LARGE);
 	finish(c);
-	/* nothing of the request was seen: its response tells of that, and is none of an unknown method */
+	/* nothing of the request was seen: its response tells of that, and is none of an unknown
+	 * method */
 	ck_assert_uint_eq(world__lost(LOSS_GAP), 1);
 	ck_assert_uint_eq(world__responses(0, METHOD_N), 0);
 	ck_assert_uint_eq(world__row(ROW_APP_RESPONSE, NULL), 0);

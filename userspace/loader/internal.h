@@ -36,6 +36,7 @@ struct loader {
 	struct snapshot_program *programs;
 };
 
+/* libbpf's callback for one record of the event ring; ctx is the loader. Returns 0. */
 int loader__on_sample(void *ctx, void *data, size_t bytes);
 
 static inline struct instance_slot *slot_at(const struct loader *loader, uint32_t i)

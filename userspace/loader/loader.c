@@ -160,15 +160,17 @@ static int settle(struct loader *loader, const char **ret_message)
 		int err = hooks__choose(loader->lines, loader->btf, refused, &missing);
 
 		if (err && refused)
-			return explain(err, ret_message,
-				       "this kernel refuses every program that observes %s, as those "
-				       "before 5.15 do; EDGETAP_LIBBPF_LOG=1 shows its reasons",
-				       missing);
+			return explain(
+				err, ret_message,
+				"this kernel refuses every program that observes %s, as those "
+				"before 5.15 do; EDGETAP_LIBBPF_LOG=1 shows its reasons",
+				missing);
 		if (err)
-			return explain(err, ret_message,
-				       "no way to observe %s on this kernel; `edgetap doctor` tells "
-				       "which hooks it has",
-				       missing);
+			return explain(
+				err, ret_message,
+				"no way to observe %s on this kernel; `edgetap doctor` tells "
+				"which hooks it has",
+				missing);
 		/* tracepoints are tried together when all is loaded, fexit one by one */
 		for (size_t i = 0; i < hook_count; i++) {
 			if (!loader->lines[i].chosen || !hooks[i].arguments || tried & 1U << i)
@@ -192,9 +194,10 @@ static int settle(struct loader *loader, const char **ret_message)
 		edgetap__destroy(loader->skeleton);
 		loader->skeleton = NULL;
 		if (err == -EPERM)
-			return explain(err, ret_message,
-				       "the kernel does not permit loading BPF programs; run as root, or "
-				       "with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE");
+			return explain(
+				err, ret_message,
+				"the kernel does not permit loading BPF programs; run as root, or "
+				"with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE");
 		for (size_t i = 0; i < hook_count; i++) {
 			if (!loader->lines[i].chosen || tried & 1U << i)
 				continue;
@@ -243,7 +246,8 @@ int loader__new(struct loader **ret_loader, const struct config *config,
 	if (hierarchy_controller) {
 		loader->cgroup_subsys = controller_index(loader->btf, hierarchy_controller);
 		if (loader->cgroup_subsys < 0) {
-			err = explain(-ENOENT, ret_message, "this kernel has no cgroup controller %s",
+			err = explain(-ENOENT, ret_message,
+				      "this kernel has no cgroup controller %s",
 				      hierarchy_controller);
 			goto fail;
 		}

@@ -18,11 +18,11 @@ struct loader;
 
 /* One line of what the kernel offers and what was chosen, for `doctor`. */
 struct loader_hook {
-	const char *fact;     /* what it observes */
-	const char *hook;     /* "tp_btf/sock_recv_length", "fexit/tcp_recvmsg", ... */
-	bool available;	      /* the kernel has it and the program loads */
+	const char *fact; /* what it observes */
+	const char *hook; /* "tp_btf/sock_recv_length", "fexit/tcp_recvmsg", ... */
+	bool available;	  /* the kernel has it and the program loads */
 	bool chosen;
-	const char *reason;   /* why, or why not; static or owned by the loader */
+	const char *reason; /* why, or why not; static or owned by the loader */
 };
 
 /*

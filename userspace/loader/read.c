@@ -110,7 +110,8 @@ static int read_maps(struct loader *loader)
 	bpf_object__for_each_map(map, loader->skeleton->obj) {
 		if (has_fill(loader, map)) {
 			loader->maps[n].capacity = bpf_map__max_entries(map);
-			loader->maps[n].entries = entries_in_use(loader, map, bpf_map__max_entries(map));
+			loader->maps[n].entries =
+				entries_in_use(loader, map, bpf_map__max_entries(map));
 		}
 		n++;
 	}

@@ -32,6 +32,7 @@ struct native_histogram {
 	int64_t delta[NATIVE_BUCKETS];
 };
 
+/* Empties a histogram, so that rows can be added to it. */
 void histogram__clear(struct histogram *histogram);
 
 /*

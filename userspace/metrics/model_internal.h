@@ -58,6 +58,7 @@ struct model {
  */
 int model__grow(void *array, uint32_t *capacity, uint64_t count, size_t size);
 
+/* Frees what the storage holds, not the storage itself. */
 void cut_storage__free(struct cut_storage *storage);
 
 #endif

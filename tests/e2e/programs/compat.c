@@ -37,7 +37,8 @@ static void serve(const char *port)
 	at.port_be = (uint16_t)(number << 8 | number >> 8);
 	at.address_be = 0x0100007f;
 	listener = call(SYS_socket, 2, 1, 0, 0);
-	if (call(SYS_bind, listener, (long)&at, sizeof(at), 0) || call(SYS_listen, listener, 16, 0, 0))
+	if (call(SYS_bind, listener, (long)&at, sizeof(at), 0) ||
+	    call(SYS_listen, listener, 16, 0, 0))
 		call(SYS_exit, 1, 0, 0, 0);
 	while ((fd = call(SYS_accept4, listener, 0, 0, 0)) >= 0) {
 		while (call(SYS_read, fd, (long)data, sizeof(data), 0) > 0)

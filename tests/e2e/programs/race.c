@@ -137,8 +137,9 @@ static void ask(const struct sockaddr_in *to)
 			send_begin_ns[n] = now();
 			if (send(fd, request, REQUEST_BYTES, 0) != (ssize_t)REQUEST_BYTES)
 				err(1, "send");
-			spin(fd, &have, early ? response_bytes * (size_t)i + 1 :
-						response_bytes * (size_t)(i + 1));
+			spin(fd, &have,
+			     early ? response_bytes * (size_t)i + 1
+				   : response_bytes * (size_t)(i + 1));
 			waited_ns += now() - send_begin_ns[n];
 			n++;
 		}

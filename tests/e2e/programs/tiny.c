@@ -2,11 +2,11 @@
 /* The smallest server: answers every read with 200, or 404 for paths that start with /n. */
 #include <arpa/inet.h>
 #include <err.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -187,7 +187,8 @@ static void serve_large(const char *port, long requests)
 	fd = accept(listener, NULL, NULL);
 	for (; requests > 0 && read(fd, data, sizeof(data)) > 0; requests--) {
 		memset(body, 'r', sizeof(body));
-		length = snprintf(body, 100, "HTTP/1.1 200 Ring\r\nContent-Length: %d\r\n\r\n", BIG - 100);
+		length = snprintf(body, 100, "HTTP/1.1 200 Ring\r\nContent-Length: %d\r\n\r\n",
+				  BIG - 100);
 		body[length] = 'r';
 		ring_send(fd, body, (size_t)length + BIG - 100, wait_in_foreign_write);
 	}
