@@ -68,6 +68,10 @@ needs_test() {
 	command:runc                      runc
 	command:bpftrace                  bpftrace
 	package                           busybox-static
+	command:qemu-system-x86_64        qemu-system-x86
+	file:/usr/lib/qemu/virtiofsd      qemu-system-common
+	command:xz                        xz-utils
+	package                           debian-archive-keyring
 	package                           python3-prometheus-client
 	fuzzer                            libclang-rt-dev libclang-rt-14-dev libclang-common-14-dev
 	END
