@@ -23,6 +23,7 @@ usage() {
 # installed; names joined by + go together).
 #
 #   command:A,B   one of these can be run
+#   file:A,B      one of these is there
 #   library:NAME  pkg-config finds it (NAME>=VERSION: that or newer)
 #   runs:A        `A version` works (a wrapper without its program does not)
 #   package       the package itself
@@ -69,7 +70,7 @@ needs_test() {
 	command:bpftrace                  bpftrace
 	package                           busybox-static
 	command:qemu-system-x86_64        qemu-system-x86
-	file:/usr/lib/qemu/virtiofsd      qemu-system-common
+	file:/usr/lib/qemu/virtiofsd,/usr/libexec/virtiofsd virtiofsd qemu-system-common
 	command:xz                        xz-utils
 	package                           debian-archive-keyring
 	package                           python3-prometheus-client
@@ -109,6 +110,14 @@ has_command() {
 	return 1
 }
 
+has_file() {
+	local path
+	for path in ${1//,/ }; do
+		[[ -e $path ]] && return
+	done
+	return 1
+}
+
 has_library() {
 	has_command pkg-config && pkg-config --exists "${1/>=/ >= }"
 }
@@ -136,6 +145,7 @@ need_is_met() {
 	case $1 in
 	command:*) has_command "${1#*:}" ;;
 	library:*) has_library "${1#*:}" ;;
+	file:*) has_file "${1#*:}" ;;
 	runs:*) runs "${1#*:}" ;;
 	package) has_package "$2" ;;
 	fuzzer) links_fuzzer ;;
