@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One handler per fact, whichever hook tells it. The hooks are in
+ * edgetap.bpf.c; what a handler may assume of its context stands above it.
+ */
+#ifndef EDGETAP_HANDLERS_H
+#define EDGETAP_HANDLERS_H
+
+#include "response.h"
+
+static __always_inline bool client_left(const struct sock *sk, const struct server_state *s)
+{
+	return got_fin(sk) || (s->tcp & (TCP_GOT_RESET | TCP_PEER_GONE)) || sk->sk_err;
+}
+
+static __always_inline void server_http_end(const struct sock *sk, struct server_state *s)
+{
+	if (s->role == ROLE_SERVER)
+		http_end(s, client_left(sk, s), s->tcp & TCP_GOT_RESET);
+}
+
+/*
+ * Bytes that are taken by splice are seen at the end only, modulo 2^32: once in
+ * a gibibyte they are counted as they arrive.
+ */
+static __always_inline bool crosses_gibibyte(__u32 sequence)
+{
+	return (sequence & ((1U << 30) - 1)) < 1U << 20;
+}
+
+/*
+ * Bytes up to `end` have been queued on a connection, or a connection on a
+ * listener. Under the socket's lock.
+ */
+static __always_inline int handle_arrival(const struct sock *sk, const struct tcp_sock *tp,
+					  __u32 end, __u64 now_ns)
+{
+	struct instance_slot *slot;
+	struct server_state *s;
+	struct client_state *c;
+
+	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (crosses_gibibyte(end)) {
+		c = s ? NULL : bpf_sk_storage_get(&client_by_socket, (void *)sk, 0, 0);
+		slot = s && s->role == ROLE_SERVER && (s->tcp & TCP_LIVE) ? server_slot(s) : NULL;
+		if (slot)
+			bytes_in(slot, s, end);
+		if (c)
+			client_bytes(c, tp, end, 1);
+	}
+	if (!s)
+		return 0;
+	if (s->role == ROLE_LISTENER)
+		listener_ready(sk, s);
+	else if (s->protocol == PROTOCOL_HTTP1)
+		arrival_add(s, end, tp->copied_seq, now_ns);
+	return 0;
+}
+
+/* What is known of a socket that was there before the agent, or slipped in beside it. */
+static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_sock *tp,
+						  __u32 unread_from, struct owner owner)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	struct server_state *s;
+
+	if (!socket_admitted())
+		return NULL;
+	s = bpf_sk_storage_get(&server_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!s) {
+		__sync_fetch_and_add(&live_sockets, -1);
+		lose(LOSS_SOCKETS_FULL);
+		return NULL;
+	}
+	s->role = ROLE_UNKNOWN;
+	s->tcp = TCP_LIVE;
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		s->tcp |= TCP_SENT_FIN;
+	s->slot = owner.slot;
+	s->generation = owner.generation;
+	s->accepted = 1;
+	s->connect_counted = CONNECT_OLDER;
+	s->rx_desync = DESYNC_OLDER;
+	s->rx.phase = HTTP_RESYNC;
+	s->tx.phase = HTTP_RESYNC;
+	s->tx.flags = HTTP_F_RESPONSE;
+	s->rx_next = unread_from;
+	s->arrival_seen = tp->rcv_nxt - (got_fin(sk) ? 1 : 0);
+	s->arrival_skip = s->arrival_seen;
+	s->in_counted = unread_from;
+	s->out_counted = (__u32)tp->bytes_acked;
+	return s;
+}
+
+/* Nothing about the socket spoke for a server: from now on it is a client. */
+static __always_inline void to_client(struct sock *sk, struct server_state *s)
+{
+	struct client_state *c;
+
+	c = bpf_sk_storage_get(&client_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!c)
+		return;
+	c->slot = s->slot;
+	c->generation = s->generation;
+	c->established = 1;
+	c->tcp = s->tcp;
+	c->in_counted = s->in_counted;
+	c->out_counted = s->out_counted;
+	bpf_sk_storage_delete(&server_by_socket, sk);
+}
+
+/* A socket that carries no state yet, in a read or write: null if it is a known client's. */
+static __always_inline struct server_state *unknown_socket(struct sock *sk, struct tcp_sock *tp,
+							   __u32 just_read)
+{
+	struct client_state *c = bpf_sk_storage_get(&client_by_socket, sk, 0, 0);
+	struct owner owner;
+	__u64 current;
+
+	if (c) {
+		client_bytes(c, tp, read_end(sk, tp), just_read ? 1 : 65536);
+		return NULL;
+	}
+	if (!BPF_CORE_READ(sk, sk_socket, file))
+		return NULL; /* the kernel's own */
+	current = owner_of_current();
+	owner.slot = (__u32)current;
+	owner.generation = current >> 32;
+	return adopt(sk, tp, read_end(sk, tp) - just_read, owner);
+}
+
+/* The application has read `ret` bytes (or failed). Task context. */
+static __always_inline int handle_read(struct sock *sk, int ret, int flags)
+{
+	struct instance_slot *slot;
+	struct server_state *s;
+	struct tcp_sock *tp;
+
+	if (ret <= 0 || (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)) || !is_tcp(sk))
+		return 0; /* nothing of the stream was taken */
+	tp = tcp_of(sk);
+	if (!tp)
+		return 0;
+	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	if (!s) {
+		s = unknown_socket(sk, tp, ret);
+		if (!s)
+			return 0;
+	}
+	if (!(s->tcp & TCP_LIVE) && !server_begin(sk, s, tp, read_end(sk, tp) - ret))
+		return 0;
+	slot = server_slot_in_task(s);
+	if (!slot)
+		return 0;
+	if (s->protocol == PROTOCOL_HTTP1 && !s->http_ended)
+		request_read(sk, s, tp, ret, flags);
+	if (s->role == ROLE_UNKNOWN) {
+		if (s->protocol != PROTOCOL_HTTP1)
+			to_client(sk, s);
+		return 0;
+	}
+	bytes_in(slot, s, read_end(sk, tp));
+	bytes_out(slot, s, tp);
+	return 0;
+}
+
+/* The kernel has taken `ret` bytes of a write (or none). Task context. */
+static __always_inline int handle_write(struct sock *sk, int ret)
+{
+	struct instance_slot *slot;
+	struct server_state *s;
+	struct tcp_sock *tp;
+
+	if (!is_tcp(sk))
+		return 0;
+	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	if (ret <= 0) {
+		if (s && http_at_start(&s->tx))
+			s->first_byte_ns = 0; /* nothing of the large write was taken */
+		return 0;
+	}
+	tp = tcp_of(sk);
+	if (!tp)
+		return 0;
+	if (!s) {
+		s = unknown_socket(sk, tp, 0);
+		if (!s)
+			return 0;
+	}
+	if (!(s->tcp & TCP_LIVE) && !server_begin(sk, s, tp, read_end(sk, tp)))
+		return 0;
+	slot = server_slot_in_task(s);
+	if (!slot)
+		return 0;
+	if (s->protocol == PROTOCOL_HTTP1 && !s->http_ended)
+		response_write(sk, s, tp, ret);
+	if (s->role != ROLE_UNKNOWN && (__u32)tp->bytes_acked - s->out_counted >= 65536)
+		bytes_out(slot, s, tp);
+	return 0;
+}
+
+/* A write of `bytes` bytes is about to take its next segment. Under the socket's lock. */
+static __always_inline int handle_write_begin(const struct sock *sk, __u64 bytes)
+{
+	struct server_state *s;
+
+	if (bytes <= SMALL_WRITE)
+		return 0;
+	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (!s || s->protocol != PROTOCOL_HTTP1 || s->first_byte_ns || !s->accepted)
+		return 0;
+	if (http_at_start(&s->tx) && s->request_head != s->request_tail)
+		s->first_byte_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline int handle_state(const struct sock *sk, int old_state, int new_state)
+{
+	struct server_state *s;
+	struct client_state *c;
+
+	if (!is_tcp(sk)) {
+		if (sk->sk_protocol == PROTOCOL_MPTCP && new_state == TCP_ESTABLISHED)
+			lose(LOSS_MPTCP);
+		return 0;
+	}
+	switch (new_state) {
+	case TCP_LISTEN:
+		listener_add((void *)sk);
+		return 0;
+	case TCP_SYN_SENT:
+		client_add((void *)sk);
+		return 0;
+	case TCP_SYN_RECV:
+		if (old_state == TCP_LISTEN)
+			child_init(sk);
+		return 0;
+	case TCP_ESTABLISHED:
+		child_established(sk);
+		client_established(sk);
+		return 0;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+	case TCP_CLOSE:
+		break;
+	default:
+		return 0;
+	}
+	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (s && s->role == ROLE_LISTENER) {
+		if (new_state == TCP_CLOSE)
+			bpf_map_delete_elem(&owner_by_listener, &s->listener);
+		return 0;
+	}
+	if (s) {
+		if (new_state == TCP_CLOSE) {
+			server_closed(sk, s, old_state);
+			return 0;
+		}
+		s->tcp |= TCP_SENT_FIN;
+		server_leaving(sk, s, new_state == TCP_FIN_WAIT1 && !got_fin(sk));
+		server_http_end(sk, s);
+		return 0;
+	}
+	c = bpf_sk_storage_get(&client_by_socket, (void *)sk, 0, 0);
+	if (!c)
+		return 0;
+	if (new_state == TCP_CLOSE)
+		client_closed(sk, c);
+	else
+		c->tcp |= TCP_SENT_FIN;
+	return 0;
+}
+
+/* The socket's memory is about to go. */
+static __always_inline int handle_destroy(struct sock *sk)
+{
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+
+	if (s && s->role != ROLE_LISTENER) {
+		server_closed(sk, s, TCP_CLOSE);
+		server_http_end(sk, s);
+	}
+	forget_socket(sk);
+	return 0;
+}
+
+static __always_inline void handle_reset(const struct sock *sk, bool received)
+{
+	struct server_state *s;
+	struct instance_slot *slot;
+
+	if (!sk || !is_tcp(sk))
+		return;
+	s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	if (!s || s->role != ROLE_SERVER)
+		return;
+	if (received)
+		s->tcp |= TCP_GOT_RESET;
+	slot = server_slot(s);
+	if (slot)
+		count_add(slot, received ? COUNT_RESETS_IN : COUNT_RESETS_OUT, 1);
+}
+
+static __always_inline void handle_retransmit(const struct sock *sk)
+{
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, (void *)sk, 0, 0);
+	struct client_state *c;
+	struct instance_slot *slot;
+
+	if (s) {
+		slot = server_slot(s);
+		if (slot)
+			count_add(slot, COUNT_RETRANSMITS, 1);
+		return;
+	}
+	c = bpf_sk_storage_get(&client_by_socket, (void *)sk, 0, 0);
+	if (!c)
+		return;
+	slot = slot_checked(c->slot, c->generation);
+	if (slot)
+		count_add(slot, COUNT_OUTBOUND_RETRANSMITS, 1);
+}
+
+static __always_inline void emit_end(__u32 kind, __u32 slot, __u64 cgroup_id)
+{
+	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		lose(LOSS_EVENTS_FULL);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->kind = kind;
+	event->slot = slot;
+	event->key.cgroup_id = cgroup_id;
+	bpf_ringbuf_submit(event, 0);
+}
+
+/* A process of an executable that is an instance ended, or became another. */
+static __always_inline int handle_process_end(struct task_struct *task)
+{
+	__u32 tgid = task->tgid, *slot;
+
+	slot = bpf_map_lookup_elem(&slot_by_process, &tgid);
+	if (!slot)
+		return 0;
+	emit_end(EVENT_EXECUTABLE_EXITED, *slot, 0);
+	bpf_map_delete_elem(&slot_by_process, &tgid);
+	return 0;
+}
+
+#endif
