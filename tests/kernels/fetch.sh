@@ -29,9 +29,14 @@ apt=$(mktemp -d)
 trap 'rm -rf "$apt"' EXIT
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 case $suite in
-*-security) place=http://deb.debian.org/debian-security ;;
-*) place=http://deb.debian.org/debian ;;
+*-security) archive=debian-security ;;
+*) archive=debian ;;
 esac
+# The mirror that this machine installs from has the other suites too.
+# shellcheck disable=SC2016 # apt's own variable
+place=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+	sed -n "s,^\(.*/$archive\)/*\$,\1,p" | head -n 1)
+[[ -n $place ]] || { echo "this machine's package sources have no archive $archive" >&2; exit 1; }
 echo "deb [arch=$arch signed-by=$keyring] $place $suite main" >"$apt/sources.list"
 cat >"$apt/apt.conf" <<END
 Dir::Etc::SourceList "$apt/sources.list";
