@@ -107,6 +107,29 @@ struct {
 	__type(value, __u32);
 } free_groups SEC(".maps");
 
+/* gRPC method of an instance to its entry. Added by the kernel when a call ends, deleted by
+ * the agent with the instance. Full, or the instance has its share: entry 0, and a loss. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_MAX_RPCS);
+	__type(key, struct rpc_key);
+	__type(value, __u32);
+} index_by_rpc SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, DEFAULT_MAX_RPCS);
+	__type(key, __u32);
+	__type(value, struct rpc_entry);
+} rpc_by_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, DEFAULT_MAX_RPCS);
+	__type(value, __u32);
+} free_rpcs SEC(".maps");
+
 /* Connects of an instance to one address. Added by the kernel, deleted by the agent
  * with the instance. Full: only the instance's total counts, and a loss. */
 struct {

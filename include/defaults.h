@@ -13,7 +13,10 @@
 #define DEFAULT_MAX_SOCKETS 65536
 #define DEFAULT_MAX_DESTINATIONS 4096
 #define DEFAULT_MAX_LISTENERS 4096
-#define DEFAULT_EVENT_RING_BYTES (256 * 1024)
+#define DEFAULT_MAX_STREAMS 16384
+#define DEFAULT_MAX_RPCS 1024 /* gRPC methods */
+#define DEFAULT_MAX_RPCS_OF_INSTANCE 100
+#define DEFAULT_EVENT_RING_BYTES (1024 * 1024)
 
 /* Index of the entry that stands for everything beyond a limit: `__other__`. */
 #define OTHER_INDEX 0

@@ -54,8 +54,15 @@ enum instance_count {
 	COUNT_OUTBOUND_BYTES_IN,
 	COUNT_OUTBOUND_BYTES_OUT,
 	COUNT_OUTBOUND_RETRANSMITS,
-	COUNT_FIRST_BYTE_UNSEEN, /* responses whose first byte's time was not visible */
-	GAUGE_LISTEN_BACKLOG,	 /* what the last new connection met, itself included */
+	COUNT_FIRST_BYTE_UNSEEN,  /* responses whose first byte's time was not visible */
+	COUNT_TLS_UNNAMED_ERRORS, /* failed handshakes that no event could tell of */
+	COUNT_UPGRADES,		  /* connections that became something else than HTTP */
+	COUNT_UPGRADES_ENDED,
+	COUNT_UPGRADED_BYTES_IN, /* what they carried since: plain text, where it can be seen */
+	COUNT_UPGRADED_BYTES_OUT,
+	COUNT_WEBSOCKET_MESSAGES_IN, /* data messages, RFC 6455 */
+	COUNT_WEBSOCKET_MESSAGES_OUT,
+	GAUGE_LISTEN_BACKLOG, /* what the last new connection met, itself included */
 	GAUGE_LISTEN_BACKLOG_LIMIT,
 	INSTANCE_COUNTS
 };
@@ -96,6 +103,31 @@ struct status_entry {
 	__u64 responses[METHOD_N];
 };
 
+/*
+ * A method of a gRPC service, as its path stands on the wire: plain, or coded by
+ * HPACK's Huffman code (RFC 7541, 5.2). One path may have an entry for either.
+ */
+#define RPC_PATH_BYTES 88
+
+struct rpc_key {
+	__u32 slot;
+	__u8 bytes;   /* of path; the rest is zero. 0: not known */
+	__u8 huffman; /* 1: path is coded */
+	__u16 pad;
+	__u8 path[RPC_PATH_BYTES];
+};
+
+/* grpc-status 0..16, and calls whose response ended without one that could be read. */
+#define RPC_CODES 18
+#define RPC_CODE_UNKNOWN 17
+
+struct rpc_entry {
+	struct rpc_key key; /* valid while in_use */
+	__u32 in_use;
+	__u32 group; /* index of the row group */
+	__u64 responses[RPC_CODES];
+};
+
 /* Client role: connections of one instance to one address. */
 struct destination_key {
 	__u32 slot;
@@ -115,6 +147,8 @@ _Static_assert(sizeof(struct instance_key) == 24, "hash key");
 _Static_assert(sizeof(struct instance_slot) == 40 + 8 * INSTANCE_COUNTS, "no padding");
 _Static_assert(sizeof(struct status_key) == 8, "hash key");
 _Static_assert(sizeof(struct status_entry) == 16 + 8 * METHOD_N, "no padding");
+_Static_assert(sizeof(struct rpc_key) == 96, "hash key");
+_Static_assert(sizeof(struct rpc_entry) == 104 + 8 * RPC_CODES, "no padding");
 _Static_assert(sizeof(struct destination_key) == 32, "hash key");
 _Static_assert(METHOD_N <= 16, "a method is packed into four bits");
 

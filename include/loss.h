@@ -28,7 +28,15 @@
 	X(IOVEC, "iovec", "reads and writes with more segments than are followed")                  \
 	X(BUDGET, "budget", "reads and writes with more messages or chunks than are followed")      \
 	X(HEADER_INVALID, "header_invalid", "messages whose framing could not be understood")       \
-	X(RESYNC, "resync", "reads passed over while looking for the start of a message")
+	X(RESYNC, "resync", "reads passed over while looking for the start of a message")          \
+	X(CONNECTIONS_FULL, "connections_full",                                                    \
+	  "connections whose plain text or HTTP/2 streams could not be followed: limit or memory") \
+	X(STREAMS_FULL, "streams_full", "HTTP/2 streams that could not be followed: limit")        \
+	X(STREAM_UNKNOWN, "stream_unknown", "HTTP/2 responses whose request was not seen")         \
+	X(HPACK, "hpack", "HTTP/2 header fields that refer to what was not seen or remembered")    \
+	X(RPCS_FULL, "rpcs_full", "gRPC calls counted under method __other__")                     \
+	X(TLS_UNSEEN, "tls_unseen", "TLS connections whose plain text was not seen")               \
+	X(TLS_CALL, "tls_call", "calls of a TLS library whose begin was not seen")
 /* clang-format on */
 
 enum loss_reason {

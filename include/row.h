@@ -31,14 +31,27 @@ enum connection_row {
 	ROW_ABORTED_QUEUE = 3,	  /* same fact as ROW_APP_QUEUE */
 };
 
+/* Rows of a group with STATUS_TLS: ClientHello queued .. handshake done, by version. */
+enum tls_row { ROW_TLS_1_0 = 0, ROW_TLS_1_1 = 1, ROW_TLS_1_2 = 2, ROW_TLS_1_3 = 3 };
+
+/* Rows of a group with STATUS_UPGRADE. */
+enum upgrade_row { ROW_UPGRADED = 0 /* response 101 (or 2xx to CONNECT) .. end of connection */ };
+
+/* Rows of a group with STATUS_RPC(entry): one gRPC method, whatever its status. */
+enum rpc_row { ROW_RPC_RESPONSE = 0, ROW_RPC_FIRST_BYTE = 1, ROW_RPC_QUEUE = 2 };
+
 #define GROUP_ROWS 4
 #define STATUS_NONE 0xffff  /* group of connection rows */
 #define STATUS_OTHER 0xfffe /* `__other__` */
+#define STATUS_TLS 0xfffd
+#define STATUS_UPGRADE 0xfffc
+#define STATUS_RPC(i) (0x8000 | (i)) /* i < STATUS_RPC_MAX: index of the rpc entry */
+#define STATUS_RPC_MAX 0x7000
 #define STATUS_CLASS(c) (c) /* 1..5: a class; 100..999: an exact code */
 
 struct row_group_key {
 	__u32 slot;
-	__u16 status; /* class, exact code, STATUS_NONE or STATUS_OTHER */
+	__u16 status; /* class, exact code, or STATUS_* */
 	__u16 pad;
 };
 
