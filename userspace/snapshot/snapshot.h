@@ -18,6 +18,24 @@ struct snapshot_destination {
 	struct destination_counts counts;
 };
 
+/* Failed TLS handshakes of one instance, alike in everything. The strings belong to tls_names. */
+struct snapshot_tls_error {
+	uint32_t slot;
+	uint32_t generation;	 /* of the slot, when they were counted; 0 for `__other__` */
+	const char *server_name; /* lower case; "" without one; or `__other__` */
+	const char *by;		 /* "client" or "server" */
+	const char *reason;	 /* see tls/reason.h; or `__other__` */
+	uint64_t count;
+};
+
+/* ClientHellos of one instance by the first protocol that they offer. */
+struct snapshot_tls_hello {
+	uint32_t slot;
+	uint32_t generation;
+	const char *alpn; /* static: a protocol, "" if none was offered, or `__other__` */
+	uint64_t count;
+};
+
 struct snapshot_map {
 	const char *name;
 	uint64_t entries;
@@ -42,6 +60,10 @@ struct snapshot {
 	uint32_t group_count; /* groups[0] is `__other__` */
 	const struct snapshot_destination *destinations;
 	uint32_t destination_count;
+	const struct snapshot_tls_error *tls_errors; /* in no order */
+	uint32_t tls_error_count;
+	const struct snapshot_tls_hello *tls_hellos; /* in no order */
+	uint32_t tls_hello_count;
 	const struct snapshot_map *maps;
 	uint32_t map_count;
 	const struct snapshot_program *programs;
