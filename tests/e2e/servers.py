@@ -21,7 +21,11 @@ class Nginx:
     locations go into `server`. Its own log is the oracle.
     """
 
-    def __init__(self, env, name, server="", http="", main="", buffered=False, workers=1, listen=""):
+    def __init__(
+        self, env, name, server="", http="", main="", buffered=False, workers=1, listen="",
+        tls=None, log_level="notice", environ=None,
+    ):
+        """tls: lines about certificates and the like; the port then speaks TLS."""
         self.name = name
         self.port = lib.free_port()
         self.root = env.dir / f"{name}.root"
@@ -39,7 +43,7 @@ user root;
 worker_processes {workers};
 worker_rlimit_nofile 8192;
 pid {env.dir}/{name}.pid;
-error_log {env.dir}/{name}.error.log notice;
+error_log {env.dir}/{name}.error.log {log_level};
 {main}
 events {{ worker_connections 4096; }}
 http {{
@@ -48,7 +52,8 @@ http {{
     {temp}
     {http}
     server {{
-        listen 127.0.0.1:{self.port} backlog=4096;
+        listen 127.0.0.1:{self.port} backlog=4096{'' if tls is None else ' ssl'};
+        {tls or ''}
         {listen}
         root {self.root};
         {server}
@@ -56,9 +61,10 @@ http {{
 }}
 """
         )
+        self.error_log = env.dir / f"{name}.error.log"
         program = env.renamed(lib.need("nginx"), name)
         self.process = env.start(
-            [program, "-c", conf, "-p", env.dir, "-e", env.dir / f"{name}.error.log"], name=name
+            [program, "-c", conf, "-p", env.dir, "-e", self.error_log], name=name, env=environ
         )
         lib.listening(self.port, owner=self.process)
 
@@ -102,7 +108,7 @@ http {{
 class Haproxy:
     """An HTTP proxy in front of one or more server ports."""
 
-    def __init__(self, env, name, backends, frontend="", defaults="", backend="", threads=1):
+    def __init__(self, env, name, backends, frontend="", defaults="", backend="", threads=1, bind=""):
         self.name = name
         self.port = lib.free_port()
         conf = env.dir / f"{name}.cfg"
@@ -122,7 +128,7 @@ defaults
     timeout server 30s
 {defaults}
 frontend front
-    bind 127.0.0.1:{self.port} backlog 4096
+    bind 127.0.0.1:{self.port} backlog 4096 {bind}
 {frontend}
     default_backend back
 backend back
@@ -155,7 +161,8 @@ backend back
 class Apache:
     """httpd with the prefork MPM."""
 
-    def __init__(self, env, name, workers=10, conf=""):
+    def __init__(self, env, name, workers=10, conf="", extra=()):
+        """extra: more modules to load, by name."""
         self.name = name
         self.port = lib.free_port()
         self.root = env.dir / f"{name}.root"
@@ -167,7 +174,7 @@ class Apache:
             raise lib.Skip("apache2 is not installed")
         load = "\n".join(
             f"LoadModule {m}_module {modules}/mod_{m}.so"
-            for m in ("mpm_prefork", "authz_core", "dir", "alias", "headers", "reqtimeout", "rewrite")
+            for m in ("mpm_prefork", "authz_core", "dir", "alias", "headers", "reqtimeout", "rewrite", *extra)
         )
         path = env.dir / f"{name}.conf"
         path.write_text(
@@ -273,12 +280,12 @@ def python_http(env, name, *flags):
     return server
 
 
-def node(env, name):
+def node(env, name, environ=None):
     source = lib.HERE / "programs" / "server.js"
-    return Logged(env, name, [env.renamed(lib.need("node"), name), source])
+    return Logged(env, name, [env.renamed(lib.need("node"), name), source], environ)
 
 
-def go(env, name):
+def go(env, name, environ=None):
     """net/http, built with the distribution's Go; nothing is fetched."""
     program = lib.BUILD / "go_server"
     source = lib.HERE / "programs" / "server.go"
@@ -290,4 +297,4 @@ def go(env, name):
             env=dict(os.environ, GO111MODULE="off", GOCACHE=str(cache), GOFLAGS="", CGO_ENABLED="0"),
         )
         assert build.wait(200) == 0, f"go build: {build.output()}"
-    return Logged(env, name, [env.renamed(program, name)])
+    return Logged(env, name, [env.renamed(program, name)], environ)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Go's net/http: / -> 200, /chunked, /empty (204), /missing (404), /error (500), /slow, POST -> 201.
+// Go's net/http, over TLS (HTTP/1.1 only) where CERT and KEY name files; CLIENT_CA: clients must show a
+// certificate of it. / -> 200, /chunked, /empty (204), /missing (404), /error (500), /slow, POST -> 201.
 package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,5 +67,23 @@ func main() {
 			io.WriteString(w, body)
 		}
 	}
-	panic(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(handler)))
+	server := &http.Server{
+		Addr:         "127.0.0.1:" + os.Getenv("PORT"),
+		Handler:      http.HandlerFunc(handler),
+		TLSConfig:    &tls.Config{},
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
+	}
+	if ca := os.Getenv("CLIENT_CA"); ca != "" {
+		pem, err := os.ReadFile(ca)
+		if err != nil {
+			panic(err)
+		}
+		server.TLSConfig.ClientCAs = x509.NewCertPool()
+		server.TLSConfig.ClientCAs.AppendCertsFromPEM(pem)
+		server.TLSConfig.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	if cert := os.Getenv("CERT"); cert != "" {
+		panic(server.ListenAndServeTLS(cert, os.Getenv("KEY")))
+	}
+	panic(server.ListenAndServe())
 }

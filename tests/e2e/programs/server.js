@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's http module: GET / -> 200, /chunked, /empty (204), /missing (404), /error (500), /slow, POST -> 201.
+// Node's http module, or https where CERT and KEY name files: GET / -> 200, /chunked, /empty (204), /missing (404), /error (500), /slow, POST -> 201.
 "use strict";
 const fs = require("fs");
 const http = require("http");
+const https = require("https");
 
 const log = fs.openSync(process.env.ACCESS_LOG, "a");
 let lines = "";
@@ -15,7 +16,7 @@ function flush() {
 }
 setInterval(flush, 50);
 
-const server = http.createServer((request, response) => {
+function answer(request, response) {
 	response.on("finish", () => {
 		lines += `${response.statusCode} ${request.method}\n`;
 	});
@@ -40,6 +41,11 @@ const server = http.createServer((request, response) => {
 		}
 	});
 	request.resume();
-});
+}
+
+const { CERT, KEY } = process.env;
+const server = CERT
+	? https.createServer({ cert: fs.readFileSync(CERT), key: fs.readFileSync(KEY) }, answer)
+	: http.createServer(answer);
 server.keepAliveTimeout = 60000;
 server.listen({ port: Number(process.env.PORT), host: "127.0.0.1", backlog: 4096 });
