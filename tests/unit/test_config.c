@@ -148,6 +148,7 @@ START_TEST(test_file_sets_everything)
 				   "status_by_code: true\ncgroup_hierarchy: memory\n"
 				   "max_instances: 2\nmax_statuses: 3\nmax_groups: 4\n"
 				   "max_sockets: 16\nmax_destinations: 6\nmax_apps: 7\n"
+				   "max_rpcs: 28671\nmax_streams: 17\n"
 				   "docker_socket: /a\npodman_socket: /b\ncontainerd_state: /c\n"
 				   "crio_state: /d\nhttp_connections: 8\nhttp_timeout: 2500ms\n"
 				   "apps:\n  rules:\n"
@@ -173,6 +174,8 @@ START_TEST(test_file_sets_everything)
 	ck_assert_uint_eq(config.max_sockets, 16);
 	ck_assert_uint_eq(config.max_destinations, 6);
 	ck_assert_uint_eq(config.max_apps, 7);
+	ck_assert_uint_eq(config.max_rpcs, 28671);
+	ck_assert_uint_eq(config.max_streams, 17);
 	ck_assert_str_eq(config.docker_socket, "/a");
 	ck_assert_str_eq(config.podman_socket, "/b");
 	ck_assert_str_eq(config.containerd_state, "/c");

@@ -47,6 +47,8 @@ int config__init(struct config *config, struct config_error *error)
 		.max_groups = DEFAULT_MAX_GROUPS,
 		.max_sockets = DEFAULT_MAX_SOCKETS,
 		.max_destinations = DEFAULT_MAX_DESTINATIONS,
+		.max_rpcs = DEFAULT_MAX_RPCS,
+		.max_streams = DEFAULT_MAX_STREAMS,
 		.max_apps = DEFAULT_MAX_APPS,
 		.http_connections = DEFAULT_HTTP_CONNECTIONS,
 		.http_timeout_ms = DEFAULT_HTTP_TIMEOUT_MS,

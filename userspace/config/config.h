@@ -43,6 +43,8 @@ struct config {
 	uint32_t max_groups;
 	uint32_t max_sockets;
 	uint32_t max_destinations;
+	uint32_t max_rpcs;    /* gRPC methods */
+	uint32_t max_streams; /* HTTP/2 */
 	uint32_t max_apps; /* roll-ups of retired instances */
 
 	char *docker_socket; /* NULL: the usual places */

@@ -11,6 +11,7 @@
 #include "config/value.h"
 #include "http/listen.h"
 #include "metrics/utf8.h"
+#include "row.h"
 
 #define NS_PER_MS 1000000ULL
 #define NS_PER_DAY (86400ULL * 1000 * NS_PER_MS)
@@ -44,6 +45,10 @@ static const struct config_option options[] = {
 	  "connections followed at once" },
 	{ "max_destinations", OPTION_NUMBER, FIELD(max_destinations), 1, 1048576, "N",
 	  "addresses connected to" },
+	{ "max_rpcs", OPTION_NUMBER, FIELD(max_rpcs), 1, STATUS_RPC_MAX - 1, "N",
+	  "pairs of instance and gRPC method" },
+	{ "max_streams", OPTION_NUMBER, FIELD(max_streams), 16, 4194304, "N",
+	  "HTTP/2 requests followed at once" },
 	{ "max_apps", OPTION_NUMBER, FIELD(max_apps), 1, 65536, "N",
 	  "apps whose totals outlive their instances" },
 	{ "docker_socket", OPTION_PATH, FIELD(docker_socket), 0, 0, "PATH",

@@ -25,6 +25,7 @@ struct loader {
 	struct mapped_array slots;
 	struct mapped_array statuses;
 	struct mapped_array groups;
+	struct mapped_array rpcs;
 
 	void (*on_event)(void *ctx, const struct event *event);
 	void *on_event_ctx;
@@ -54,8 +55,14 @@ static inline struct row_group *group_at(const struct loader *loader, uint32_t i
 	return (struct row_group *)loader->groups.memory + i;
 }
 
+static inline struct rpc_entry *rpc_at(const struct loader *loader, uint32_t i)
+{
+	return (struct rpc_entry *)loader->rpcs.memory + i;
+}
+
 _Static_assert(sizeof(struct instance_slot) % 8 == 0, "array entries lie eight bytes apart");
 _Static_assert(sizeof(struct status_entry) % 8 == 0, "array entries lie eight bytes apart");
 _Static_assert(sizeof(struct row_group) % 8 == 0, "array entries lie eight bytes apart");
+_Static_assert(sizeof(struct rpc_entry) % 8 == 0, "array entries lie eight bytes apart");
 
 #endif

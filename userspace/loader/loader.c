@@ -64,6 +64,7 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 	uint32_t instances = or_default(config->max_instances, DEFAULT_MAX_INSTANCES);
 	uint32_t statuses = or_default(config->max_statuses, DEFAULT_MAX_STATUSES);
 	uint32_t groups = or_default(config->max_groups, DEFAULT_MAX_GROUPS);
+	uint32_t rpcs = or_default(config->max_rpcs, DEFAULT_MAX_RPCS);
 
 	/* index 0 of each pool is `__other__`, beyond what the user asked for */
 	bpf_map__set_max_entries(skeleton->maps.slot_by_instance, instances);
@@ -75,6 +76,9 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 	bpf_map__set_max_entries(skeleton->maps.index_by_group, groups);
 	bpf_map__set_max_entries(skeleton->maps.group_by_index, groups + 1);
 	bpf_map__set_max_entries(skeleton->maps.free_groups, groups);
+	bpf_map__set_max_entries(skeleton->maps.index_by_rpc, rpcs);
+	bpf_map__set_max_entries(skeleton->maps.rpc_by_index, rpcs + 1);
+	bpf_map__set_max_entries(skeleton->maps.free_rpcs, rpcs);
 	bpf_map__set_max_entries(skeleton->maps.counts_by_destination,
 				 or_default(config->max_destinations, DEFAULT_MAX_DESTINATIONS));
 }
@@ -282,11 +286,15 @@ static int open_arrays(struct loader *loader)
 	if (!err)
 		err = mapped_array__open(&loader->groups, skeleton->maps.group_by_index);
 	if (!err)
+		err = mapped_array__open(&loader->rpcs, skeleton->maps.rpc_by_index);
+	if (!err)
 		err = free_list__fill(skeleton->maps.free_slots, 1, loader->slots.count);
 	if (!err)
 		err = free_list__fill(skeleton->maps.free_statuses, 1, loader->statuses.count);
 	if (!err)
 		err = free_list__fill(skeleton->maps.free_groups, 1, loader->groups.count);
+	if (!err)
+		err = free_list__fill(skeleton->maps.free_rpcs, 1, loader->rpcs.count);
 	if (err)
 		return err;
 
@@ -295,6 +303,7 @@ static int open_arrays(struct loader *loader)
 	status_at(loader, OTHER_INDEX)->in_use = 1;
 	group_at(loader, OTHER_INDEX)->key.status = STATUS_OTHER;
 	group_at(loader, OTHER_INDEX)->in_use = 1;
+	rpc_at(loader, OTHER_INDEX)->in_use = 1;
 	return 0;
 }
 
@@ -389,6 +398,7 @@ void loader__free(struct loader *loader)
 	mapped_array__close(&loader->slots);
 	mapped_array__close(&loader->statuses);
 	mapped_array__close(&loader->groups);
+	mapped_array__close(&loader->rpcs);
 	if (loader->skeleton)
 		edgetap__destroy(loader->skeleton);
 	btf__free(loader->btf);

@@ -72,6 +72,11 @@ static uint32_t entries_in_use(const struct loader *loader, const struct bpf_map
 			n += group_at(loader, i)->in_use;
 		return n;
 	}
+	if (map == s->maps.rpc_by_index) {
+		for (uint32_t i = 0; i < capacity; i++)
+			n += rpc_at(loader, i)->in_use;
+		return n;
+	}
 	if (map == s->maps.counts_by_destination)
 		return loader->snapshot.destination_count;
 	return entries_of(map);
@@ -82,8 +87,9 @@ static bool has_fill(const struct loader *loader, const struct bpf_map *map)
 	const struct edgetap *s = loader->skeleton;
 
 	return map == s->maps.instance_by_slot || map == s->maps.status_by_index ||
-	       map == s->maps.group_by_index || map == s->maps.counts_by_destination ||
-	       map == s->maps.owner_by_listener || map == s->maps.shared_cgroups;
+	       map == s->maps.group_by_index || map == s->maps.rpc_by_index ||
+	       map == s->maps.counts_by_destination || map == s->maps.owner_by_listener ||
+	       map == s->maps.shared_cgroups;
 }
 
 static int read_maps(struct loader *loader)
@@ -213,6 +219,8 @@ const struct snapshot *loader__snapshot(struct loader *loader)
 	snapshot->status_count = loader->statuses.count;
 	snapshot->groups = loader->groups.memory;
 	snapshot->group_count = loader->groups.count;
+	snapshot->rpcs = loader->rpcs.memory;
+	snapshot->rpc_count = loader->rpcs.count;
 	snapshot->live_sockets = loader->skeleton->bss->live_sockets;
 	if (read_destinations(loader) || read_maps(loader) || read_programs(loader) ||
 	    read_losses(loader))
@@ -246,6 +254,12 @@ static void unindex(struct loader *loader, uint32_t slot)
 
 		if (group->in_use && group->key.slot == slot)
 			bpf_map_delete_elem(bpf_map__fd(s->maps.index_by_group), &group->key);
+	}
+	for (uint32_t i = 1; i < loader->rpcs.count; i++) {
+		const struct rpc_entry *rpc = rpc_at(loader, i);
+
+		if (rpc->in_use && rpc->key.slot == slot)
+			bpf_map_delete_elem(bpf_map__fd(s->maps.index_by_rpc), &rpc->key);
 	}
 }
 
@@ -306,6 +320,14 @@ int loader__slot_reuse(struct loader *loader, uint32_t slot)
 			continue;
 		memset(group, 0, sizeof(*group));
 		free_list__push(s->maps.free_groups, i);
+	}
+	for (uint32_t i = 1; i < loader->rpcs.count; i++) {
+		struct rpc_entry *rpc = rpc_at(loader, i);
+
+		if (!rpc->in_use || rpc->key.slot != slot)
+			continue;
+		memset(rpc, 0, sizeof(*rpc));
+		free_list__push(s->maps.free_rpcs, i);
 	}
 	forget_destinations(loader, slot);
 	/* once more, for who looked the slot up just before it was detached; never back */

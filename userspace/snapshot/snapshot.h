@@ -58,6 +58,8 @@ struct snapshot {
 	uint32_t status_count; /* statuses[0] is `__other__` */
 	const struct row_group *groups;
 	uint32_t group_count; /* groups[0] is `__other__` */
+	const struct rpc_entry *rpcs;
+	uint32_t rpc_count; /* rpcs[0] is `__other__` */
 	const struct snapshot_destination *destinations;
 	uint32_t destination_count;
 	const struct snapshot_tls_error *tls_errors; /* in no order */
