@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * HPACK (RFC 7541) for one direction of one connection, as far as counting needs
+ * it: which fields a header block has is followed exactly, but of all of them
+ * only :status, :method, :path, content-type and grpc-status are read.
+ *
+ * There is no dynamic table. A reference to it says how many insertions ago the
+ * entry was made (2.3.3), so insertions are only counted, from 1, and the
+ * few that matter are remembered by their number. What the table evicts need not
+ * be known: a valid reference never names an entry that is gone, and eviction
+ * takes the oldest, which changes no distance. The same holds for an entry that
+ * is larger than the table (4.4): it leaves the table empty instead of entering
+ * it, but it is counted as if it had; whatever is inserted later is nearer than
+ * that number, whatever was inserted before can be named no more. A change of
+ * the table's size evicts, and nothing else.
+ *
+ * An entry has one place, by its number. One that was not remembered because it
+ * did not matter is told from one that was displaced by what stands in its
+ * place: only a higher number can have displaced it. A reference to a displaced
+ * entry, or to one that was made before the observer came, is unknown, and so is
+ * what is inserted under its name.
+ *
+ * Pure, as http1.h is.
+ */
+#ifndef EDGETAP_HPACK_H
+#define EDGETAP_HPACK_H
+
+#include "http1.h"
+
+#define HPACK_ENTRIES 64
+#define HPACK_STATIC 61 /* entries of the static table, appendix A */
+#define HPACK_NAME 12	/* bytes of the longest name that matters */
+#define HPACK_VALUE 24	/* bytes of a value that are kept: a content type needs 17 */
+#define HPACK_PATH_AT 32
+#define HPACK_TEXT_MASK 127
+
+_Static_assert(HPACK_PATH_AT + RPC_PATH_BYTES + 8 <= HPACK_TEXT_MASK + 1,
+	       "a word stored at the end of a path stays inside");
+_Static_assert(RPC_PATH_BYTES % 8 == 0, "cleared word by word");
+
+/* What a field is, by its name. */
+enum hpack_kind {
+	HPACK_OTHER, /* of no interest */
+	HPACK_STATUS,
+	HPACK_METHOD,
+	HPACK_PATH,
+	HPACK_TYPE,
+	HPACK_GRPC_STATUS,
+	HPACK_UNKNOWN, /* its name is an entry that is not known */
+};
+
+enum hpack_phase {
+	HPACK_FIELD, /* before a field */
+	HPACK_INDEX, /* inside its index */
+	HPACK_NAME_LENGTH,
+	HPACK_NAME_LENGTH_MORE,
+	HPACK_NAME_TEXT,
+	HPACK_VALUE_LENGTH,
+	HPACK_VALUE_LENGTH_MORE,
+	HPACK_VALUE_TEXT,
+};
+
+/* RFC 7541, 6: what the first bits of a field say. */
+enum hpack_form { HPACK_INDEXED, HPACK_INSERT, HPACK_LITERAL, HPACK_SIZE };
+
+struct hpack_entry {
+	__u32 number; /* of the insertion; 0: never used */
+	__u16 value;  /* in the terms of struct h2_block; of a path, the caller's */
+	__u8 kind;
+	__u8 pad;
+};
+
+struct hpack {
+	__u64 text[(HPACK_TEXT_MASK + 1) / 8 + 1]; /* name or value; the block's path */
+	struct hpack_entry entry[HPACK_ENTRIES];   /* by number modulo HPACK_ENTRIES */
+	__u32 inserted;				   /* number of the last insertion */
+	__u32 integer;				   /* index or length, so far */
+	__u32 bytes;				   /* of the string */
+	__u32 left;				   /* of them, to come */
+	__u8 phase;
+	__u8 form;
+	__u8 kind;
+	__u8 huffman;
+	__u8 shift; /* of the integer's next byte */
+	__u8 kept;  /* bytes of the string that are in text */
+	__u8 keep;  /* bytes of the string that are to be there */
+	__u8 pad;
+};
+
+#define H2_STATUS_UNKNOWN 0xffff
+#define H2_METHOD_NONE 0xfe
+#define H2_METHOD_UNKNOWN 0xff
+#define H2_GRPC_STATUS_UNKNOWN 0xfe
+#define H2_GRPC_STATUS_NONE 0xff
+
+enum h2_grpc {
+	H2_GRPC_NONE,	 /* no content-type */
+	H2_GRPC_NO,	 /* another one */
+	H2_GRPC_YES,	 /* application/grpc, maybe with a message format behind */
+	H2_GRPC_UNKNOWN, /* it may be among the fields that are not known */
+};
+
+enum h2_path {
+	H2_PATH_NONE,
+	H2_PATH_TEXT,	 /* as on the wire: h2_path_text(), path_bytes, path_huffman */
+	H2_PATH_KNOWN,	 /* path_value is what hpack_remember_path() was given */
+	H2_PATH_UNKNOWN, /* not among what is known, empty, or longer than RPC_PATH_BYTES */
+};
+
+/*
+ * What is known of one header block. "Unknown" is said of what did not appear
+ * but may have been among the fields that are not known; so in trailers of a
+ * connection that is older than the observer it may be said of a status, too.
+ */
+struct h2_block {
+	__u32 path_number;  /* insertion that the path became; 0: none */
+	__u16 status;	    /* 100 to 999; 0: none; H2_STATUS_UNKNOWN: or unreadable */
+	__u16 path_value;   /* H2_PATH_KNOWN */
+	__u8 path;	    /* enum h2_path */
+	__u8 path_bytes;    /* H2_PATH_TEXT */
+	__u8 path_huffman;  /* H2_PATH_TEXT: 1 if coded */
+	__u8 method;	    /* enum http_method or H2_METHOD_* */
+	__u8 grpc;	    /* enum h2_grpc */
+	__u8 grpc_status;   /* 0 to 16 or H2_GRPC_STATUS_*; UNKNOWN also if unreadable */
+	__u8 regular_begun; /* a field that is no :status came before */
+	__u8 pad;
+};
+
+static __always_inline void hpack_block_begin(struct h2_block *b)
+{
+	b->path_number = 0;
+	b->status = 0;
+	b->path_value = 0;
+	b->path = H2_PATH_NONE;
+	b->path_bytes = 0;
+	b->path_huffman = 0;
+	b->method = H2_METHOD_NONE;
+	b->grpc = H2_GRPC_NONE;
+	b->grpc_status = H2_GRPC_STATUS_NONE;
+	b->regular_begun = 0;
+}
+
+/* A field of unknown name: what has not been seen may be this one. */
+static __always_inline void hpack_unknown(struct h2_block *b)
+{
+	/* RFC 9113, 8.3: pseudo-header fields come first, and a response has but this one */
+	if (!b->status && !b->regular_begun)
+		b->status = H2_STATUS_UNKNOWN;
+	if (b->method == H2_METHOD_NONE)
+		b->method = H2_METHOD_UNKNOWN;
+	if (b->path == H2_PATH_NONE)
+		b->path = H2_PATH_UNKNOWN;
+	if (b->grpc == H2_GRPC_NONE)
+		b->grpc = H2_GRPC_UNKNOWN;
+	if (b->grpc_status == H2_GRPC_STATUS_NONE)
+		b->grpc_status = H2_GRPC_STATUS_UNKNOWN;
+}
+
+/* A field is complete; of a path only its value is told here. */
+static __always_inline void hpack_field(struct h2_block *b, __u8 kind, __u16 value)
+{
+	switch (kind) {
+	case HPACK_STATUS:
+		b->status = value;
+		return;
+	case HPACK_METHOD:
+		b->method = (__u8)value;
+		break;
+	case HPACK_TYPE:
+		b->grpc = (__u8)value;
+		break;
+	case HPACK_GRPC_STATUS:
+		b->grpc_status = (__u8)value;
+		break;
+	case HPACK_UNKNOWN:
+		hpack_unknown(b);
+		break;
+	}
+	b->regular_begun = 1;
+}
+
+static __always_inline void hpack_path(struct h2_block *b, __u8 path, __u8 bytes, __u8 huffman)
+{
+	b->path = path;
+	b->path_bytes = bytes;
+	b->path_huffman = huffman;
+	b->path_value = 0;
+	b->path_number = 0;
+}
+
+/* Remembers an insertion unless a later one has its place. */
+static __always_inline void hpack_remember(struct hpack *h, __u32 number, __u8 kind, __u16 value)
+{
+	struct hpack_entry *e = &h->entry[number % HPACK_ENTRIES];
+
+	if (e->number > number)
+		return;
+	e->number = number;
+	e->value = value;
+	e->kind = kind;
+}
+
+/* A field enters the table. Its name is always known here, if only as not known. */
+static __always_inline void hpack_insert(struct hpack *h, struct h2_block *b, __u8 kind,
+					 __u16 value)
+{
+	if (h->inserted == 0xffffffff) {
+		/* numbers start again; references to what was before are unknown from now on */
+		__builtin_memset(h->entry, 0, sizeof(h->entry));
+		h->inserted = 0;
+	}
+	h->inserted++;
+	if (kind == HPACK_PATH)
+		b->path_number = h->inserted; /* remembered if the caller has a use for it */
+	else if (kind != HPACK_OTHER)
+		hpack_remember(h, h->inserted, kind, value);
+}
+
+/* Entry of the static table: kind in the low byte, value above. */
+static __always_inline __u32 hpack_static(__u32 index)
+{
+	switch (index) {
+	case 2:
+		return HPACK_METHOD | METHOD_GET << 8;
+	case 3:
+		return HPACK_METHOD | METHOD_POST << 8;
+	case 4:
+	case 5:
+		return HPACK_PATH;
+	case 8:
+		return HPACK_STATUS | 200 << 8;
+	case 9:
+		return HPACK_STATUS | 204 << 8;
+	case 10:
+		return HPACK_STATUS | 206 << 8;
+	case 11:
+		return HPACK_STATUS | 304 << 8;
+	case 12:
+		return HPACK_STATUS | 400 << 8;
+	case 13:
+		return HPACK_STATUS | 404 << 8;
+	case 14:
+		return HPACK_STATUS | 500 << 8;
+	case 31:
+		return HPACK_TYPE | H2_GRPC_NO << 8;
+	}
+	return HPACK_OTHER;
+}
+
+/* What an index names, static or dynamic: kind in the low byte, value above. */
+static __always_inline __u32 hpack_look_up(const struct hpack *h, __u32 index)
+{
+	__u32 distance = index - HPACK_STATIC - 1, number;
+	const struct hpack_entry *e;
+
+	if (index <= HPACK_STATIC)
+		return hpack_static(index);
+	if (distance >= h->inserted)
+		return HPACK_UNKNOWN;
+	number = h->inserted - distance;
+	e = &h->entry[number % HPACK_ENTRIES];
+	if (e->number == number)
+		return e->kind | (__u32)e->value << 8;
+	return e->number > number ? HPACK_UNKNOWN : HPACK_OTHER;
+}
+
+/* The index is complete. False if it cannot be one. */
+static __always_inline bool hpack_index(struct hpack *h, struct h2_block *b)
+{
+	__u32 index = h->integer, found;
+
+	h->phase = HPACK_FIELD;
+	if (h->form == HPACK_SIZE)
+		return true;
+	if (h->form != HPACK_INDEXED && !index) {
+		h->phase = HPACK_NAME_LENGTH;
+		return true;
+	}
+	if (!index)
+		return false; /* 6.1 */
+	found = hpack_look_up(h, index);
+	h->kind = (__u8)found;
+	if (h->form != HPACK_INDEXED) {
+		h->phase = HPACK_VALUE_LENGTH;
+		return true;
+	}
+	if (h->kind == HPACK_PATH) {
+		hpack_path(b, H2_PATH_KNOWN, 0, 0);
+		b->path_value = (__u16)(found >> 8);
+		if (index <= HPACK_STATIC) {
+			hpack_path(b, H2_PATH_TEXT, index == 4 ? 1 : 11, 0);
+			for (int i = 0; i < RPC_PATH_BYTES / 8; i++)
+				h->text[HPACK_PATH_AT / 8 + i] = 0;
+			h->text[HPACK_PATH_AT / 8] =
+				index == 4 ? '/'
+					   : HTTP_WORD('/', 'i', 'n', 'd', 'e', 'x', '.', 'h');
+			if (index == 5)
+				h->text[HPACK_PATH_AT / 8 + 1] =
+					HTTP_WORD('t', 'm', 'l', 0, 0, 0, 0, 0);
+		}
+	}
+	hpack_field(b, h->kind, (__u16)(found >> 8));
+	return true;
+}
+
+/* Which of the names that matter the text is; each can be coded in one way only (5.2). */
+static __always_inline __u8 hpack_name(const struct hpack *h)
+{
+	__u64 a = h->text[0], b = h->text[1];
+
+	if (h->huffman) {
+		switch (h->bytes) {
+		case 4:
+			return a == 0x3fd358b9 ? HPACK_PATH : HPACK_OTHER;
+		case 5:
+			if (a == 0xa3368d84b8)
+				return HPACK_STATUS;
+			return a == 0xe4395349b9 ? HPACK_METHOD : HPACK_OTHER;
+		case 8:
+			return a == 0x8fda3412b2c8ca9a ? HPACK_GRPC_STATUS : HPACK_OTHER;
+		case 9:
+			return a == 0x59f5c94a6a49ea21 && b == 0x7f ? HPACK_TYPE : HPACK_OTHER;
+		}
+		return HPACK_OTHER;
+	}
+	switch (h->bytes) {
+	case 5:
+		return a == HTTP_WORD(':', 'p', 'a', 't', 'h', 0, 0, 0) ? HPACK_PATH : HPACK_OTHER;
+	case 7:
+		if (a == HTTP_WORD(':', 's', 't', 'a', 't', 'u', 's', 0))
+			return HPACK_STATUS;
+		return a == HTTP_WORD(':', 'm', 'e', 't', 'h', 'o', 'd', 0) ? HPACK_METHOD
+									    : HPACK_OTHER;
+	case 11:
+		return a == HTTP_WORD('g', 'r', 'p', 'c', '-', 's', 't', 'a') &&
+				       b == HTTP_WORD('t', 'u', 's', 0, 0, 0, 0, 0)
+			       ? HPACK_GRPC_STATUS
+			       : HPACK_OTHER;
+	case 12:
+		return a == HTTP_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
+				       b == HTTP_WORD('t', 'y', 'p', 'e', 0, 0, 0, 0)
+			       ? HPACK_TYPE
+			       : HPACK_OTHER;
+	}
+	return HPACK_OTHER;
+}
+
+/* A coded text of up to seven bytes, its length above. */
+#define HPACK_CODED(word, bytes) ((word) | (__u64)(bytes) << 56)
+
+static __always_inline __u16 hpack_method(const struct hpack *h)
+{
+	__u64 a = h->text[0];
+
+	if (h->bytes > 7)
+		return METHOD_OTHER;
+	/* the length goes into the word: a NUL behind a method makes it another one */
+	a |= (__u64)h->bytes << 56;
+	if (!h->huffman) {
+		switch (a) {
+		case HTTP_WORD('G', 'E', 'T', 0, 0, 0, 0, 3):
+			return METHOD_GET;
+		case HTTP_WORD('H', 'E', 'A', 'D', 0, 0, 0, 4):
+			return METHOD_HEAD;
+		case HTTP_WORD('P', 'O', 'S', 'T', 0, 0, 0, 4):
+			return METHOD_POST;
+		case HTTP_WORD('P', 'U', 'T', 0, 0, 0, 0, 3):
+			return METHOD_PUT;
+		case HTTP_WORD('D', 'E', 'L', 'E', 'T', 'E', 0, 6):
+			return METHOD_DELETE;
+		case HTTP_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', 7):
+			return METHOD_CONNECT;
+		case HTTP_WORD('O', 'P', 'T', 'I', 'O', 'N', 'S', 7):
+			return METHOD_OPTIONS;
+		case HTTP_WORD('T', 'R', 'A', 'C', 'E', 0, 0, 5):
+			return METHOD_TRACE;
+		case HTTP_WORD('P', 'A', 'T', 'C', 'H', 0, 0, 5):
+			return METHOD_PATCH;
+		}
+		return METHOD_OTHER;
+	}
+	switch (a) {
+	case HPACK_CODED(0x7f83c5, 3):
+		return METHOD_GET;
+	case HPACK_CODED(0xff1b82c7, 4):
+		return METHOD_HEAD;
+	case HPACK_CODED(0xff76abd7, 4):
+		return METHOD_POST;
+	case HPACK_CODED(0x7fc3d7, 3):
+		return METHOD_PUT;
+	case HPACK_CODED(0x3ff80d3e83bf, 6):
+		return METHOD_DELETE;
+	case HPACK_CODED(0xffb7179c4eabbd, 7):
+		return METHOD_CONNECT;
+	case HPACK_CODED(0x7f775a4d7eafd5, 7):
+		return METHOD_OPTIONS;
+	case HPACK_CODED(0x3fd81bb6df, 5):
+		return METHOD_TRACE;
+	case HPACK_CODED(0xffd8fb0ed7, 5):
+		return METHOD_PATCH;
+	}
+	return METHOD_OTHER;
+}
+
+/*
+ * The gRPC protocol over HTTP/2: "application/grpc", alone or before "+" and a
+ * message format. A "-" is gRPC-Web, whose status is no header field.
+ */
+static __always_inline __u16 hpack_type(const struct hpack *h)
+{
+	__u8 next, after;
+	bool same;
+
+	if (h->huffman) {
+		/* the prefix is 88 bits, ";" 8 bits (11111011), "+" 11 bits (11111111 011) */
+		same = h->text[0] == 0x4c3d260d62d0751d && (h->text[1] & 0xffffff) == 0x64654d;
+		next = (__u8)(h->text[1] >> 24);
+		after = (__u8)(h->text[1] >> 32);
+		return same && (h->bytes == 11 || (h->bytes > 11 && next == 0xfb) ||
+				(h->bytes > 12 && next == 0xff && after >> 5 == 3))
+			       ? H2_GRPC_YES
+			       : H2_GRPC_NO;
+	}
+	same = h->text[0] == HTTP_WORD('a', 'p', 'p', 'l', 'i', 'c', 'a', 't') &&
+	       h->text[1] == HTTP_WORD('i', 'o', 'n', '/', 'g', 'r', 'p', 'c');
+	next = (__u8)h->text[2];
+	return same && (h->bytes == 16 || (h->bytes > 16 && (next == '+' || next == ';')))
+		       ? H2_GRPC_YES
+		       : H2_GRPC_NO;
+}
+
+/* The number that the text is, if it is `digits` decimal digits; -1 for anything else. */
+static __always_inline int hpack_number(const struct hpack *h, __u32 digits)
+{
+	__u64 text = __builtin_bswap64(h->text[0]); /* the first bit on top */
+	__u32 bits = h->bytes * 8, value = 0;
+
+	if (h->bytes == 0 || h->bytes > 3)
+		return -1;
+	for (__u32 i = 0; i < 3; i++) {
+		__u32 digit, width;
+
+		if (i == digits)
+			break;
+		if (!h->huffman) {
+			digit = (__u32)(text >> 56) - '0';
+			width = 8;
+		} else if ((digit = (__u32)(text >> 59)) < 3) {
+			width = 5; /* 0 to 2 */
+		} else {
+			digit = (__u32)(text >> 58) - 0x19 + 3;
+			width = 6; /* 3 to 9 are 0x19 to 0x1f */
+			if (digit < 3)
+				return -1;
+		}
+		if (digit > 9 || bits < width)
+			return -1;
+		value = value * 10 + digit;
+		text <<= width;
+		bits -= width;
+	}
+	/* what is left of the last byte is ones (5.2) */
+	if (bits && (!h->huffman || bits > 7 || text >> (64 - bits) != (1ULL << bits) - 1))
+		return -1;
+	return (int)value;
+}
+
+static __always_inline __u16 hpack_status(const struct hpack *h)
+{
+	int n = hpack_number(h, 3);
+
+	return n >= 100 ? (__u16)n : H2_STATUS_UNKNOWN;
+}
+
+static __always_inline __u16 hpack_grpc_status(const struct hpack *h)
+{
+	int n = hpack_number(h, 1);
+
+	if (n < 0)
+		n = hpack_number(h, 2);
+	return n >= 0 && n <= 16 ? (__u16)n : H2_GRPC_STATUS_UNKNOWN;
+}
+
+/* A value is complete, and its field with it. */
+static __always_inline void hpack_value(struct hpack *h, struct h2_block *b)
+{
+	__u16 value = 0;
+
+	switch (h->kind) {
+	case HPACK_STATUS:
+		value = hpack_status(h);
+		break;
+	case HPACK_METHOD:
+		value = hpack_method(h);
+		break;
+	case HPACK_TYPE:
+		value = hpack_type(h);
+		break;
+	case HPACK_GRPC_STATUS:
+		value = hpack_grpc_status(h);
+		break;
+	case HPACK_PATH:
+		hpack_path(b, h->keep ? H2_PATH_TEXT : H2_PATH_UNKNOWN, h->keep, h->huffman);
+		break;
+	}
+	hpack_field(b, h->kind, value);
+	if (h->form == HPACK_INSERT)
+		hpack_insert(h, b, h->kind, value);
+}
+
+/* A string is complete. */
+static __always_inline void hpack_string_end(struct hpack *h, struct h2_block *b)
+{
+	if (h->phase == HPACK_NAME_TEXT) {
+		h->kind = hpack_name(h);
+		h->phase = HPACK_VALUE_LENGTH;
+	} else {
+		hpack_value(h, b);
+		h->phase = HPACK_FIELD;
+	}
+}
+
+/* The length of a string is complete: decides how much of it is kept. */
+static __always_inline void hpack_string(struct hpack *h, struct h2_block *b, bool name)
+{
+	__u32 bytes = h->integer;
+
+	h->bytes = bytes;
+	h->left = bytes;
+	h->kept = 0;
+	h->keep = 0;
+	h->phase = name ? HPACK_NAME_TEXT : HPACK_VALUE_TEXT;
+	if (name) {
+		if (bytes <= HPACK_NAME)
+			h->keep = (__u8)bytes;
+	} else if (h->kind == HPACK_PATH) {
+		if (bytes <= RPC_PATH_BYTES)
+			h->keep = (__u8)bytes;
+		for (int i = 0; i < RPC_PATH_BYTES / 8; i++)
+			h->text[HPACK_PATH_AT / 8 + i] = 0;
+	} else if (h->kind != HPACK_OTHER && h->kind != HPACK_UNKNOWN) {
+		h->keep = (__u8)(bytes < HPACK_VALUE ? bytes : HPACK_VALUE);
+	}
+	if (name || h->kind != HPACK_PATH) {
+		h->text[0] = 0;
+		h->text[1] = 0;
+		h->text[2] = 0;
+	}
+	if (!bytes)
+		hpack_string_end(h, b);
+}
+
+/* A byte of an integer behind its prefix (5.1); false if it becomes larger than 28 bits. */
+static __always_inline bool hpack_integer(struct hpack *h, __u8 c)
+{
+	if (h->shift > 21)
+		return false;
+	h->integer += (__u32)(c & 0x7f) << h->shift;
+	h->shift += 7;
+	return true;
+}
+
+/* Stores the lowest n bytes (1 to 8) of a word, and zeroes up to a whole word. */
+static __always_inline void hpack_keep(struct hpack *h, __u32 at, __u64 word, __u32 n)
+{
+	__u32 unused = (64 - n * 8) & 63;
+	__u8 *to = (__u8 *)h->text + (at & HPACK_TEXT_MASK);
+
+	word = word << unused >> unused;
+#ifdef __bpf__
+	asm volatile("*(u64 *)(%0 + 0) = %1" : : "r"(to), "r"(word) : "memory");
+#else
+	memcpy(to, &word, sizeof(word));
+#endif
+}
+
+/* Some of the n bytes at `at` are of the string. Returns how many were taken. */
+static __always_inline __u32 hpack_text(struct hpack *h, struct h2_block *b,
+					const struct http_window *w, __u32 at, __u32 n)
+{
+	__u32 left = h->left, kept = h->kept, more = (__u32)h->keep - kept;
+
+	if (n > left)
+		n = left;
+	if (kept < h->keep) {
+		if (n > more)
+			n = more;
+		if (n > 8)
+			n = 8;
+		if (h->phase == HPACK_VALUE_TEXT && h->kind == HPACK_PATH)
+			hpack_keep(h, HPACK_PATH_AT + kept, http_load(w, at), n);
+		else
+			hpack_keep(h, kept, http_load(w, at), n);
+		h->kept = (__u8)(kept + n);
+	}
+	h->left = left - n;
+	if (left == n)
+		hpack_string_end(h, b);
+	return n;
+}
+
+/*
+ * Follows the header block by one step, over n bytes (at least one) of it that
+ * stand at `at`. Returns how many are done with, or -1 for what is no HPACK.
+ */
+static __always_inline int hpack_step(struct hpack *h, struct h2_block *b,
+				      const struct http_window *w, __u32 at, __u32 n)
+{
+	__u8 c = http_byte(w, at), most;
+
+	switch (h->phase) {
+	case HPACK_FIELD:
+		if (c & 0x80) {
+			h->form = HPACK_INDEXED;
+			most = 0x7f;
+		} else if (c & 0x40) {
+			h->form = HPACK_INSERT;
+			most = 0x3f;
+		} else if (c & 0x20) {
+			h->form = HPACK_SIZE;
+			most = 0x1f;
+		} else {
+			h->form = HPACK_LITERAL;
+			most = 0x0f;
+		}
+		h->integer = c & most;
+		h->shift = 0;
+		h->phase = HPACK_INDEX;
+		if (h->integer == most)
+			return 1;
+		break;
+	case HPACK_INDEX:
+		if (!hpack_integer(h, c))
+			return -1;
+		if (c & 0x80)
+			return 1;
+		break;
+	case HPACK_NAME_LENGTH:
+	case HPACK_VALUE_LENGTH:
+		h->huffman = c >> 7;
+		h->integer = c & 0x7f;
+		h->shift = 0;
+		if (h->integer == 0x7f)
+			h->phase++; /* ..._MORE */
+		else
+			hpack_string(h, b, h->phase == HPACK_NAME_LENGTH);
+		return 1;
+	case HPACK_NAME_LENGTH_MORE:
+	case HPACK_VALUE_LENGTH_MORE:
+		if (!hpack_integer(h, c))
+			return -1;
+		if (!(c & 0x80))
+			hpack_string(h, b, h->phase == HPACK_NAME_LENGTH_MORE);
+		return 1;
+	default:
+		return (int)hpack_text(h, b, w, at, n);
+	}
+	return hpack_index(h, b) ? 1 : -1;
+}
+
+/* True between two fields, where alone a header block may end. */
+static __always_inline bool hpack_at_field(const struct hpack *h)
+{
+	return h->phase == HPACK_FIELD;
+}
+
+#endif
