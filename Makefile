@@ -38,7 +38,7 @@ CFLAGS	 ?= -O2 -g
 override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuserspace -I$(BUILD)/gen
 override CFLAGS += -std=gnu11 $(WARN) $(SAN_FLAGS)
 PKG_LIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null)
-LDLIBS	 = $(PKG_LIBS) -lm -lpthread
+LDLIBS	 = $(PKG_LIBS) -lm -lpthread -ldl
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude -Ivmlinux -Ibpf \
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations -Wno-address-of-packed-member
 require = $(if $($(1)),,$(error $(2) not found; `make install-deps` as root installs what the build needs))

@@ -41,6 +41,7 @@ needs_build() {
 	library:libmicrohttpd             libmicrohttpd-dev
 	library:yaml-0.1                  libyaml-dev
 	library:jansson                   libjansson-dev
+	library:capstone                  libcapstone-dev
 	library:libnghttp2                libnghttp2-dev
 	package                           libc6-dev
 	END

@@ -52,6 +52,8 @@ int config__init(struct config *config, struct config_error *error)
 		.max_apps = DEFAULT_MAX_APPS,
 		.http_connections = DEFAULT_HTTP_CONNECTIONS,
 		.http_timeout_ms = DEFAULT_HTTP_TIMEOUT_MS,
+		.tls_uprobes = true,
+		.tls_libraries = TLS_ALL,
 	};
 	memcpy(config->bucket_ns, default_bucket_ns, sizeof(default_bucket_ns));
 	if (config->listen && config->region && config->host && config->cgroup_hierarchy)

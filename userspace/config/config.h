@@ -17,13 +17,20 @@
 #define CONFIG_MAX_RULES 1024
 #define CONFIG_ERROR_BYTES 512
 
+/* Libraries whose plain text is seen. Bits of tls_libraries, in the order of their names. */
+#define TLS_OPENSSL (1U << 0)
+#define TLS_GNUTLS (1U << 1)
+#define TLS_GO (1U << 2)
+#define TLS_ALL (TLS_OPENSSL | TLS_GNUTLS | TLS_GO)
+
 /* A rule: the first whose patterns (fnmatch, empty matches all) all fit decides. */
 struct config_rule {
 	char *match_app;
 	char *match_instance;
 	char *match_cgroup; /* path below the hierarchy's mount */
 	char *match_exe;
-	char *set_app; /* NULL: unchanged */
+	char *set_app;	 /* NULL: unchanged */
+	bool no_uprobes; /* its plain text inside TLS is left alone */
 	bool drop;
 };
 
@@ -45,7 +52,7 @@ struct config {
 	uint32_t max_destinations;
 	uint32_t max_rpcs;    /* gRPC methods */
 	uint32_t max_streams; /* HTTP/2 */
-	uint32_t max_apps; /* roll-ups of retired instances */
+	uint32_t max_apps;    /* roll-ups of retired instances */
 
 	char *docker_socket; /* NULL: the usual places */
 	char *podman_socket;
@@ -54,6 +61,9 @@ struct config {
 
 	uint32_t http_connections; /* clients at once */
 	uint32_t http_timeout_ms;
+
+	bool tls_uprobes;	/* see plain text inside TLS, through uprobes */
+	uint32_t tls_libraries; /* of these: bits TLS_OPENSSL ... */
 
 	struct config_rule *rules;
 	size_t rule_count;

@@ -27,6 +27,7 @@ struct reader {
 	struct config_rule *rule;
 	bool rule_decides; /* the current rule has set or drop */
 	bool rule_matches; /* the current rule has match */
+	bool rule_sets;	   /* its set is not empty */
 };
 
 /* Keys of one mapping, and what to do with the value that event starts. */
@@ -256,22 +257,43 @@ static int on_match(struct reader *r, size_t key, yaml_event_t *event, const cha
 
 static const struct section match_section = { "apps.rules.match.", match_keys, 4, on_match };
 
-static const char *const set_keys[] = { "app" };
+static int read_bool(struct reader *r, const yaml_event_t *event, const char *where,
+		     bool *ret_value)
+{
+	const char *text;
+	int err = scalar_text(r, event, where, "true or false", false, &text);
+
+	if (err)
+		return err;
+	if (value__bool(text, ret_value))
+		return config_error__set(r->error, -EINVAL, where,
+					 "expected true or false, got \"%.48s\"", text);
+	return 0;
+}
+
+static const char *const set_keys[] = { "app", "uprobes" };
+enum { SET_APP, SET_UPROBES };
 
 static int on_set(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
-	(void)key;
-	return read_text(r, event, where, &r->rule->set_app);
+	bool uprobes = true;
+	int err;
+
+	r->rule_sets = true;
+	if (key == SET_APP)
+		return read_text(r, event, where, &r->rule->set_app);
+	err = read_bool(r, event, where, &uprobes);
+	r->rule->no_uprobes = !uprobes;
+	return err;
 }
 
-static const struct section set_section = { "apps.rules.set.", set_keys, 1, on_set };
+static const struct section set_section = { "apps.rules.set.", set_keys, 2, on_set };
 
 static const char *const rule_keys[] = { "match", "set", "drop" };
 enum { RULE_MATCH, RULE_SET, RULE_DROP };
 
 static int on_rule_key(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
-	const char *text;
 	int err;
 
 	if (key == RULE_MATCH) {
@@ -283,17 +305,12 @@ static int on_rule_key(struct reader *r, size_t key, yaml_event_t *event, const 
 	r->rule_decides = true;
 	if (key == RULE_SET) {
 		err = enter_mapping(r, &set_section, event, where);
-		if (!err && !r->rule->set_app)
-			return config_error__set(r->error, -EINVAL, where, "expected app: NAME");
+		if (!err && !r->rule_sets)
+			return config_error__set(r->error, -EINVAL, where,
+						 "expected app: NAME, or uprobes: false");
 		return err;
 	}
-	err = scalar_text(r, event, where, "true or false", false, &text);
-	if (err)
-		return err;
-	if (value__bool(text, &r->rule->drop))
-		return config_error__set(r->error, -EINVAL, where,
-					 "expected true or false, got \"%.48s\"", text);
-	return 0;
+	return read_bool(r, event, where, &r->rule->drop);
 }
 
 static const struct section rule_section = { "apps.rules.", rule_keys, 3, on_rule_key };
@@ -335,6 +352,7 @@ static int read_rules(struct reader *r, const yaml_event_t *start, const char *w
 			return err;
 		r->rule_matches = false;
 		r->rule_decides = false;
+		r->rule_sets = false;
 		err = enter_mapping(r, &rule_section, &event, here);
 		if (err)
 			return err;
@@ -383,6 +401,37 @@ static int read_buckets(struct reader *r, const yaml_event_t *start, const char 
 	return 0;
 }
 
+static int read_set(struct reader *r, const struct config_option *option, const yaml_event_t *start,
+		    const char *where)
+{
+	_cleanup_event_ yaml_event_t event = { 0 };
+	size_t count = 0;
+
+	if (start->type != YAML_SEQUENCE_START_EVENT)
+		return wrong_type(r, start, where, "a list of names");
+	memset((char *)r->config + option->offset, 0, sizeof(uint32_t));
+	for (;; count++) {
+		char here[WHERE_BYTES];
+		const char *text;
+		int err = reader__next(r, &event);
+
+		if (err)
+			return err;
+		if (event.type == YAML_SEQUENCE_END_EVENT)
+			break;
+		reader__where(r, event.start_mark.line + 1, option->name, "", here);
+		err = scalar_text(r, &event, here, "a name", true, &text);
+		if (err)
+			return err;
+		err = config_option__add(option, r->config, text, here, r->error);
+		if (err)
+			return err;
+	}
+	if (count == 0)
+		return config_error__set(r->error, -EINVAL, where, "expected at least one name");
+	return 0;
+}
+
 /* What a scalar of each type is called where something else stands in its place. */
 static const char *const type_name[] = {
 	[OPTION_LISTEN] = "ADDRESS:PORT",
@@ -407,6 +456,8 @@ static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const 
 		return enter_mapping(r, &apps_section, event, where);
 	if (options[key].type == OPTION_BUCKETS)
 		return read_buckets(r, event, where);
+	if (options[key].type == OPTION_SET)
+		return read_set(r, &options[key], event, where);
 	quotes = options[key].type != OPTION_NUMBER && options[key].type != OPTION_BOOL;
 	err = scalar_text(r, event, where, type_name[options[key].type], quotes, &text);
 	if (err)

@@ -63,6 +63,10 @@ static const struct config_option options[] = {
 	  "clients served at once" },
 	{ "http_timeout", OPTION_TIMEOUT, FIELD(http_timeout_ms), 1000, 600000, "TIME",
 	  "how long a client may take to ask" },
+	{ "tls_uprobes", OPTION_BOOL, FIELD(tls_uprobes), 0, 0, "true|false",
+	  "see the plain text inside TLS, through uprobes" },
+	{ "tls_libraries", OPTION_SET, FIELD(tls_libraries), 0, 0, "NAME,...",
+	  "in which libraries: openssl, gnutls, go (all)" },
 };
 /* clang-format on */
 
@@ -175,6 +179,47 @@ static int set_buckets(struct config *config, const char *text, const char *wher
 	}
 }
 
+static const char *const library_names[] = { "openssl", "gnutls", "go", NULL };
+
+const char *const *config_option__set_names(const struct config_option *option)
+{
+	return option->type == OPTION_SET ? library_names : NULL;
+}
+
+int config_option__add(const struct config_option *option, struct config *config, const char *name,
+		       const char *where, struct config_error *error)
+{
+	uint32_t *field = (uint32_t *)((char *)config + option->offset);
+
+	for (size_t i = 0; library_names[i]; i++) {
+		if (strcmp(library_names[i], name) != 0)
+			continue;
+		*field |= 1U << i;
+		return 0;
+	}
+	return expected(error, -EINVAL, where, "names out of openssl, gnutls, go", name);
+}
+
+/* The names between commas. */
+static int set_names(const struct config_option *option, struct config *config, const char *text,
+		     const char *where, struct config_error *error)
+{
+	*(uint32_t *)((char *)config + option->offset) = 0;
+	for (;;) {
+		char item[64];
+		size_t length = strcspn(text, ",");
+		int err;
+
+		snprintf(item, sizeof(item), "%.*s", (int)(length < 63 ? length : 63), text);
+		err = config_option__add(option, config, item, where, error);
+		if (err)
+			return err;
+		if (text[length] == '\0')
+			return 0;
+		text += length + 1;
+	}
+}
+
 static int set_string(char **field, const char *text, const char *where, struct config_error *error)
 {
 	char *copy = strdup(text);
@@ -257,6 +302,8 @@ int config_option__set(const struct config_option *option, struct config *config
 		return expected(error, -EINVAL, where, "true or false", text);
 	case OPTION_BUCKETS:
 		return set_buckets(config, text, where, error);
+	case OPTION_SET:
+		return set_names(option, config, text, where, error);
 	}
 	return -EINVAL;
 }
@@ -273,6 +320,19 @@ static void format_buckets(const struct config *config, char buffer[OPTION_VALUE
 		used += (size_t)snprintf(buffer + used, OPTION_VALUE_BYTES - used, "%s%s",
 					 i ? "," : "", number);
 	}
+}
+
+static void format_set(const struct config_option *option, uint32_t bits,
+		       char buffer[OPTION_VALUE_BYTES])
+{
+	const char *const *names = config_option__set_names(option);
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; names[i]; i++)
+		if (bits >> i & 1)
+			used += (size_t)snprintf(buffer + used, OPTION_VALUE_BYTES - used, "%s%s",
+						 used ? "," : "", names[i]);
 }
 
 void config_option__format(const struct config_option *option, const struct config *config,
@@ -304,6 +364,9 @@ void config_option__format(const struct config_option *option, const struct conf
 		break;
 	case OPTION_BUCKETS:
 		format_buckets(config, buffer);
+		break;
+	case OPTION_SET:
+		format_set(option, *(const uint32_t *)field, buffer);
 		break;
 	}
 }

@@ -21,6 +21,7 @@ enum option_type {
 	OPTION_NUMBER,	 /* uint32_t */
 	OPTION_BOOL,
 	OPTION_BUCKETS, /* bucket_ns, bucket_count */
+	OPTION_SET,	/* uint32_t, one bit for each of option_set's names */
 };
 
 struct config_option {
@@ -60,6 +61,13 @@ void config_option__format(const struct config_option *option, const struct conf
 void config_buckets__clear(struct config *config);
 int config_buckets__add(struct config *config, const char *text, const char *where,
 			struct config_error *error);
+
+/* The names of an OPTION_SET's bits, from the lowest; NULL behind the last. Static. */
+const char *const *config_option__set_names(const struct config_option *option);
+
+/* Adds one name to a set. The caller begins with an empty one. 0 or a negative errno. */
+int config_option__add(const struct config_option *option, struct config *config, const char *name,
+		       const char *where, struct config_error *error);
 
 /* Writes "where: message", one line, control characters replaced. Returns err. */
 __attribute__((format(printf, 4, 5))) int

@@ -21,6 +21,7 @@
 #include "defaults.h"
 #include "loader/hooks.h"
 #include "loader/internal.h"
+#include "loader/probes.h"
 #include "metrics/grid.h"
 
 static char message[512];
@@ -126,6 +127,7 @@ static struct edgetap *open_object(const struct loader *loader)
 		if (loader->lines[i].chosen && !strcmp(hooks[i].fact, "accept"))
 			skeleton->rodata->has_accept = 1;
 	}
+	probes__set_autoload(skeleton->obj, config->tls_uprobes);
 	return skeleton;
 }
 

@@ -70,6 +70,27 @@ const struct snapshot *loader__snapshot(struct loader *loader);
 int loader__slot_detach(struct loader *loader, uint32_t slot);
 int loader__slot_reuse(struct loader *loader, uint32_t slot);
 
+/*
+ * Uprobes, loaded only if the configuration has tls_uprobes. Any thread, after
+ * loader__attach and before loader__free.
+ *
+ * Whether a program of this name is loaded and can be attached.
+ */
+bool loader__has_probe(const struct loader *loader, const char *program);
+
+/*
+ * Runs the program whenever any process comes to this offset of this file, or, with
+ * is_return, returns from the function there. path may be one of /proc/self/fd. The
+ * link is a file descriptor, the caller's, and holds the file, but not path. Returns 0;
+ * -ENOENT if there is no such program or file; -EACCES without CAP_PERFMON; -EOPNOTSUPP without
+ * uprobes; or another negative errno of perf_event_open(2) and bpf(2).
+ */
+int loader__probe(const struct loader *loader, const char *path, uint64_t offset,
+		  const char *program, bool is_return, int *ret_link);
+
+/* Ends it. The kernel waits for programs that are running, so this may take milliseconds. */
+void loader__unprobe(int link);
+
 /* Kernel memory that all maps take at the configured sizes, bytes. */
 uint64_t loader__map_bytes(const struct loader *loader);
 
