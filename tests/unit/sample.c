@@ -2,6 +2,7 @@
 #include "sample.h"
 
 #include <arpa/inet.h>
+#include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +39,14 @@ void sample__bounds(struct sample *sample, const uint64_t *classic_ns, size_t co
 
 void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint32_t groups)
 {
-	*sample = (struct sample){ .statuses_used = 1, .groups_used = 1 };
+	*sample = (struct sample){ .statuses_used = 1, .groups_used = 1, .rpcs_used = 1 };
 	sample__bounds(sample, sample_classic_ns, SAMPLE_CLASSIC);
 	sample->slots = must(calloc(slots, sizeof(*sample->slots)));
 	sample->statuses = must(calloc(statuses, sizeof(*sample->statuses)));
 	sample->groups = must(calloc(groups, sizeof(*sample->groups)));
+	sample->rpcs = must(calloc(SAMPLE_RPCS, sizeof(*sample->rpcs)));
+	sample->tls_errors = must(calloc(SAMPLE_TLS, sizeof(*sample->tls_errors)));
+	sample->tls_hellos = must(calloc(SAMPLE_TLS, sizeof(*sample->tls_hellos)));
 	sample->identities = must(calloc(slots, sizeof(*sample->identities)));
 	sample->source.get = get_identity;
 	sample->source.table = (const void *)sample->identities;
@@ -55,6 +59,10 @@ void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint
 		.groups = sample->groups,
 		.group_count = groups,
 		.destinations = sample->destinations,
+		.rpcs = sample->rpcs,
+		.rpc_count = SAMPLE_RPCS,
+		.tls_errors = sample->tls_errors,
+		.tls_hellos = sample->tls_hellos,
 	};
 }
 
@@ -63,6 +71,9 @@ void sample__free(struct sample *sample)
 	free(sample->slots);
 	free(sample->statuses);
 	free(sample->groups);
+	free(sample->rpcs);
+	free(sample->tls_errors);
+	free(sample->tls_hellos);
 	free(sample->identities);
 }
 
@@ -156,6 +167,100 @@ void sample__destination(struct sample *sample, uint32_t slot, const char *addre
 	}
 }
 
+/* The length's seven bits below the Huffman bit (RFC 7541, 5.2), in a field never indexed. */
+static size_t code_path(uint8_t *ret_bytes, size_t capacity, const char *path)
+{
+	nghttp2_nv field = { (uint8_t *)":path", (uint8_t *)path, 5, strlen(path),
+			     NGHTTP2_NV_FLAG_NO_INDEX };
+	nghttp2_hd_deflater *deflater;
+	uint8_t block[256];
+	ssize_t length;
+
+	if (nghttp2_hd_deflate_new(&deflater, 4096))
+		abort();
+	length = nghttp2_hd_deflate_hd(deflater, block, sizeof(block), &field, 1);
+	nghttp2_hd_deflate_del(deflater);
+	if (length < 3 || block[0] != 0x14 || !(block[1] & 0x80) ||
+	    (size_t)length - 2 != (block[1] & 0x7f) || (size_t)length - 2 > capacity)
+		abort();
+	memcpy(ret_bytes, block + 2, (size_t)length - 2);
+	return (size_t)length - 2;
+}
+
+void sample__rpc_key(struct rpc_key *ret_key, uint32_t slot, const char *path, bool huffman)
+{
+	size_t length = strlen(path);
+
+	*ret_key = (struct rpc_key){ .slot = slot, .huffman = huffman };
+	if (huffman)
+		length = code_path(ret_key->path, RPC_PATH_BYTES, path);
+	else if (length > RPC_PATH_BYTES)
+		abort();
+	else
+		memcpy(ret_key->path, path, length);
+	ret_key->bytes = (uint8_t)length;
+}
+
+static uint32_t find_rpc(struct sample *sample, const struct rpc_key *key)
+{
+	for (uint32_t i = 1; i < sample->rpcs_used; i++)
+		if (sample->rpcs[i].in_use && !memcmp(&sample->rpcs[i].key, key, sizeof(*key)))
+			return i;
+	if (sample->rpcs_used == SAMPLE_RPCS)
+		return OTHER_INDEX;
+	sample->rpcs[sample->rpcs_used].key = *key;
+	sample->rpcs[sample->rpcs_used].in_use = 1;
+	return sample->rpcs_used++;
+}
+
+void sample__call(struct sample *sample, uint32_t slot, const char *path, bool huffman,
+		  unsigned int code, uint64_t times, uint64_t ns)
+{
+	struct rpc_key key;
+	uint32_t i;
+
+	sample__rpc_key(&key, slot, path, huffman);
+	i = find_rpc(sample, &key);
+	sample->rpcs[i].responses[code] += times;
+	for (uint64_t n = 0; i != OTHER_INDEX && n < times; n++)
+		for (unsigned int row = 0; row < RPC_ROWS; row++)
+			sample__observe(sample, slot, STATUS_RPC(i), row, ns);
+}
+
+void sample__tls_error(struct sample *sample, uint32_t slot, const char *server_name,
+		       const char *by, const char *reason, uint64_t count)
+{
+	if (sample->snapshot.tls_error_count == SAMPLE_TLS)
+		abort();
+	sample->tls_errors[sample->snapshot.tls_error_count++] = (struct snapshot_tls_error){
+		slot, sample->slots[slot].generation, server_name, by, reason, count
+	};
+}
+
+void sample__tls_hello(struct sample *sample, uint32_t slot, const char *alpn, uint64_t count)
+{
+	if (sample->snapshot.tls_hello_count == SAMPLE_TLS)
+		abort();
+	sample->tls_hellos[sample->snapshot.tls_hello_count++] =
+		(struct snapshot_tls_hello){ slot, sample->slots[slot].generation, alpn, count };
+}
+
+static void forget_tls(struct sample *sample, uint32_t slot)
+{
+	struct snapshot *snapshot = &sample->snapshot;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < snapshot->tls_error_count; i++)
+		if (sample->tls_errors[i].slot != slot)
+			sample->tls_errors[kept++] = sample->tls_errors[i];
+	snapshot->tls_error_count = kept;
+	kept = 0;
+	for (uint32_t i = 0; i < snapshot->tls_hello_count; i++)
+		if (sample->tls_hellos[i].slot != slot)
+			sample->tls_hellos[kept++] = sample->tls_hellos[i];
+	snapshot->tls_hello_count = kept;
+}
+
 void sample__reuse(struct sample *sample, uint32_t slot)
 {
 	uint32_t kept = 0;
@@ -166,6 +271,10 @@ void sample__reuse(struct sample *sample, uint32_t slot)
 	for (uint32_t i = 1; i < sample->groups_used; i++)
 		if (sample->groups[i].key.slot == slot)
 			sample->groups[i] = (struct row_group){};
+	for (uint32_t i = 1; i < sample->rpcs_used; i++)
+		if (sample->rpcs[i].key.slot == slot)
+			sample->rpcs[i] = (struct rpc_entry){};
+	forget_tls(sample, slot);
 	for (uint32_t i = 0; i < sample->snapshot.destination_count; i++)
 		if (sample->destinations[i].key.slot != slot)
 			sample->destinations[kept++] = sample->destinations[i];
@@ -183,6 +292,13 @@ static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
 		ret_counts[i] = 100 + (uint64_t)i;
 }
 
+static void tls_counts(void *ctx, uint64_t ret_counts[TLS_FIELDS])
+{
+	(void)ctx;
+	for (int i = 0; i < TLS_FIELDS; i++)
+		ret_counts[i] = 200 + (uint64_t)i;
+}
+
 char *sample__render(struct sample *sample, const struct rollup *rollup, const struct view *view,
 		     const struct encoder *encoder, size_t *ret_length)
 {
@@ -196,6 +312,7 @@ char *sample__render(struct sample *sample, const struct rollup *rollup, const s
 		.identities = sample->source,
 		.rollup = rollup,
 		.exporter = exporter_counts,
+		.tls = tls_counts,
 	};
 	struct exposition *exposition;
 	struct buffer out;

@@ -14,6 +14,8 @@
 
 #define SAMPLE_CLASSIC 16
 #define SAMPLE_DESTINATIONS 64
+#define SAMPLE_RPCS 512
+#define SAMPLE_TLS 512
 
 extern const uint64_t sample_classic_ns[SAMPLE_CLASSIC]; /* the default bounds */
 
@@ -26,9 +28,12 @@ struct sample {
 	struct row_group *groups;
 	struct identity *identities; /* by slot; app is NULL: none */
 	struct snapshot_destination destinations[SAMPLE_DESTINATIONS];
+	struct rpc_entry *rpcs;
+	struct snapshot_tls_error *tls_errors;
+	struct snapshot_tls_hello *tls_hellos;
 	struct snapshot snapshot;
 	struct model_identities source;
-	uint32_t statuses_used, groups_used;
+	uint32_t statuses_used, groups_used, rpcs_used;
 };
 
 /* Aborts without memory: there is no test without it. */
@@ -51,6 +56,18 @@ void sample__observe(struct sample *sample, uint32_t slot, unsigned int status, 
 
 void sample__destination(struct sample *sample, uint32_t slot, const char *address, uint16_t port,
 			 uint64_t connects, uint64_t refused, uint64_t failed);
+
+/* A path as it stands on the wire, plain or in HPACK's Huffman code. It must fit. */
+void sample__rpc_key(struct rpc_key *ret_key, uint32_t slot, const char *path, bool huffman);
+
+/* Calls of a gRPC method that ended with this status, every time of theirs being ns. */
+void sample__call(struct sample *sample, uint32_t slot, const char *path, bool huffman,
+		  unsigned int code, uint64_t times, uint64_t ns);
+
+/* The strings are not copied. */
+void sample__tls_error(struct sample *sample, uint32_t slot, const char *server_name,
+		       const char *by, const char *reason, uint64_t count);
+void sample__tls_hello(struct sample *sample, uint32_t slot, const char *alpn, uint64_t count);
 
 /* Gives a retired slot back, as the loader does: nothing of it is left. */
 void sample__reuse(struct sample *sample, uint32_t slot);

@@ -67,6 +67,26 @@ static void setup(void)
 	sample__destination(&sample, 1, "10.1.2.3", 5432, 7, 1, 0);
 	sample__destination(&sample, 1, "2001:db8::1", 443, 3, 0, 0);
 
+	sample__call(&sample, 1, "/shop.Cart/Add", true, 0, 4, 2000000);
+	sample__call(&sample, 1, "/shop.Cart/Add", false, 0, 1,
+		     2000000); /* one series with these */
+	sample__call(&sample, 1, "/shop.Cart/Add", true, 5, 1, 2000000);
+	sample__call(&sample, 1, "/shop.Cart/Watch", false, 1, 1, 1500000000);
+	sample__call(&sample, 1, "", false, RPC_CODE_UNKNOWN, 2, 900); /* beyond its share */
+	count[COUNT_UPGRADES] = 7;
+	count[COUNT_UPGRADES_ENDED] = 5;
+	count[COUNT_UPGRADED_BYTES_IN] = 1234;
+	count[COUNT_WEBSOCKET_MESSAGES_OUT] = 9;
+	sample__observe(&sample, 1, STATUS_UPGRADE, ROW_UPGRADED, 60000000000ULL);
+	sample__observe(&sample, 1, STATUS_TLS, ROW_TLS_1_2, 4000000);
+	sample__observe(&sample, 1, STATUS_TLS, ROW_TLS_1_3, 2000000);
+	sample__observe(&sample, 1, STATUS_TLS, ROW_TLS_1_3, 3000000);
+	sample__tls_error(&sample, 1, "shop.example", "client", "unknown_ca", 3);
+	sample__tls_error(&sample, 1, "", "server", "handshake_failure", 1);
+	count[COUNT_TLS_UNNAMED_ERRORS] = 2;
+	sample__tls_hello(&sample, 1, "h2", 5);
+	sample__tls_hello(&sample, 1, "", 1);
+
 	sample__instance(&sample, 2, "quote\" back\\slash\nline \xff", "/usr/bin/odd");
 	sample__respond(&sample, 2, 500, METHOD_GET, 2, 999999);
 
@@ -74,12 +94,20 @@ static void setup(void)
 	sample__instance(&sample, 3, "shop", "dead");
 	sample.identities[3].namespace_ = "prod";
 	sample__respond(&sample, 3, 200, METHOD_GET, 100, 4000000);
+	sample__call(&sample, 3, "/shop.Cart/Add", true, 0, 20, 5000000);
+	sample__tls_error(&sample, 3, "shop.example", "client", "unknown_ca", 30);
+	sample__tls_hello(&sample, 3, "h2", 50);
+	sample__observe(&sample, 3, STATUS_TLS, ROW_TLS_1_3, 3000000);
+	sample__observe(&sample, 3, STATUS_UPGRADE, ROW_UPGRADED, 60000000000ULL);
+	sample.slots[3].count[COUNT_UPGRADES] = 3; /* two were cut off when it died */
+	sample.slots[3].count[COUNT_UPGRADES_ENDED] = 1;
 	rollup__retire(rollup, &sample.snapshot, 3, &sample.source);
 	sample__reuse(&sample, 3);
 
 	sample.slots[OTHER_INDEX].count[COUNT_EDGE_CONNECTS] = 5;
 	sample.statuses[OTHER_INDEX].responses[METHOD_GET] = 6;
 	sample.groups[OTHER_INDEX].row[ROW_EDGE_RESPONSE].cell[0] = 6;
+	sample.rpcs[OTHER_INDEX].responses[14] = 8;
 }
 
 static void teardown(void)
@@ -383,8 +411,17 @@ START_TEST(tables_keep_the_rules)
 					      "%s", head->name);
 			ck_assert(head->help[strlen(head->help) - 1] == '.');
 			ck_assert_uint_le(head->scale, NUMBER_MAX_SCALE);
-			for (size_t other = 0; other < f; other++)
-				ck_assert_str_ne(views[v]->family[other].head.name, head->name);
+			/* nor are two the same once _total is away, as OpenMetrics names them */
+			for (size_t other = 0; other < f; other++) {
+				const struct metric_head *before = &views[v]->family[other].head;
+				size_t bytes = strlen(before->name);
+
+				if (before->type == METRIC_COUNTER)
+					bytes -= 6;
+				ck_assert_msg(bytes != strlen(head->name) - (total ? 6 : 0) ||
+						      strncmp(before->name, head->name, bytes) != 0,
+					      "%s", head->name);
+			}
 		}
 	}
 }

@@ -11,6 +11,8 @@ void cut_storage__free(struct cut_storage *storage)
 	free(storage->cut.responses);
 	free(storage->cut.rows);
 	free(storage->cut.destinations);
+	free(storage->cut.rpcs);
+	free(storage->cut.named);
 	free(storage->member);
 	free(storage->entity_of);
 }
@@ -30,7 +32,11 @@ static int reserve(struct cut_storage *storage, const struct model *model)
 	    model__grow(&cut->rows, &storage->rows_capacity, model->row_items,
 			sizeof(*cut->rows)) ||
 	    model__grow(&cut->destinations, &storage->destinations_capacity,
-			model->destination_items, sizeof(*cut->destinations)))
+			model->destination_items, sizeof(*cut->destinations)) ||
+	    model__grow(&cut->rpcs, &storage->rpcs_capacity, model->rpc_items,
+			sizeof(*cut->rpcs)) ||
+	    model__grow(&cut->named, &storage->named_capacity, model->named_items,
+			sizeof(*cut->named)))
 		return -ENOMEM;
 	return 0;
 }
@@ -70,7 +76,41 @@ static int compare_rows(const void *a, const void *b)
 		return x->owner < y->owner ? -1 : 1;
 	if (x->status != y->status)
 		return x->status < y->status ? -1 : 1;
+	if (x->method != y->method) { /* both have one, as the statuses are equal */
+		int order = strcmp(x->method, y->method);
+
+		if (order)
+			return order;
+	}
 	return (x->row > y->row) - (x->row < y->row);
+}
+
+static int compare_rpcs(const void *a, const void *b)
+{
+	const struct model_rpc *x = a, *y = b;
+	int order;
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	order = strcmp(x->method, y->method);
+	return order ? order : (x->by_code > y->by_code) - (x->by_code < y->by_code);
+}
+
+static int compare_named(const void *a, const void *b)
+{
+	const struct model_named *x = a, *y = b;
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	for (int i = 0; i < NAMED_NAMES; i++) {
+		int order = strcmp(x->name[i], y->name[i]);
+
+		if (order)
+			return order;
+	}
+	return 0;
 }
 
 static int compare_destinations(const void *a, const void *b)
@@ -97,6 +137,7 @@ static void add_source(struct model_entity *entity, const struct model_source *s
 			entity->count[i] = count;
 	}
 	entity->in_flight += source->in_flight;
+	entity->upgraded += source->upgraded;
 	for (int f = 0; f < DESTINATION_FIELDS; f++)
 		entity->rest[f] += source->rest[f];
 }
@@ -152,6 +193,20 @@ static void make_entities(struct cut_storage *storage, const struct model *model
 		}                                                                                  \
 	} while (0)
 
+/* Makes one of those with the same owner and names; returns how many are left. */
+static uint32_t merge_named(struct model_named *named, uint32_t count)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (kept && !compare_named(&named[kept - 1], &named[i]))
+			named[kept - 1].count += named[i].count;
+		else
+			named[kept++] = named[i];
+	}
+	return kept;
+}
+
 static void place_items(struct cut_storage *storage, const struct model *model)
 {
 	struct model_cut *cut = &storage->cut;
@@ -170,6 +225,15 @@ static void place_items(struct cut_storage *storage, const struct model *model)
 			   storage->entity_of);
 	qsort(cut->destinations, count, sizeof(cut->destinations[0]), compare_destinations);
 	SET_RANGES(cut, cut->destinations, count, first_destination, end_destination);
+
+	count = TAKE_ITEMS(cut->rpcs, model->rpcs, model->rpc_items, storage->entity_of);
+	qsort(cut->rpcs, count, sizeof(cut->rpcs[0]), compare_rpcs);
+	SET_RANGES(cut, cut->rpcs, count, first_rpc, end_rpc);
+
+	count = TAKE_ITEMS(cut->named, model->named, model->named_items, storage->entity_of);
+	qsort(cut->named, count, sizeof(cut->named[0]), compare_named);
+	count = merge_named(cut->named, count);
+	SET_RANGES(cut, cut->named, count, first_named, end_named);
 }
 
 static unsigned int roles_of(const struct model_cut *cut, const struct model_entity *entity)
@@ -187,6 +251,8 @@ static unsigned int roles_of(const struct model_cut *cut, const struct model_ent
 		for (int m = 0; m < METHOD_N; m++)
 			if (cut->responses[i].by_method[m])
 				roles |= ROLE_SERVER;
+	if (entity->count[COUNT_UPGRADES])
+		roles |= ROLE_UPGRADER;
 	return roles;
 }
 

@@ -49,6 +49,11 @@ void model__free(struct model *model)
 	free(model->responses);
 	free(model->rows);
 	free(model->destinations);
+	free(model->rpcs);
+	free(model->named);
+	for (uint32_t i = 0; i < model->rpc_text_capacity; i++)
+		free(model->rpc_text[i]);
+	free(model->rpc_text);
 	free(model->source_of);
 	free(model->finished);
 	free(model->rest);
@@ -62,21 +67,30 @@ static int reserve(struct model *model, const struct snapshot *snapshot,
 {
 	uint64_t sources = snapshot->slot_count, responses = snapshot->status_count;
 	uint64_t rows = snapshot->group_count, destinations = snapshot->destination_count;
+	uint64_t rpcs = snapshot->rpc_count;
+	uint64_t named = (uint64_t)snapshot->tls_error_count + snapshot->tls_hello_count;
 
 	for (uint32_t i = 0; rollup && i < rollup__count(rollup); i++) {
 		const struct rollup_entry *entry = rollup__entry(rollup, i);
 
 		sources++;
 		responses += entry->status_count;
-		rows += entry->group_count;
+		rows += entry->group_count + entry->rpc_count;
 		destinations += entry->destination_count;
+		rpcs += entry->rpc_count;
+		named += entry->named_count;
 	}
+	named += sources; /* unnamed errors */
 	if (model__grow(&model->source, &model->source_capacity, sources, sizeof(*model->source)) ||
 	    model__grow(&model->responses, &model->responses_capacity, responses,
 			sizeof(*model->responses)) ||
 	    model__grow(&model->rows, &model->rows_capacity, rows, sizeof(*model->rows)) ||
 	    model__grow(&model->destinations, &model->destinations_capacity, destinations,
 			sizeof(*model->destinations)) ||
+	    model__grow(&model->rpcs, &model->rpcs_capacity, rpcs, sizeof(*model->rpcs)) ||
+	    model__grow(&model->named, &model->named_capacity, named, sizeof(*model->named)) ||
+	    model__grow(&model->rpc_text, &model->rpc_text_capacity, snapshot->rpc_count,
+			sizeof(*model->rpc_text)) ||
 	    model__grow(&model->source_of, &model->source_of_capacity, snapshot->slot_count,
 			sizeof(*model->source_of)) ||
 	    model__grow(&model->finished, &model->finished_capacity, snapshot->slot_count,
@@ -85,6 +99,7 @@ static int reserve(struct model *model, const struct snapshot *snapshot,
 			sizeof(*model->rest)))
 		return -ENOMEM;
 	model->sources = model->response_items = model->row_items = model->destination_items = 0;
+	model->rpc_items = model->named_items = 0;
 	return 0;
 }
 
@@ -109,18 +124,13 @@ static void read_slots(struct model *model, const struct snapshot *snapshot,
 	}
 }
 
-static uint32_t source_of(const struct model *model, const struct snapshot *snapshot, uint32_t slot)
-{
-	return slot < snapshot->slot_count ? model->source_of[slot] : NO_SOURCE;
-}
-
 static void read_responses(struct model *model, const struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->status_count; i++) {
 		const struct status_entry *status = &snapshot->statuses[i];
 		bool other = i == OTHER_INDEX;
 		uint32_t slot = other ? OTHER_INDEX : status->key.slot;
-		uint32_t source = source_of(model, snapshot, slot);
+		uint32_t source = model__source_of(model, snapshot, slot);
 
 		if ((!other && !status->in_use) || source == NO_SOURCE)
 			continue;
@@ -132,18 +142,28 @@ static void read_responses(struct model *model, const struct snapshot *snapshot)
 	}
 }
 
+static struct model_rows rows_of(const struct model *model, const struct snapshot *snapshot,
+				 uint32_t source, const struct row_group *group)
+{
+	const char *method = model__method_of(model, snapshot, &group->key);
+
+	return (struct model_rows){ source, method ? STATUS_RPC(0) : group->key.status, method,
+				    group->row };
+}
+
 static void read_rows(struct model *model, const struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->group_count; i++) {
 		const struct row_group *group = &snapshot->groups[i];
 		bool other = i == OTHER_INDEX;
-		uint32_t source = source_of(model, snapshot, other ? OTHER_INDEX : group->key.slot);
+		uint32_t source =
+			model__source_of(model, snapshot, other ? OTHER_INDEX : group->key.slot);
 
 		if ((!other && !group->in_use) || source == NO_SOURCE)
 			continue;
 		model->rows[model->row_items++] =
-			(struct model_rows){ source, other ? STATUS_OTHER : group->key.status,
-					     group->row };
+			other ? (struct model_rows){ source, STATUS_OTHER, NULL, group->row }
+			      : rows_of(model, snapshot, source, group);
 	}
 }
 
@@ -160,7 +180,7 @@ static void read_destinations(struct model *model, const struct snapshot *snapsh
 {
 	for (uint32_t i = 0; i < snapshot->destination_count; i++) {
 		const struct snapshot_destination *d = &snapshot->destinations[i];
-		uint32_t source = source_of(model, snapshot, d->key.slot);
+		uint32_t source = model__source_of(model, snapshot, d->key.slot);
 
 		if (source != NO_SOURCE && destination_key__is_current(&d->key, snapshot))
 			add_destination(model, source, &d->key, &d->counts);
@@ -182,11 +202,13 @@ static void read_rollup(struct model *model, const struct rollup *rollup)
 							  entry->statuses[s].responses };
 		for (uint32_t g = 0; g < entry->group_count; g++)
 			model->rows[model->row_items++] =
-				(struct model_rows){ source, entry->groups[g]->status,
+				(struct model_rows){ source, entry->groups[g]->status, NULL,
 						     entry->groups[g]->row };
 		for (uint32_t d = 0; d < entry->destination_count; d++)
 			add_destination(model, source, &entry->destinations[d].key,
 					&entry->destinations[d].counts);
+		model__read_rollup_rpcs(model, entry, source);
+		model__read_rollup_named(model, entry, source);
 	}
 }
 
@@ -238,6 +260,13 @@ static uint64_t in_flight(const __u64 *count, uint64_t finished)
 	return started > finished ? started - finished : 0;
 }
 
+static uint64_t upgraded(const __u64 *count)
+{
+	uint64_t ended = count[COUNT_UPGRADES_ENDED], begun = count[COUNT_UPGRADES];
+
+	return begun > ended ? begun - ended : 0;
+}
+
 static void finish_sources(struct model *model, const struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < snapshot->slot_count; i++) {
@@ -247,6 +276,7 @@ static void finish_sources(struct model *model, const struct snapshot *snapshot)
 			continue;
 		source = &model->source[model->source_of[i]];
 		source->in_flight = in_flight(source->count, model->finished[i]);
+		source->upgraded = upgraded(source->count);
 		make_rest(source);
 		if (snapshot->loss[LOSS_DESTINATIONS_FULL])
 			keep_rest(&model->rest[i], source, snapshot->slots[i].born_ns);
@@ -301,8 +331,12 @@ int model__build(struct model *model, const struct snapshot *snapshot,
 		return err;
 	read_slots(model, snapshot, identities, rollup);
 	read_responses(model, snapshot);
+	err = model__read_rpcs(model, snapshot);
+	if (err)
+		return err;
 	read_rows(model, snapshot);
 	read_destinations(model, snapshot);
+	model__read_named(model, snapshot);
 	if (rollup)
 		read_rollup(model, rollup);
 	finish_sources(model, snapshot);

@@ -23,8 +23,8 @@ enum destination_field {
 	DESTINATION_FIELDS
 };
 
-/* Roles in which an entity has been seen. */
-enum model_role { ROLE_SERVER = 1, ROLE_CLIENT = 2 };
+/* Roles in which an entity has been seen; upgrader: connections of its became no longer HTTP. */
+enum model_role { ROLE_SERVER = 1, ROLE_CLIENT = 2, ROLE_UPGRADER = 4 };
 
 /* Final responses with one status; owner is an index of sources or, in a cut, of entities. */
 struct model_responses {
@@ -33,11 +33,30 @@ struct model_responses {
 	const __u64 *by_method;
 };
 
-/* The histogram rows of one status, or of connections (STATUS_NONE). */
+/*
+ * The histogram rows of one group. Those of gRPC methods all have the status
+ * STATUS_RPC(0) and are told apart by method.
+ */
 struct model_rows {
 	uint32_t owner;
-	uint16_t status; /* as in struct row_group_key */
+	uint16_t status;    /* as in struct row_group_key */
+	const char *method; /* NULL unless of a gRPC method */
 	const struct row *row;
+};
+
+/* Responses of one gRPC method, by grpc-status. Two with the same text are one method. */
+struct model_rpc {
+	uint32_t owner;
+	const char *method; /* path, or `__other__` */
+	const __u64 *by_code;
+};
+
+/* A count by names, which in a cut are another's nowhere in the entity. */
+struct model_named {
+	uint32_t owner;
+	enum named_kind kind;
+	const char *name[NAMED_NAMES]; /* UTF-8; "": absent */
+	uint64_t count;
 };
 
 struct model_destination {
@@ -51,15 +70,18 @@ struct model_entity {
 	unsigned int roles;
 	uint64_t count[INSTANCE_COUNTS];   /* counters summed, gauges the largest */
 	uint64_t in_flight;		   /* requests, of living instances */
+	uint64_t upgraded;		   /* connections that are no longer HTTP, likewise */
 	uint64_t rest[DESTINATION_FIELDS]; /* totals less what the destinations list */
 
 	/* Ranges of the cut's arrays. */
 	uint32_t first_responses, end_responses;
 	uint32_t first_rows, end_rows;
 	uint32_t first_destination, end_destination;
+	uint32_t first_rpc, end_rpc;
+	uint32_t first_named, end_named;
 };
 
-/* Arrays are ordered by entity, then status, or address and port. */
+/* Arrays are ordered by entity, then status and method, address and port, or kind and names. */
 struct model_cut {
 	unsigned int mask; /* bits of enum model_label */
 	struct model_entity *entity;
@@ -67,6 +89,8 @@ struct model_cut {
 	struct model_responses *responses;
 	struct model_rows *rows;
 	struct model_destination *destinations;
+	struct model_rpc *rpcs;
+	struct model_named *named;
 };
 
 struct model;

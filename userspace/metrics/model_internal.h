@@ -4,6 +4,7 @@
 #define EDGETAP_METRICS_MODEL_INTERNAL_H
 
 #include "metrics/model.h"
+#include "metrics/rpc_path.h"
 
 #define NO_SOURCE UINT32_MAX
 
@@ -12,7 +13,8 @@ struct model_source {
 	const __u64 *count;
 	bool live;	    /* a slot, not an entry of the roll-up */
 	bool app_only;	    /* has no labels but app and namespace */
-	uint64_t in_flight; /* 0 unless live */
+	uint64_t in_flight; /* this and the next: 0 unless live */
+	uint64_t upgraded;
 	uint64_t rest[DESTINATION_FIELDS];
 };
 
@@ -22,6 +24,12 @@ struct model_rest {
 	uint64_t value[DESTINATION_FIELDS];
 };
 
+/* Text of a gRPC method's path, kept as long as its entry's key is the same. */
+struct model_rpc_text {
+	struct rpc_key key;
+	char text[RPC_PATH_TEXT_BYTES];
+};
+
 struct cut_storage {
 	bool valid;
 	struct model_cut cut;
@@ -29,6 +37,7 @@ struct cut_storage {
 	uint32_t *entity_of; /* by source; NO_SOURCE: not in this cut */
 	uint32_t member_capacity, entity_of_capacity, entity_capacity;
 	uint32_t responses_capacity, rows_capacity, destinations_capacity;
+	uint32_t rpcs_capacity, named_capacity;
 };
 
 struct model {
@@ -36,13 +45,19 @@ struct model {
 	struct model_responses *responses;
 	struct model_rows *rows;
 	struct model_destination *destinations;
-	uint32_t sources, response_items, row_items, destination_items;
+	struct model_rpc *rpcs;
+	struct model_named *named;
+	uint32_t sources, response_items, row_items, destination_items, rpc_items, named_items;
 	uint32_t source_capacity, responses_capacity, rows_capacity, destinations_capacity;
+	uint32_t rpcs_capacity, named_capacity;
 
 	uint32_t *source_of;	 /* by slot */
 	uint64_t *finished;	 /* by slot: requests whose end was counted */
 	struct model_rest *rest; /* by slot */
 	uint32_t source_of_capacity, finished_capacity, rest_capacity;
+
+	struct model_rpc_text **rpc_text; /* by index; NULL: not asked yet */
+	uint32_t rpc_text_capacity;
 
 	char *text; /* repaired labels */
 	uint32_t text_capacity;
@@ -57,6 +72,31 @@ struct model {
  * elements, new bytes zero. Returns 0 or -ENOMEM.
  */
 int model__grow(void *array, uint32_t *capacity, uint64_t count, size_t size);
+
+/*
+ * Reads what peers name: gRPC methods (before the rows, which take their
+ * names from them) and counts by names. Room must have been made for all. The
+ * first returns 0 or -ENOMEM.
+ */
+int model__read_rpcs(struct model *model, const struct snapshot *snapshot);
+void model__read_named(struct model *model, const struct snapshot *snapshot);
+
+/* The same of an entry of the roll-up, which is this source. */
+void model__read_rollup_rpcs(struct model *model, const struct rollup_entry *entry,
+			     uint32_t source);
+void model__read_rollup_named(struct model *model, const struct rollup_entry *entry,
+			      uint32_t source);
+
+/* The method that a group of rows belongs to; NULL if it is of no gRPC method. */
+const char *model__method_of(const struct model *model, const struct snapshot *snapshot,
+			     const struct row_group_key *group);
+
+/* Which source a slot is; NO_SOURCE if it is none. */
+static inline uint32_t model__source_of(const struct model *model, const struct snapshot *snapshot,
+					uint32_t slot)
+{
+	return slot < snapshot->slot_count ? model->source_of[slot] : NO_SOURCE;
+}
 
 /* Frees what the storage holds, not the storage itself. */
 void cut_storage__free(struct cut_storage *storage);

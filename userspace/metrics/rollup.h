@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "defaults.h"
 #include "identity/identity.h"
 #include "snapshot/snapshot.h"
 
@@ -46,10 +47,27 @@ struct model_identities {
 	const struct identity_table *table;
 };
 
-/* Bounds of one entry; what goes beyond is counted as STATUS_OTHER, or as not listed. */
+/* Facts that are counted by names, most of which the peers choose. */
+enum named_kind {
+	NAMED_TLS_ERROR, /* failed handshakes: server name, by whom, reason */
+	NAMED_TLS_HELLO, /* ClientHellos: first protocol offered */
+	NAMED_KINDS
+};
+
+#define NAMED_NAMES 3
+
+/*
+ * Bounds of one entry; what goes beyond is counted as STATUS_OTHER, under
+ * `__other__` instead of its name, or as not listed.
+ */
 #define ROLLUP_MAX_STATUSES 64
-#define ROLLUP_MAX_GROUPS 16
+#define ROLLUP_MAX_GROUPS 18
 #define ROLLUP_MAX_DESTINATIONS 64
+#define ROLLUP_MAX_RPCS_OF_ENTRY DEFAULT_MAX_RPCS_OF_INSTANCE
+#define ROLLUP_MAX_NAMED 128
+
+/* gRPC methods of all entries, 8 KB each, one `__other__` for each entry apart. */
+#define ROLLUP_MAX_RPCS DEFAULT_MAX_RPCS
 
 struct rollup_status {
 	uint16_t status;
@@ -66,6 +84,20 @@ struct rollup_destination {
 	struct destination_counts counts;
 };
 
+#define RPC_ROWS (ROW_RPC_QUEUE + 1)
+
+struct rollup_rpc {
+	char *method; /* as rpc_path__text gives it */
+	__u64 responses[RPC_CODES];
+	struct row row[RPC_ROWS];
+};
+
+struct rollup_named {
+	enum named_kind kind;
+	char *name[NAMED_NAMES]; /* NULL beyond those of its kind */
+	uint64_t count;
+};
+
 struct rollup_entry {
 	struct model_labels labels; /* as they were given, not checked for UTF-8 */
 	bool whole; /* all labels, for a slot whose like still lives; else app and namespace */
@@ -76,6 +108,10 @@ struct rollup_entry {
 	uint32_t group_count;
 	struct rollup_destination *destinations;
 	uint32_t destination_count;
+	struct rollup_rpc **rpcs;
+	uint32_t rpc_count;
+	struct rollup_named *named;
+	uint32_t named_count;
 };
 
 struct rollup;
@@ -104,15 +140,21 @@ uint32_t rollup__count(const struct rollup *rollup);
 const struct rollup_entry *rollup__entry(const struct rollup *rollup, uint32_t index);
 
 /*
- * Whether a destination's counts are those of the slot in its key. Detaching a
- * slot changes its generation while its counts are still to be read, so the
- * one before counts too: giving the slot back deletes them.
+ * Whether what was counted for a slot of this generation is that of the slot's
+ * present owner. Detaching a slot changes its generation while its counts are
+ * still to be read, so the one before counts too: giving the slot back deletes
+ * them.
  */
+static inline bool slot__is_current(const struct snapshot *snapshot, uint32_t slot,
+				    uint32_t generation)
+{
+	return slot < snapshot->slot_count && snapshot->slots[slot].generation - generation <= 1;
+}
+
 static inline bool destination_key__is_current(const struct destination_key *key,
 					       const struct snapshot *snapshot)
 {
-	return key->slot < snapshot->slot_count &&
-	       snapshot->slots[key->slot].generation - key->slot_generation <= 1;
+	return slot__is_current(snapshot, key->slot, key->slot_generation);
 }
 
 /*

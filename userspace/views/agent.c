@@ -52,6 +52,16 @@ static void write_exporter(struct walk *walk)
 	walk__parts(walk, 0, counts);
 }
 
+static void write_tls(struct walk *walk)
+{
+	uint64_t counts[TLS_FIELDS];
+
+	if (!walk->exposition->tls)
+		return;
+	walk->exposition->tls(walk->exposition->tls_ctx, counts);
+	walk__parts(walk, 0, counts);
+}
+
 void walk__agent(struct walk *walk)
 {
 	const struct exposition *exposition = walk->exposition;
@@ -87,6 +97,9 @@ void walk__agent(struct walk *walk)
 		break;
 	case FACT_EXPORTER:
 		write_exporter(walk);
+		break;
+	case FACT_TLS:
+		write_tls(walk);
 		break;
 	default: /* an entity's */
 		break;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "metrics/rpc_path.h"
 #include "views/internal.h"
 
 #define STATUS_TEXT_BYTES 12
@@ -32,61 +33,6 @@ static void status_text(char ret_text[STATUS_TEXT_BYTES], unsigned int shown)
 		snprintf(ret_text, STATUS_TEXT_BYTES, "%uxx", shown);
 	else
 		snprintf(ret_text, STATUS_TEXT_BYTES, "%u", shown);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && !strcmp(a, b));
-}
-
-/* Whether two parts have the same values of all labels that the family shows. */
-static bool same_series(const struct family *family, const struct family_part *a,
-			const struct family_part *b, int first_label)
-{
-	for (int l = first_label; l < FAMILY_LABELS; l++)
-		if (family->label[l] &&
-		    !same_text(a->value[l - first_label], b->value[l - first_label]))
-			return false;
-	return true;
-}
-
-/*
- * Sum over the parts that are one series with the part at `at`; false if an
- * earlier part has shown it. first_label: of the family's that the parts give.
- */
-static bool sum_parts(const struct family *family, size_t at, int first_label,
-		      const uint64_t *values, uint64_t *ret_sum)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < family->part_count; i++) {
-		if (!same_series(family, &family->part[i], &family->part[at], first_label))
-			continue;
-		if (i < at)
-			return false;
-		sum += values[family->part[i].field];
-	}
-	*ret_sum = sum;
-	return true;
-}
-
-void walk__parts(struct walk *walk, int first_label, const uint64_t *values)
-{
-	const struct family *family = walk->family;
-	size_t before = walk->series->length;
-
-	for (size_t i = 0; i < family->part_count; i++) {
-		uint64_t sum;
-
-		if (!sum_parts(family, i, first_label, values, &sum))
-			continue;
-		walk->series->length = before;
-		for (int l = first_label; l < FAMILY_LABELS; l++)
-			if (family->label[l])
-				walk__label(walk, family->label[l],
-					    family->part[i].value[l - first_label]);
-		walk__value(walk, sum);
-	}
 }
 
 static void write_responses(struct walk *walk, const struct model_cut *cut,
@@ -123,11 +69,17 @@ static void write_responses(struct walk *walk, const struct model_cut *cut,
 	}
 }
 
-/* Adds the rows of a group that belong to the family. */
+/* The rows of a group that belong to a family of HTTP's or connections' times, as bits. */
+static unsigned int rows_wanted(const struct family *family, uint16_t status)
+{
+	if (status == STATUS_NONE)
+		return family->connection_rows;
+	return status_is_http(status) ? family->http_rows : 0;
+}
+
 static void add_rows(struct walk *walk, const struct model_rows *rows)
 {
-	unsigned int wanted = rows->status == STATUS_NONE ? walk->family->connection_rows
-							  : walk->family->http_rows;
+	unsigned int wanted = rows_wanted(walk->family, rows->status);
 
 	for (int r = 0; r < GROUP_ROWS; r++)
 		if (wanted & 1U << r)
@@ -145,6 +97,10 @@ static void write_histograms(struct walk *walk, const struct model_cut *cut,
 		unsigned int shown = status_shown(family, cut->rows[i].status);
 		char text[STATUS_TEXT_BYTES];
 
+		if (!rows_wanted(family, cut->rows[i].status)) {
+			i++;
+			continue;
+		}
 		histogram__clear(&walk->exposition->histogram);
 		for (; i < entity->end_rows && status_shown(family, cut->rows[i].status) == shown;
 		     i++)
@@ -156,6 +112,19 @@ static void write_histograms(struct walk *walk, const struct model_cut *cut,
 		walk__label(walk, family->label[0], text);
 		walk__histogram(walk, &walk->exposition->histogram);
 	}
+}
+
+/* The groups of an entity with one status lie side by side. */
+static void write_rows(struct walk *walk, const struct model_cut *cut,
+		       const struct model_entity *entity)
+{
+	uint32_t i = entity->first_rows, end;
+
+	while (i < entity->end_rows && cut->rows[i].status != walk->family->group)
+		i++;
+	for (end = i; end < entity->end_rows && cut->rows[end].status == walk->family->group;)
+		end++;
+	walk__part_rows(walk, 0, &cut->rows[i], end - i);
 }
 
 static void destination_text(char ret_text[DESTINATION_BYTES], const struct destination_key *key)
@@ -232,6 +201,24 @@ void walk__entity(struct walk *walk, const struct model_cut *cut, const struct m
 		break;
 	case FACT_DESTINATIONS:
 		write_destinations(walk, cut, entity);
+		break;
+	case FACT_UPGRADED:
+		walk__value(walk, entity->upgraded);
+		break;
+	case FACT_ROWS:
+		write_rows(walk, cut, entity);
+		break;
+	case FACT_RPC_ROWS:
+		walk__rpc_rows(walk, cut, entity);
+		break;
+	case FACT_RPCS:
+		walk__rpcs(walk, cut, entity);
+		break;
+	case FACT_TLS_ERRORS:
+		walk__named(walk, cut, entity, NAMED_TLS_ERROR);
+		break;
+	case FACT_TLS_HELLOS:
+		walk__named(walk, cut, entity, NAMED_TLS_HELLO);
 		break;
 	default: /* the agent's */
 		break;

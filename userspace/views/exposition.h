@@ -25,6 +25,9 @@ struct exposition_options {
 	/* Tells the present counts, by enum exporter_field; NULL: nothing is known of them. */
 	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
 	void *exporter_ctx;
+	/* The same by enum tls_field. */
+	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);
+	void *tls_ctx;
 };
 
 struct exposition;

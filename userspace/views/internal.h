@@ -36,6 +36,8 @@ struct exposition {
 	const struct rollup *rollup;
 	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
 	void *exporter_ctx;
+	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);
+	void *tls_ctx;
 	uint64_t classic_ns[GRID_MAX_CLASSIC];
 	size_t classic_count;
 
@@ -67,6 +69,17 @@ void walk__histogram(struct walk *walk, const struct histogram *histogram);
  * first_label: of the family's, the first that the parts give. values: by field.
  */
 void walk__parts(struct walk *walk, int first_label, const uint64_t *values);
+
+/* The same for histograms: the parts' fields are rows of each of these groups, summed. */
+void walk__part_rows(struct walk *walk, int first_label, const struct model_rows *rows,
+		     uint32_t count);
+
+/* Write the family's series of what peers name. */
+void walk__rpcs(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity);
+void walk__rpc_rows(struct walk *walk, const struct model_cut *cut,
+		    const struct model_entity *entity);
+void walk__named(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity,
+		 enum named_kind kind);
 
 /* Writes the family's series of one entity. */
 void walk__entity(struct walk *walk, const struct model_cut *cut,

@@ -11,13 +11,14 @@
 #define GAUGE(name_, unit_, help_)                                                                 \
 	.head = { .name = (name_), .help = (help_), .unit = (unit_), .type = METRIC_GAUGE }
 /* Times are ns inside and seconds outside. */
-#define TIMES(name_, help_)                                                                        \
+#define TIMES_OF(fact_, name_, help_)                                                              \
 	.head = { .name = (name_),                                                                 \
 		  .help = (help_),                                                                 \
 		  .unit = "seconds",                                                               \
 		  .type = METRIC_HISTOGRAM,                                                        \
 		  .scale = 9 },                                                                    \
-	.fact = FACT_HISTOGRAM
+	.fact = (fact_)
+#define TIMES(name_, help_) TIMES_OF(FACT_HISTOGRAM, name_, help_)
 
 /* A counter of one kernel count. */
 #define COUNT(count_, roles_, name_, unit_, help_)                                                 \
@@ -57,6 +58,31 @@ static const struct family_part destination_errors[] = {
 	{ DESTINATION_FAILED, { "failed" } },
 };
 
+static const struct family_part upgraded_bytes[] = {
+	{ COUNT_UPGRADED_BYTES_IN, { "in" } },
+	{ COUNT_UPGRADED_BYTES_OUT, { "out" } },
+};
+
+static const struct family_part websocket_messages[] = {
+	{ COUNT_WEBSOCKET_MESSAGES_IN, { "in" } },
+	{ COUNT_WEBSOCKET_MESSAGES_OUT, { "out" } },
+};
+
+static const struct family_part upgraded_rows[] = { { ROW_UPGRADED, {} } };
+static const struct family_part rpc_response_rows[] = { { ROW_RPC_RESPONSE, {} } };
+static const struct family_part rpc_first_byte_rows[] = { { ROW_RPC_FIRST_BYTE, {} } };
+
+static const struct family_part tls_versions[] = {
+	{ ROW_TLS_1_0, { "1.0" } },
+	{ ROW_TLS_1_1, { "1.1" } },
+	{ ROW_TLS_1_2, { "1.2" } },
+	{ ROW_TLS_1_3, { "1.3" } },
+};
+
+static const struct family_part tls_files[] = { { TLS_FILES_ATTACHED, {} } };
+static const struct family_part tls_probes[] = { { TLS_PROBES_ATTACHED, {} } };
+static const struct family_part tls_pending[] = { { TLS_PENDING_HELLOS, {} } };
+
 static const struct family_part backlog[] = { { GAUGE_LISTEN_BACKLOG, {} } };
 static const struct family_part backlog_limit[] = { { GAUGE_LISTEN_BACKLOG_LIMIT, {} } };
 
@@ -90,18 +116,21 @@ static const struct family families[] = {
 	      "Requests read by the app whose end could not be followed; see edgetap_losses_total."),
 	{ TIMES("edgetap_edge_http_response_time_seconds",
 		"From the first byte of the request in the receive queue to the last byte of the "
-		"response taken by the kernel."),
+		"response taken by the kernel. Under TLS: from the record that the request "
+		"begins in to the last byte handed over by the TLS library."),
 	  .label = { "status" }, .http_rows = BIT(ROW_EDGE_RESPONSE) },
 	{ TIMES("edgetap_app_http_response_time_seconds",
 		"From the first byte of the request read by the app to the last byte of the "
-		"response written."),
+		"response written. Under TLS: from the first byte of plain text that the TLS "
+		"library gave to the app to the last byte that it handed over."),
 	  .label = { "status" }, .http_rows = BIT(ROW_APP_RESPONSE) },
 	{ TIMES("edgetap_app_http_time_to_first_byte_seconds",
 		"From the first byte of the request read by the app to the first byte of the "
-		"final response written."),
+		"final response written; under TLS, plain text that the TLS library gave and took."),
 	  .label = { "status" }, .http_rows = BIT(ROW_APP_FIRST_BYTE) },
 	{ TIMES("edgetap_app_http_queue_time_seconds",
-		"From the first byte of the request in the receive queue to the app reading it."),
+		"From the first byte of the request in the receive queue to the app reading it; "
+		"under TLS it contains the decryption."),
 	  .http_rows = BIT(ROW_APP_QUEUE), .connection_rows = BIT(ROW_ABORTED_QUEUE) },
 	COUNT(COUNT_FIRST_BYTE_UNSEEN, ROLE_SERVER, "edgetap_app_http_first_bytes_unseen_total", "",
 	      "Responses missing from the time to first byte, as only the end of a large write "
@@ -109,6 +138,38 @@ static const struct family families[] = {
 	{ GAUGE("edgetap_app_concurrency", "",
 		"Requests read by the app whose response is not yet written."),
 	  .fact = FACT_IN_FLIGHT, .roles = ROLE_SERVER },
+
+	{ COUNTER("edgetap_app_grpc_responses_total", "",
+		  "gRPC calls whose response has ended, by method and the status in its trailers."),
+	  .fact = FACT_RPCS, .label = { "grpc_method", "grpc_status" } },
+	{ TIMES_OF(FACT_RPC_ROWS, "edgetap_app_grpc_response_time_seconds",
+		   "From the first byte of the call read by the app to the end of its response "
+		   "written, trailers included: of streaming calls their whole duration."),
+	  .label = { "grpc_method" }, PARTS(rpc_response_rows) },
+	{ TIMES_OF(FACT_RPC_ROWS, "edgetap_app_grpc_time_to_first_byte_seconds",
+		   "From the first byte of the call read by the app to the first byte of its response "
+		   "written."),
+	  .label = { "grpc_method" }, PARTS(rpc_first_byte_rows) },
+
+	COUNT(COUNT_UPGRADES, ROLE_UPGRADER, "edgetap_app_upgraded_connections_total", "",
+	      "Connections that became something else than HTTP: by a response 101, or 2xx to "
+	      "CONNECT."),
+	{ GAUGE("edgetap_app_open_upgraded_connections", "",
+		"Connections that became something else than HTTP and have not ended."),
+	  .fact = FACT_UPGRADED, .roles = ROLE_UPGRADER },
+	{ TIMES_OF(FACT_ROWS, "edgetap_app_upgraded_connection_time_seconds",
+		   "From the response 101, or 2xx to CONNECT, to the end of the connection."),
+	  .group = STATUS_UPGRADE, PARTS(upgraded_rows) },
+	{ COUNTER("edgetap_app_upgraded_data_bytes_total", "bytes",
+		  "What upgraded connections carried since, by direction; under TLS the plain text "
+		  "where it can be seen."),
+	  .fact = FACT_COUNTS, .roles = ROLE_UPGRADER, .label = { "direction" },
+	  PARTS(upgraded_bytes) },
+	{ COUNTER("edgetap_app_websocket_messages_total", "",
+		  "Data messages of WebSocket connections, by direction; one of several frames is "
+		  "one, control frames are none."),
+	  .fact = FACT_COUNTS, .roles = ROLE_UPGRADER, .label = { "direction" },
+	  PARTS(websocket_messages) },
 
 	COUNT(COUNT_EDGE_CONNECTS, ROLE_SERVER, "edgetap_edge_tcp_connects_total", "",
 	      "TCP handshakes completed on listening sockets."),
@@ -141,6 +202,18 @@ static const struct family families[] = {
 	{ TIMES("edgetap_edge_tcp_round_trip_time_seconds",
 		"Smoothed round-trip time of a client's connection at its end."),
 	  .connection_rows = BIT(ROW_RTT) },
+	{ TIMES_OF(FACT_ROWS, "edgetap_edge_tls_handshake_time_seconds",
+		   "From the ClientHello in the receive queue to the handshake being done on the "
+		   "server's side, by the version agreed on."),
+	  .group = STATUS_TLS, .label = { "version" }, PARTS(tls_versions) },
+	{ COUNTER("edgetap_edge_tls_handshake_errors_total", "",
+		  "TLS handshakes that failed, by the server name asked for, who ended them, and "
+		  "the alert or how the connection ended."),
+	  .fact = FACT_TLS_ERRORS, .label = { "servername", "by", "reason" } },
+	{ COUNTER("edgetap_edge_tls_hellos_total", "",
+		  "TLS ClientHellos, by the first protocol that they offer; without the label if "
+		  "they offer none."),
+	  .fact = FACT_TLS_HELLOS, .label = { "alpn" } },
 
 	COUNT(COUNT_OUTBOUND_CONNECTS, ROLE_CLIENT, "edgetap_outbound_tcp_connects_total", "",
 	      "Outbound connections established."),
@@ -175,6 +248,14 @@ static const struct family families[] = {
 	  .label = { "version", "revision" } },
 	{ GAUGE("edgetap_instances", "", "Instances observed now."), .fact = FACT_INSTANCES },
 	{ GAUGE("edgetap_live_sockets", "", "Sockets observed now."), .fact = FACT_SOCKETS },
+	{ GAUGE("edgetap_tls_files_attached", "",
+		"Libraries and programs in which plain text under TLS is observed now."),
+	  .fact = FACT_TLS, PARTS(tls_files) },
+	{ GAUGE("edgetap_tls_probes_attached", "", "Probes in these libraries and programs now."),
+	  .fact = FACT_TLS, PARTS(tls_probes) },
+	{ GAUGE("edgetap_tls_pending_hellos", "",
+		"TLS handshakes whose ClientHello was seen and whose end is not known yet."),
+	  .fact = FACT_TLS, PARTS(tls_pending) },
 	{ COUNTER("edgetap_losses_total", "",
 		  "What could not be observed, parsed, stored or delivered, by reason."),
 	  .fact = FACT_LOSSES, .label = { "reason" } },

@@ -33,6 +33,12 @@ enum fact {
 	FACT_RESPONSES,	   /* labels: status, method */
 	FACT_HISTOGRAM,	   /* http_rows, connection_rows; labels: status */
 	FACT_DESTINATIONS, /* parts: enum destination_field; labels: destination, the parts' first */
+	FACT_UPGRADED,	   /* connections that are no longer HTTP */
+	FACT_ROWS,	   /* rows of the group with `group`'s status; parts: its rows */
+	FACT_RPC_ROWS,	   /* parts: enum rpc_row; labels: method, the parts' first */
+	FACT_RPCS,	   /* labels: method, grpc-status */
+	FACT_TLS_ERRORS,   /* labels: server name, by whom, reason */
+	FACT_TLS_HELLOS,   /* labels: first protocol offered */
 
 	/* Of the agent; they carry region and host only. */
 	FACT_BUILD, /* labels: version, revision */
@@ -47,6 +53,7 @@ enum fact {
 	FACT_MAP_BYTES,
 	FACT_RENDER_TIME, /* ns, of the exposition before this; no label */
 	FACT_EXPORTER,	  /* parts: enum exporter_field */
+	FACT_TLS,	  /* parts: enum tls_field */
 	FACT_N
 };
 
@@ -65,7 +72,15 @@ enum exporter_field {
 	EXPORTER_FIELDS
 };
 
-#define FAMILY_LABELS 2
+/* What the agent counts about looking into TLS. */
+enum tls_field {
+	TLS_FILES_ATTACHED,  /* libraries and programs whose plain text is observed */
+	TLS_PROBES_ATTACHED, /* places in them */
+	TLS_PENDING_HELLOS,  /* handshakes begun whose end has not come yet */
+	TLS_FIELDS
+};
+
+#define FAMILY_LABELS 3
 
 /* One of several counts in a family, and the values of the family's labels that tell it apart. */
 struct family_part {
@@ -85,6 +100,7 @@ struct family {
 	size_t part_count;
 	unsigned int http_rows;	      /* bits of enum http_row */
 	unsigned int connection_rows; /* bits of enum connection_row */
+	uint16_t group;		      /* STATUS_TLS or STATUS_UPGRADE */
 	uint8_t status_by_class;      /* statuses as "2xx" even where the exact code is known */
 	uint8_t skip_zero;	      /* a series whose value is zero is left out */
 };
