@@ -18,6 +18,7 @@ struct loader {
 	struct btf *btf;
 	struct grid grid;
 	int cgroup_subsys;
+	bool probe_links; /* many uprobes by one link */
 	struct loader_hook *lines;
 	struct bpf_link *links[MAX_HOOKS];
 	struct edgetap *skeleton;

@@ -127,7 +127,7 @@ static struct edgetap *open_object(const struct loader *loader)
 		if (loader->lines[i].chosen && !strcmp(hooks[i].fact, "accept"))
 			skeleton->rodata->has_accept = 1;
 	}
-	probes__set_autoload(skeleton->obj, config->tls_uprobes);
+	probes__prepare(skeleton->obj, config->tls_uprobes, loader->probe_links);
 	return skeleton;
 }
 
@@ -243,6 +243,7 @@ int loader__new(struct loader **ret_loader, const struct config *config,
 			      "must be built with CONFIG_DEBUG_INFO_BTF=y");
 		goto fail;
 	}
+	loader->probe_links = probes__has_links(loader->btf);
 	err = grid__build(&loader->grid, config->bucket_ns, config->bucket_count);
 	if (err) {
 		explain(err, ret_message, "buckets: too many, or too close together");

@@ -78,15 +78,19 @@ int loader__slot_reuse(struct loader *loader, uint32_t slot);
  */
 bool loader__has_probe(const struct loader *loader, const char *program);
 
+/* Whether this kernel attaches each of them by an event, for which it may want CAP_SYS_ADMIN. */
+bool loader__probes_by_event(const struct loader *loader);
+
 /*
- * Runs the program whenever any process comes to this offset of this file, or, with
- * is_return, returns from the function there. path may be one of /proc/self/fd. The
- * link is a file descriptor, the caller's, and holds the file, but not path. Returns 0;
- * -ENOENT if there is no such program or file; -EACCES without CAP_PERFMON; -EOPNOTSUPP without
- * uprobes; or another negative errno of perf_event_open(2) and bpf(2).
+ * Runs the program whenever any process comes to one of these offsets of this file,
+ * or, with is_return, returns from the function there. path may be one of
+ * /proc/self/fd. Returns how many links were made (1 to count): file descriptors, the caller's,
+ * which hold the file but not path. Or, with none left: -ENOENT if there is no such program
+ * or file; -EACCES without CAP_PERFMON (or CAP_SYS_ADMIN, see above); -EOPNOTSUPP without uprobes;
+ * or another negative errno of perf_event_open(2) and bpf(2).
  */
-int loader__probe(const struct loader *loader, const char *path, uint64_t offset,
-		  const char *program, bool is_return, int *ret_link);
+int loader__probe(const struct loader *loader, const char *path, const uint64_t *offsets,
+		  size_t count, const char *program, bool is_return, int *ret_links);
 
 /* Ends it. The kernel waits for programs that are running, so this may take milliseconds. */
 void loader__unprobe(int link);

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The uprobe programs of the object: which of them are loaded. */
+/* The uprobe programs of the object: whether and how they are loaded. */
 #ifndef EDGETAP_LOADER_PROBES_H
 #define EDGETAP_LOADER_PROBES_H
 
 #include <stdbool.h>
 
 struct bpf_object;
-struct bpf_program;
+struct btf;
 
 /*
- * Sets for every uprobe program of the object whether it is loaded with it. Before
- * loading; an object of whose programs none is a uprobe is left as it is.
+ * Whether the kernel has links of many uprobes (6.6). They need CAP_PERFMON, while
+ * events of uprobes have needed CAP_SYS_ADMIN again since 6.17 and in the stable
+ * kernels of that time.
  */
-void probes__set_autoload(struct bpf_object *object, bool wanted);
+bool probes__has_links(const struct btf *btf);
 
-/* Whether this program is attached to places in files, by loader__probe. */
-bool probes__is_uprobe(const struct bpf_program *program);
+/*
+ * Sets for every uprobe program of the object whether it is loaded with it, and
+ * for which way of attaching. Before loading.
+ */
+void probes__prepare(struct bpf_object *object, bool wanted, bool by_links);
 
 #endif
