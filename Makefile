@@ -143,7 +143,7 @@ $(BENCH_BIN): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/
 
 $(BUILD)/check: $(TEST_OBJ) $(BUILD)/libedgetap.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check openssl) $(LDLIBS)
 $(BUILD)/libedgetap.a: $(LIB_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(TEST_OBJ) $(BENCH_BIN:$(BUILD)/bench/%=$(BUILD)/obj/tests/bench/%.o): | $(BPF_SKEL)
