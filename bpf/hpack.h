@@ -509,8 +509,10 @@ static __always_inline void hpack_value(struct hpack *h, struct h2_block *b)
 }
 
 /* A string is complete. */
-static __always_inline void hpack_string_end(struct hpack *h, struct h2_block *b)
+VERIFIED_ALONE int hpack_string_end(struct hpack *h, struct h2_block *b)
 {
+	if (!h || !b)
+		return 0;
 	if (h->phase == HPACK_NAME_TEXT) {
 		h->kind = hpack_name(h);
 		h->phase = HPACK_VALUE_LENGTH;
@@ -518,6 +520,7 @@ static __always_inline void hpack_string_end(struct hpack *h, struct h2_block *b
 		hpack_value(h, b);
 		h->phase = HPACK_FIELD;
 	}
+	return 0;
 }
 
 /* The length of a string is complete: decides how much of it is kept. */
@@ -594,8 +597,16 @@ static __always_inline __u32 hpack_text(struct hpack *h, struct h2_block *b,
 		h->kept = (__u8)(kept + n);
 	}
 	h->left = left - n;
-	if (left == n)
-		hpack_string_end(h, b);
+	if (left == n) {
+		if (h->kind == HPACK_OTHER && h->phase == HPACK_VALUE_TEXT &&
+		    h->form == HPACK_LITERAL) {
+			/* most values: spared the call */
+			b->regular_begun = 1;
+			h->phase = HPACK_FIELD;
+		} else {
+			hpack_string_end(h, b);
+		}
+	}
 	return n;
 }
 

@@ -20,7 +20,7 @@
 
 #include "hpack.h"
 
-#define H2_STEPS 24 /* of one look; the verifier walks each */
+#define H2_STEPS 16 /* of one look; the verifier walks each */
 #define H2_PREFACE_BYTES 24
 #define H2_HEADER_BYTES 9
 #define H2_HEAD_MASK 31
