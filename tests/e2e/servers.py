@@ -159,9 +159,9 @@ backend back
 
 
 class Apache:
-    """httpd with the prefork MPM."""
+    """httpd with the prefork MPM, or another, whose limits are in `conf` then."""
 
-    def __init__(self, env, name, workers=10, conf="", extra=()):
+    def __init__(self, env, name, workers=10, conf="", extra=(), mpm="prefork"):
         """extra: more modules to load, by name."""
         self.name = name
         self.port = lib.free_port()
@@ -174,8 +174,13 @@ class Apache:
             raise lib.Skip("apache2 is not installed")
         load = "\n".join(
             f"LoadModule {m}_module {modules}/mod_{m}.so"
-            for m in ("mpm_prefork", "authz_core", "dir", "alias", "headers", "reqtimeout", "rewrite", *extra)
+            for m in (f"mpm_{mpm}", "authz_core", "dir", "alias", "headers", "reqtimeout", "rewrite", *extra)
         )
+        processes = f"""StartServers {workers}
+MinSpareServers {workers}
+MaxSpareServers {workers + 1}
+MaxRequestWorkers {workers}
+ServerLimit {workers}"""
         path = env.dir / f"{name}.conf"
         path.write_text(
             f"""{load}
@@ -189,11 +194,7 @@ User www-data
 Group www-data
 DocumentRoot {self.root}
 DirectoryIndex index.html
-StartServers {workers}
-MinSpareServers {workers}
-MaxSpareServers {workers + 1}
-MaxRequestWorkers {workers}
-ServerLimit {workers}
+{processes if mpm == "prefork" else ""}
 ListenBacklog 4096
 KeepAlive On
 MaxKeepAliveRequests 0
