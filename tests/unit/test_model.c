@@ -264,6 +264,170 @@ START_TEST(more_cuts_than_are_kept_are_made_again)
 }
 END_TEST
 
+/* Calls of a method, and how many values its first row of times holds. */
+static uint64_t calls(const struct model_cut *made, const struct model_entity *entity,
+		      const char *method, uint64_t *ret_times)
+{
+	uint64_t sum = 0;
+
+	*ret_times = 0;
+	for (uint32_t i = entity->first_rpc; i < entity->end_rpc; i++)
+		for (int c = 0; c < RPC_CODES && !strcmp(made->rpcs[i].method, method); c++)
+			sum += made->rpcs[i].by_code[c];
+	for (uint32_t i = entity->first_rows; i < entity->end_rows; i++) {
+		const struct model_rows *rows = &made->rows[i];
+
+		ck_assert_int_eq(!rows->method, rows->status != STATUS_RPC(0));
+		for (int c = 0; rows->method && c < GRID_MAX_CELLS; c++)
+			if (!strcmp(rows->method, method))
+				*ret_times += rows->row[ROW_RPC_RESPONSE].cell[c];
+	}
+	return sum;
+}
+
+START_TEST(a_method_is_one_however_it_is_coded)
+{
+	const struct model_entity *entity;
+	const struct model_cut *made;
+	uint64_t times;
+
+	sample__instance(&sample, 1, "shop", "one");
+	sample__instance(&sample, 2, "shop", "two");
+	sample__call(&sample, 1, "/shop.Cart/Add", true, 0, 3, 1000);
+	sample__call(&sample, 1, "/shop.Cart/Add", false, 5, 4, 1000);
+	sample__call(&sample, 2, "/shop.Cart/Add", true, 0, 5, 1000);
+	sample__call(&sample, 2, "/shop.Cart/Remove", true, 0, 6, 1000);
+	sample__call(&sample, 2, "no path", false, 0, 7, 1000);
+	sample.rpcs[OTHER_INDEX].responses[RPC_CODE_UNKNOWN] = 9;
+	for (int again = 0; again < 2; again++) { /* the texts are kept */
+		made = cut(MODEL_ALL_LABELS);
+		entity = find(made, "shop", "one");
+		ck_assert_uint_eq(calls(made, entity, "/shop.Cart/Add", &times), 7);
+		ck_assert_uint_eq(times, 7);
+		ck_assert_uint_eq(calls(made, find(made, VALUE_OTHER, NULL), VALUE_OTHER, &times),
+				  9);
+		made = cut(MODEL_APP_LABELS);
+		entity = find(made, "shop", NULL);
+		ck_assert_uint_eq(calls(made, entity, "/shop.Cart/Add", &times), 12);
+		ck_assert_uint_eq(times, 12);
+		ck_assert_uint_eq(calls(made, entity, "/shop.Cart/Remove", &times), 6);
+		ck_assert_uint_eq(times, 6);
+		ck_assert_uint_eq(calls(made, entity, VALUE_OTHER, &times), 7);
+		ck_assert_uint_eq(times, 7);
+		ck_assert_uint_eq(entity->roles, 0); /* calls are responses, counted as such */
+	}
+	/* Entry 1 changes hands; its text does too. */
+	sample__reuse(&sample, 1);
+	sample__instance(&sample, 1, "bank", "x");
+	sample.rpcs_used = 1;
+	sample__call(&sample, 1, "/bank.Till/Pay", true, 0, 2, 1000);
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(calls(made, find(made, "bank", "x"), "/bank.Till/Pay", &times), 2);
+	ck_assert_uint_eq(times, 2);
+	/* Rows whose entry is gone are still the instance's. */
+	sample.rpcs[1].in_use = 0;
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(calls(made, find(made, "bank", "x"), VALUE_OTHER, &times), 0);
+	ck_assert_uint_eq(times, 2);
+}
+END_TEST
+
+/* The count of these names, or 0. Names are in order, and in an entity each comes once. */
+static uint64_t named(const struct model_cut *made, const struct model_entity *entity,
+		      enum named_kind kind, const char *a, const char *b, const char *c)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = entity->first_named; i < entity->end_named; i++) {
+		const struct model_named *n = &made->named[i];
+
+		if (n->kind != kind || strcmp(n->name[0], a) || strcmp(n->name[1], b) ||
+		    strcmp(n->name[2], c))
+			continue;
+		ck_assert_uint_eq(count, 0);
+		count = n->count;
+	}
+	return count;
+}
+
+START_TEST(equal_names_are_one_count)
+{
+	const struct model_entity *entity;
+	const struct model_cut *made;
+
+	sample__instance(&sample, 1, "shop", "one");
+	sample__instance(&sample, 2, "shop", "two");
+	for (uint32_t slot = 1; slot <= 2; slot++) {
+		sample__tls_error(&sample, slot, "a.example", "client", "unknown_ca", slot);
+		sample__tls_error(&sample, slot, "a.example", "client", "closed", 10 * slot);
+		sample__tls_error(&sample, slot, VALUE_OTHER, VALUE_OTHER, VALUE_OTHER, 100);
+		sample__tls_hello(&sample, slot, "h2", 1000);
+		sample__tls_hello(&sample, slot, "", 1);
+		sample.slots[slot].count[COUNT_TLS_UNNAMED_ERRORS] = 5;
+	}
+	sample__tls_error(&sample, 2, "bad\xff", "client", "closed", 7);
+
+	made = cut(MODEL_ALL_LABELS);
+	entity = find(made, "shop", "two");
+	ck_assert_uint_eq(entity->end_named - entity->first_named, 6);
+	ck_assert_uint_eq(
+		named(made, entity, NAMED_TLS_ERROR, VALUE_OTHER, VALUE_OTHER, VALUE_OTHER), 105);
+	ck_assert_uint_eq(named(made, entity, NAMED_TLS_ERROR, VALUE_OTHER, "client", "closed"), 7);
+	ck_assert_uint_eq(named(made, entity, NAMED_TLS_HELLO, "", "", ""), 1);
+	made = cut(MODEL_APP_LABELS);
+	entity = find(made, "shop", NULL);
+	ck_assert_uint_eq(named(made, entity, NAMED_TLS_ERROR, "a.example", "client", "unknown_ca"),
+			  3);
+	ck_assert_uint_eq(named(made, entity, NAMED_TLS_ERROR, "a.example", "client", "closed"),
+			  30);
+	ck_assert_uint_eq(
+		named(made, entity, NAMED_TLS_ERROR, VALUE_OTHER, VALUE_OTHER, VALUE_OTHER), 210);
+	ck_assert_uint_eq(named(made, entity, NAMED_TLS_HELLO, "h2", "", ""), 2000);
+}
+END_TEST
+
+START_TEST(names_of_a_former_owner_are_not_counted)
+{
+	const struct model_entity *entity;
+	const struct model_cut *made;
+
+	sample__instance(&sample, 1, "old", "x");
+	sample__tls_error(&sample, 1, "a.example", "client", "closed", 5);
+	sample__tls_hello(&sample, 1, "h2", 5);
+	sample.slots[1].generation++; /* detached, not yet given back */
+	made = cut(MODEL_ALL_LABELS);
+	entity = find(made, "old", "x");
+	ck_assert_uint_eq(entity->end_named - entity->first_named, 2);
+	sample__instance(&sample, 1, "new", "x");
+	sample__tls_hello(&sample, 1, "h2", 6);
+	sample__tls_error(&sample, 99, "a.example", "client", "closed", 5); /* no such slot */
+	made = cut(MODEL_ALL_LABELS);
+	entity = find(made, "new", "x");
+	ck_assert_uint_eq(entity->end_named - entity->first_named, 1);
+	ck_assert_uint_eq(named(made, entity, NAMED_TLS_HELLO, "h2", "", ""), 6);
+}
+END_TEST
+
+START_TEST(open_upgrades_are_begun_less_ended)
+{
+	__u64 *count = sample.slots[1].count;
+	const struct model_cut *made;
+
+	sample__instance(&sample, 1, "shop", "one");
+	count[COUNT_EDGE_CONNECTS] = 9;
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(find(made, "shop", "one")->roles, ROLE_SERVER);
+	count[COUNT_UPGRADES] = 9;
+	count[COUNT_UPGRADES_ENDED] = 4;
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(find(made, "shop", "one")->roles, ROLE_SERVER | ROLE_UPGRADER);
+	ck_assert_uint_eq(find(made, "shop", "one")->upgraded, 5);
+	count[COUNT_UPGRADES_ENDED] = 10; /* read in between */
+	made = cut(MODEL_ALL_LABELS);
+	ck_assert_uint_eq(find(made, "shop", "one")->upgraded, 0);
+}
+END_TEST
+
 Suite *model_suite(void)
 {
 	Suite *suite = suite_create("model");
@@ -279,6 +443,10 @@ Suite *model_suite(void)
 	tcase_add_test(tc, destinations_of_a_former_owner_are_not_counted);
 	tcase_add_test(tc, the_rest_does_not_fall_once_destinations_were_left_out);
 	tcase_add_test(tc, more_cuts_than_are_kept_are_made_again);
+	tcase_add_test(tc, a_method_is_one_however_it_is_coded);
+	tcase_add_test(tc, equal_names_are_one_count);
+	tcase_add_test(tc, names_of_a_former_owner_are_not_counted);
+	tcase_add_test(tc, open_upgrades_are_begun_less_ended);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
