@@ -34,7 +34,7 @@ struct plan {
 	char functions[256];		  /* those found, separated by spaces */
 	const char *reason; /* static: why no probe can be placed; NULL if count > 0 */
 	size_t count;
-	struct plan_probe probe[PLAN_MAX_PROBES];
+	struct plan_probe probe[PLAN_MAX_PROBES]; /* the last member: copies may end behind count */
 };
 
 /* "openssl", "gnutls", "go". Static; NULL for none. */

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/attached.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probes/find.h"
+
+#define NS_PER_S 1000000000ULL
+#define LOOK_AGAIN_NS NS_PER_S	 /* a process that is told of again */
+#define LOOKS_PER_SWEEP 64	 /* at processes that nobody told of */
+#define RETRY_NS (60 * NS_PER_S) /* what the kernel refused */
+#define NAME_BYTES 64
+
+struct attached_file {
+	struct file_state state; /* as it was read */
+	bool in_use;
+	bool said;	   /* why it is refused */
+	uint64_t retry_ns; /* 0: what was refused stays so */
+	uint32_t processes;
+	uint64_t unused_since_ns; /* with processes 0 */
+	uint32_t probes;
+	uint32_t link_count;
+	int *link; /* NULL: refused */
+};
+
+/* A process that was seen to serve. files are indices, without repetition. */
+struct attached_process {
+	pid_t pid; /* 0: free */
+	uint64_t start;
+	uint64_t looked_ns;
+	uint16_t file[ATTACHED_FILES_OF_PROCESS];
+	uint8_t file_count;
+	char app[NAME_BYTES];
+};
+
+struct attached {
+	struct attached_ops ops;
+	uint32_t libraries;
+	struct find *find;
+	struct attached_file files[ATTACHED_MAX_FILES];
+	struct attached_process *processes; /* by pid, open addressing */
+	uint32_t process_count;
+	uint32_t file_count; /* in_use */
+	uint32_t link_count;
+	uint32_t cursor; /* where the next sweep looks on */
+	uint64_t attached_total;
+	uint64_t detached_total;
+	uint64_t full_total;
+	bool said_full;
+};
+
+/* One look at one process. */
+struct look {
+	struct attached *attached;
+	struct attached_process *process;
+	uint64_t now_ns;
+	uint16_t file[ATTACHED_FILES_OF_PROCESS];
+	uint8_t file_count;
+};
+
+#define PROCESS_PLACES (2 * ATTACHED_MAX_PROCESSES)
+
+int attached__new(struct attached **ret_attached, const struct attached_ops *ops,
+		  uint32_t libraries)
+{
+	struct attached *attached = calloc(1, sizeof(*attached));
+
+	if (!attached)
+		return -ENOMEM;
+	attached->ops = *ops;
+	attached->libraries = libraries;
+	attached->processes = calloc(PROCESS_PLACES, sizeof(*attached->processes));
+	if (!attached->processes || find__new(&attached->find)) {
+		attached__free(attached);
+		return -ENOMEM;
+	}
+	*ret_attached = attached;
+	return 0;
+}
+
+static void detach_links(struct attached *attached, const int *link, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		attached->ops.detach(attached->ops.ctx, link[i]);
+}
+
+static void entry__detach(struct attached *attached, struct attached_file *file)
+{
+	detach_links(attached, file->link, file->link_count);
+	attached->link_count -= file->link_count;
+	attached->detached_total += file->link != NULL;
+	free(file->link);
+	file->link = NULL;
+	file->link_count = 0;
+	file->probes = 0;
+}
+
+static void entry__close(struct attached *attached, struct attached_file *file)
+{
+	entry__detach(attached, file);
+	attached->file_count--;
+	memset(file, 0, sizeof(*file));
+}
+
+void attached__free(struct attached *attached)
+{
+	if (!attached)
+		return;
+	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++)
+		if (attached->files[i].in_use)
+			entry__close(attached, &attached->files[i]);
+	find__free(attached->find);
+	free(attached->processes);
+	free(attached);
+}
+
+static void say_full(struct attached *attached, const char *what)
+{
+	attached->full_total++;
+	if (attached->said_full || !attached->ops.warn)
+		return;
+	attached->said_full = true;
+	attached->ops.warn("too many %s with TLS: the plain text of further ones is not seen",
+			   what);
+}
+
+/* All probes of the plan, grouped by program, or none. Returns the links' number or an errno. */
+static int attach_plan(struct attached *attached, const struct plan *plan, const char *path,
+		       int *links, const char **ret_program)
+{
+	const struct attached_ops *ops = &attached->ops;
+	bool done[PLAN_MAX_PROBES] = { false };
+	int total = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		uint64_t offsets[PLAN_MAX_PROBES];
+		size_t count = 0;
+		int made;
+
+		if (done[i])
+			continue;
+		for (size_t j = i; j < plan->count; j++) {
+			if (strcmp(plan->probe[j].program, plan->probe[i].program) != 0 ||
+			    plan->probe[j].is_return != plan->probe[i].is_return)
+				continue;
+			offsets[count++] = plan->probe[j].offset;
+			done[j] = true;
+		}
+		*ret_program = plan->probe[i].program;
+		made = ops->attach(ops->ctx, path, offsets, count, plan->probe[i].program,
+				   plan->probe[i].is_return, links + total);
+		if (made < 0) {
+			detach_links(attached, links, (uint32_t)total);
+			return made;
+		}
+		total += made;
+	}
+	return total;
+}
+
+static void refuse(struct attached *attached, struct attached_file *file, const struct found *found,
+		   const char *app, const char *reason)
+{
+	if (attached->ops.warn && !file->said)
+		attached->ops.warn("the plain text inside TLS of %s is not seen: %s (%s): %s", app,
+				   found->path, tls_library__name(found->plan->library), reason);
+	file->said = true;
+}
+
+/* Attaches the file of an entry without links. One that is refused stays without. */
+static void entry__attach(struct attached *attached, struct attached_file *file,
+			  const struct found *found, const struct look *look)
+{
+	const struct plan *plan = found->plan;
+	const char *program = "", *app = look->process->app;
+	int links[PLAN_MAX_PROBES], count;
+	char path[64], reason[160];
+
+	file->state = found->state;
+	file->retry_ns = 0;
+	if (plan->reason || !plan->count) {
+		refuse(attached, file, found, app, plan->reason ? plan->reason : "nothing found");
+		return;
+	}
+	for (size_t i = 0; i < plan->count; i++) {
+		if (attached->ops.has_program(attached->ops.ctx, plan->probe[i].program))
+			continue;
+		refuse(attached, file, found, app, "no program for it is loaded");
+		return;
+	}
+	file->retry_ns = look->now_ns + RETRY_NS;
+	if (attached->link_count + plan->count > ATTACHED_MAX_LINKS) {
+		say_full(attached, "files");
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", found->fd);
+	count = attach_plan(attached, plan, path, links, &program);
+	if (count > 0) {
+		file->link = malloc((size_t)count * sizeof(*links));
+		if (!file->link) {
+			detach_links(attached, links, (uint32_t)count);
+			count = -ENOMEM;
+		}
+	}
+	if (count <= 0) {
+		snprintf(reason, sizeof(reason), "the kernel refuses %s: %s", program,
+			 strerror(-count));
+		refuse(attached, file, found, app, reason);
+		return;
+	}
+	memcpy(file->link, links, (size_t)count * sizeof(*links));
+	file->link_count = (uint32_t)count;
+	file->probes = (uint32_t)plan->count;
+	attached->link_count += (uint32_t)count;
+	attached->attached_total++;
+}
+
+/* Whether the file was written to since: its probes are in the wrong places. */
+static bool has_changed(const struct attached_file *file, const struct found *found)
+{
+	return file->state.bytes != found->state.bytes ||
+	       file->state.changed_ns != found->state.changed_ns;
+}
+
+static void on_found(void *ctx, const struct found *found)
+{
+	struct look *look = ctx;
+	struct attached *attached = look->attached;
+	struct attached_file *file = NULL, *free_place = NULL;
+	uint16_t i;
+
+	for (size_t j = 0; j < ATTACHED_MAX_FILES && !file; j++) {
+		struct attached_file *other = &attached->files[j];
+
+		if (!other->in_use && !free_place)
+			free_place = other;
+		if (other->in_use && file_id__equals(&other->state.id, &found->state.id))
+			file = other;
+	}
+	if ((!file && !free_place) || look->file_count == ATTACHED_FILES_OF_PROCESS) {
+		say_full(attached, "files");
+		return;
+	}
+	if (!file) {
+		file = free_place;
+		file->in_use = true;
+		attached->file_count++;
+		entry__attach(attached, file, found, look);
+	} else if (has_changed(file, found)) {
+		entry__detach(attached, file);
+		entry__attach(attached, file, found, look);
+	} else if (!file->link && file->retry_ns && look->now_ns >= file->retry_ns) {
+		entry__attach(attached, file, found, look);
+	}
+	i = (uint16_t)(file - attached->files);
+	for (size_t j = 0; j < look->file_count; j++)
+		if (look->file[j] == i)
+			return;
+	file->processes++;
+	look->file[look->file_count++] = i;
+}
+
+static void let_go(struct attached *attached, const uint16_t *file, size_t count, uint64_t now_ns)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct attached_file *entry = &attached->files[file[i]];
+
+		if (--entry->processes == 0)
+			entry->unused_since_ns = now_ns;
+	}
+}
+
+/* The place of this pid, or the free one for it. Never full: half of the places are free. */
+static uint32_t place_of(const struct attached *attached, pid_t pid)
+{
+	uint32_t i = (uint32_t)pid * 2654435761U % PROCESS_PLACES;
+
+	while (attached->processes[i].pid && attached->processes[i].pid != pid)
+		i = (i + 1) % PROCESS_PLACES;
+	return i;
+}
+
+/* Takes a process out; those behind it move up, so that they are still found. */
+static void remove_process(struct attached *attached, uint32_t i, uint64_t now_ns)
+{
+	struct attached_process *process = attached->processes;
+
+	let_go(attached, process[i].file, process[i].file_count, now_ns);
+	attached->process_count--;
+	process[i].pid = 0;
+	for (uint32_t j = (i + 1) % PROCESS_PLACES; process[j].pid; j = (j + 1) % PROCESS_PLACES) {
+		struct attached_process moved = process[j];
+
+		process[j].pid = 0;
+		process[place_of(attached, moved.pid)] = moved;
+	}
+}
+
+/* What it maps now takes the place of what it mapped before. */
+static int look_at(struct attached *attached, struct attached_process *process, uint64_t now_ns)
+{
+	struct look look = { .attached = attached, .process = process, .now_ns = now_ns };
+	int err = find__process(attached->find, process->pid, attached->libraries, on_found, &look,
+				NULL);
+
+	let_go(attached, process->file, process->file_count, now_ns);
+	memcpy(process->file, look.file, sizeof(look.file));
+	process->file_count = look.file_count;
+	process->looked_ns = now_ns;
+	return err == -E2BIG ? 0 : err;
+}
+
+int attached__process(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns)
+{
+	struct attached_process *process;
+	uint64_t start;
+	uint32_t i;
+	int err;
+
+	if (pid <= 0)
+		return -ESRCH;
+	err = file__process_start(pid, &start);
+	i = place_of(attached, pid);
+	process = &attached->processes[i];
+	if (process->pid && (err || process->start != start)) {
+		remove_process(attached, i, now_ns);
+		i = place_of(attached, pid);
+		process = &attached->processes[i];
+	}
+	if (err)
+		return err == -ENOENT ? -ESRCH : err;
+	if (!process->pid) {
+		if (attached->process_count == ATTACHED_MAX_PROCESSES) {
+			say_full(attached, "processes");
+			return -ENOSPC;
+		}
+		*process = (struct attached_process){ .pid = pid, .start = start };
+		snprintf(process->app, sizeof(process->app), "%s", app);
+		attached->process_count++;
+	} else if (now_ns - process->looked_ns < LOOK_AGAIN_NS) {
+		return 0;
+	}
+	err = look_at(attached, process, now_ns);
+	if (err == -ENOENT || err == -ESRCH) {
+		remove_process(attached, i, now_ns);
+		return -ESRCH;
+	}
+	return err;
+}
+
+void attached__forget(struct attached *attached, pid_t pid)
+{
+	uint32_t i = place_of(attached, pid);
+
+	/* time 0: as if nobody had used its files for long */
+	if (pid > 0 && attached->processes[i].pid)
+		remove_process(attached, i, 0);
+}
+
+static bool has_ended(const struct attached_process *process)
+{
+	uint64_t start;
+	int err = file__process_start(process->pid, &start);
+
+	return err == -ENOENT || err == -ESRCH || (!err && start != process->start);
+}
+
+void attached__sweep(struct attached *attached, uint64_t now_ns)
+{
+	unsigned int looks = LOOKS_PER_SWEEP;
+	uint32_t first = attached->cursor;
+
+	for (uint32_t n = 0; n < PROCESS_PLACES; n++) {
+		uint32_t i = (first + n) % PROCESS_PLACES;
+		struct attached_process *process = &attached->processes[i];
+
+		if (!process->pid)
+			continue;
+		if (has_ended(process)) {
+			remove_process(attached, i, now_ns);
+			n--; /* another may have moved here */
+			continue;
+		}
+		if (!looks)
+			continue;
+		looks--;
+		attached->cursor = (i + 1) % PROCESS_PLACES;
+		look_at(attached, process, now_ns);
+	}
+	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++) {
+		struct attached_file *file = &attached->files[i];
+
+		if (file->in_use && !file->processes &&
+		    now_ns - file->unused_since_ns >= ATTACHED_LINGER_NS)
+			entry__close(attached, file);
+	}
+}
+
+void attached__stats(const struct attached *attached, struct attached_stats *ret_stats)
+{
+	struct attached_stats stats = {
+		.links = attached->link_count,
+		.processes = attached->process_count,
+		.attached_total = attached->attached_total,
+		.detached_total = attached->detached_total,
+		.full_total = attached->full_total,
+	};
+
+	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++) {
+		const struct attached_file *file = &attached->files[i];
+
+		if (!file->in_use)
+			continue;
+		stats.files += file->link != NULL;
+		stats.refused += file->link == NULL;
+		stats.probes += file->probes;
+	}
+	*ret_stats = stats;
+}

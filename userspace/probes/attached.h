@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is attached: the probes of each file that an observed process has mapped.
+ * A probe is in the file and so in every process that maps it; a file is attached
+ * when the first observed process is seen to map it, and let go when none does any
+ * more. Every table is bounded. One thread uses it.
+ */
+#ifndef EDGETAP_PROBES_ATTACHED_H
+#define EDGETAP_PROBES_ATTACHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define ATTACHED_MAX_FILES 512
+#define ATTACHED_MAX_LINKS 8192
+#define ATTACHED_MAX_PROCESSES 8192
+#define ATTACHED_FILES_OF_PROCESS 8
+
+/*
+ * A file that nobody maps stays attached for this long: processes that start and
+ * end one after the other would otherwise have it detached and attached for each.
+ */
+#define ATTACHED_LINGER_NS 5000000000ULL
+
+/* How probes are made; so that a test needs no kernel. */
+struct attached_ops {
+	/*
+	 * Attaches program to offsets in the file path. Returns the number of links
+	 * written, at most count, or a negative errno, with none left.
+	 */
+	int (*attach)(void *ctx, const char *path, const uint64_t *offsets, size_t count,
+		      const char *program, bool is_return, int *ret_links);
+	void (*detach)(void *ctx, int link);
+	bool (*has_program)(void *ctx, const char *program);
+	/* One line for the user; format as printf. May be NULL. */
+	void (*warn)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+	void *ctx;
+};
+
+struct attached_stats {
+	uint32_t files;	    /* attached now */
+	uint32_t links;	    /* of them */
+	uint32_t probes;    /* places in them */
+	uint32_t processes; /* that map them, or were looked at and do not */
+	uint32_t refused;   /* files with TLS that cannot be attached, mapped now */
+	uint64_t attached_total;
+	uint64_t detached_total;
+	uint64_t full_total; /* files or processes left out because a table was full */
+};
+
+struct attached;
+
+/*
+ * libraries: bits 1 << (enum tls_library - 1). Returns 0 or -ENOMEM. ops is copied.
+ */
+int attached__new(struct attached **ret_attached, const struct attached_ops *ops,
+		  uint32_t libraries);
+
+/* Detaches everything. */
+void attached__free(struct attached *attached);
+
+/*
+ * A server process was seen (again): attaches what it maps. app is its name in
+ * messages. Cheap for one that was looked at less than a second ago. now_ns is
+ * CLOCK_MONOTONIC, here and below. Returns 0; -ESRCH if it has ended; -ENOSPC if there is no
+ * room for it; or another negative errno.
+ */
+int attached__process(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns);
+
+/* Lets go a process, if it is there: its app is not to be observed any more. */
+void attached__forget(struct attached *attached, pid_t pid);
+
+/*
+ * Lets go processes that have ended, looks again at some that live (by turns: they
+ * may have loaded a library or become another program), detaches files without a process.
+ */
+void attached__sweep(struct attached *attached, uint64_t now_ns);
+
+void attached__stats(const struct attached *attached, struct attached_stats *ret_stats);
+
+#endif

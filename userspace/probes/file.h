@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file that a process has mapped, opened as the process sees it, and what
+ * tells it from all others: the kernel places probes by inode.
+ */
+#ifndef EDGETAP_PROBES_FILE_H
+#define EDGETAP_PROBES_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "probes/maps.h"
+
+/*
+ * Device and inode; of a file on overlayfs, of the file below it that the kernel
+ * uses, so that a library in an image is one file for all of its containers.
+ */
+struct file_id {
+	uint64_t dev;
+	uint64_t inode;
+};
+
+/* The file and its content as far as stat(2) tells. */
+struct file_state {
+	struct file_id id;
+	uint64_t bytes;
+	int64_t changed_ns;  /* content or attributes */
+	struct file_id seen; /* as stat(2) has it */
+};
+
+static inline bool file_id__equals(const struct file_id *a, const struct file_id *b)
+{
+	return a->dev == b->dev && a->inode == b->inode;
+}
+
+/*
+ * Opens the file behind a mapping for reading: by its path below the root of
+ * the process, or, if there is another file or none now, by the mapping itself, which takes
+ * CAP_CHECKPOINT_RESTORE. Returns a descriptor, or a negative errno: -ESTALE if the file is
+ * no longer there and cannot be had by its mapping; -EINVAL for one that is not regular.
+ */
+int file__open(pid_t pid, const struct mapping *mapping, struct file_state *ret_state);
+
+/*
+ * The state of an open file, which this mapping (NULL: none) is of. 0, -EINVAL for one that
+ * is not regular, or another negative errno.
+ */
+int file__state(int fd, const struct mapping *mapping, struct file_state *ret_state);
+
+/* The state of the process's executable. 0, or a negative errno as above. */
+int file__program(pid_t pid, struct file_state *ret_state);
+
+/*
+ * When the process started, in clock ticks since boot: together with its id it
+ * names a process for ever. Returns 0, or a negative errno: -ENOENT, -ESRCH for none.
+ */
+int file__process_start(pid_t pid, uint64_t *ret_start);
+
+#endif

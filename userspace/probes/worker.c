@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S 1000000000ULL
+#define END_WAIT_S 2
+#define NICE 10 /* of no hurry beside what it observes */
+
+struct waiting {
+	pid_t pid;
+	bool forget;
+	char app[WORKER_APP_BYTES];
+};
+
+struct worker {
+	struct attached *attached; /* the thread's own, once it runs */
+	uint64_t sweep_ns;
+	pthread_t thread;
+	bool is_started;
+	pthread_mutex_t lock; /* of everything below */
+	pthread_cond_t wake;
+	bool is_ending;
+	struct waiting *ring;
+	uint32_t head; /* of the ring */
+	uint32_t count;
+	struct worker_stats stats;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+int worker__new(struct worker **ret_worker, struct attached *attached, uint64_t sweep_ns)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	pthread_condattr_t attributes;
+
+	if (worker)
+		worker->ring = calloc(WORKER_MAX_WAITING, sizeof(*worker->ring));
+	if (!worker || !worker->ring) {
+		free(worker);
+		attached__free(attached);
+		return -ENOMEM;
+	}
+	worker->attached = attached;
+	worker->sweep_ns = sweep_ns;
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&worker->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	*ret_worker = worker;
+	return 0;
+}
+
+/* Waits for something to do until due_ns. Holds the lock. Returns true with one in ret_waiting. */
+static bool worker__next(struct worker *worker, uint64_t due_ns, struct waiting *ret_waiting)
+{
+	const struct timespec until = { .tv_sec = (time_t)(due_ns / NS_PER_S),
+					.tv_nsec = (long)(due_ns % NS_PER_S) };
+
+	while (!worker->count && !worker->is_ending && now_ns() < due_ns)
+		if (pthread_cond_timedwait(&worker->wake, &worker->lock, &until) == ETIMEDOUT)
+			break;
+	if (!worker->count || worker->is_ending)
+		return false;
+	*ret_waiting = worker->ring[worker->head];
+	worker->head = (worker->head + 1) % WORKER_MAX_WAITING;
+	worker->count--;
+	return true;
+}
+
+static void *worker__run(void *ctx)
+{
+	struct worker *worker = ctx;
+	uint64_t due_ns = now_ns() + worker->sweep_ns;
+
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+	pthread_mutex_lock(&worker->lock);
+	while (!worker->is_ending) {
+		struct attached_stats stats;
+		struct waiting waiting;
+		bool has = worker__next(worker, due_ns, &waiting);
+
+		if (worker->is_ending)
+			break;
+		pthread_mutex_unlock(&worker->lock);
+		if (has && waiting.forget)
+			attached__forget(worker->attached, waiting.pid);
+		else if (has)
+			attached__process(worker->attached, waiting.pid, waiting.app, now_ns());
+		if (now_ns() >= due_ns) {
+			attached__sweep(worker->attached, now_ns());
+			due_ns = now_ns() + worker->sweep_ns;
+		}
+		attached__stats(worker->attached, &stats);
+		pthread_mutex_lock(&worker->lock);
+		worker->stats.attached = stats;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return NULL;
+}
+
+int worker__start(struct worker *worker)
+{
+	int err;
+
+	if (worker->is_started)
+		return 0;
+	err = pthread_create(&worker->thread, NULL, worker__run, worker);
+	worker->is_started = err == 0;
+	return -err;
+}
+
+bool worker__is_started(const struct worker *worker)
+{
+	return worker->is_started;
+}
+
+static void push(struct worker *worker, const struct waiting *waiting)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (worker->count == WORKER_MAX_WAITING) {
+		worker->stats.left_out_total++;
+	} else {
+		uint32_t i = (worker->head + worker->count++) % WORKER_MAX_WAITING;
+
+		worker->ring[i] = *waiting;
+		pthread_cond_signal(&worker->wake);
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void worker__push(struct worker *worker, pid_t pid, const char *app)
+{
+	struct waiting waiting = { .pid = pid };
+
+	snprintf(waiting.app, sizeof(waiting.app), "%s", app);
+	push(worker, &waiting);
+}
+
+void worker__forget(struct worker *worker, pid_t pid)
+{
+	push(worker, &(struct waiting){ .pid = pid, .forget = true });
+}
+
+void worker__stats(struct worker *worker, struct worker_stats *ret_stats)
+{
+	if (!worker) {
+		*ret_stats = (struct worker_stats){};
+		return;
+	}
+	pthread_mutex_lock(&worker->lock);
+	*ret_stats = worker->stats;
+	ret_stats->waiting = worker->count;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+bool worker__free(struct worker *worker)
+{
+	struct timespec until;
+
+	if (!worker)
+		return true;
+	pthread_mutex_lock(&worker->lock);
+	worker->is_ending = true;
+	pthread_cond_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_WAIT_S;
+	if (worker->is_started && pthread_timedjoin_np(worker->thread, NULL, &until))
+		return false;
+	attached__free(worker->attached);
+	pthread_cond_destroy(&worker->wake);
+	pthread_mutex_destroy(&worker->lock);
+	free(worker->ring);
+	free(worker);
+	return true;
+}
