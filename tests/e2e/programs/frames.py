@@ -111,6 +111,8 @@ class Encoder:
         self.table = HeaderTable()
         self.random = random.Random(seed) if seed is not None else None
         self.sizes = False
+        self.limit = 4096
+        self.want = None  # a size that the next block begins with
 
     def resize(self, size):
         """The bytes that announce another table size; they must begin a block."""
@@ -119,8 +121,11 @@ class Encoder:
 
     def block(self, headers):
         out = []
-        if self.random and self.sizes and self.random.random() < 0.05:
-            out += [self.resize(0), self.resize(self.random.choice((100, 1000, 4096)))]
+        if self.want is not None:
+            out.append(self.resize(self.want))
+            self.limit, self.want = self.want, None
+        elif self.random and self.sizes and self.random.random() < 0.05:
+            out += [self.resize(0), self.resize(min(self.limit, self.random.choice((100, 1000, 4096))))]
         out += [self.field(name, str(value)) for name, value in headers]
         return b"".join(out)
 

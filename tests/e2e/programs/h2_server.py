@@ -3,7 +3,7 @@
 An HTTP/2 server (clear text, prior knowledge) that answers as a path tells it:
   /?status= &n= bytes of body &chunk= bytes of a DATA frame &ms= before the response
   &pause= ms before each DATA frame after the first &trailers=1 &early= interim
-  responses 103 before &pieces= of the header block &pad= &priority=1 &promise= pushed
+  responses 103 before &pieces= of the header block &pad= &priority=1 &promise= pushed &later= ms before those
   &rst= 1: RST_STREAM instead of an answer, 2: within it, 3: NO_ERROR behind it, at once
   &now=1: does not wait for the request's content &goaway=1: GOAWAY first &unknown=1: a
   frame of an unknown type before &close=1: closes the connection instead of an answer
@@ -56,6 +56,7 @@ class Connection:
         seed = HOW.get("seed")
         self.encoder = f.Encoder(None if seed is None else seed * 1000 + nth)
         self.encoder.sizes = seed is not None
+        self.reader.decoder.max_allowed_table_size = HOW.get("table", 4096)
         self.streams = {}
         self.window = f.DEFAULT_WINDOW
         self.initial = f.DEFAULT_WINDOW
@@ -135,6 +136,8 @@ class Connection:
                     for one in self.streams.values():
                         one.window += value - self.initial
                     self.initial = value
+                elif name == f.SETTING_TABLE and value < self.encoder.limit:
+                    self.encoder.want = value
             self.write(f.frame(f.SETTINGS, f.ACK))
         elif kind == f.PING and not flags & f.ACK:
             self.write(f.frame(f.PING, f.ACK, 0, payload))
@@ -223,12 +226,14 @@ class Connection:
     def promise(self, stream):
         for _ in range(stream.ask("promise")):
             promised, self.next_push = self.next_push, self.next_push + 2
-            fields = [(":method", "GET"), (":scheme", "http"), (":authority", "test"), (":path", "/?n=9")]
+            fields = [(":method", "GET"), (":scheme", "http"), (":authority", "test"),
+                      (":path", f"/?n=9&ms={stream.ask('later')}")]
             block = self.encoder.block(fields)
             before = struct.pack(">I", promised)
             self.write(f.header_frames(stream.number, block, kind=f.PUSH_PROMISE, before=before))
             pushed = self.streams[promised] = Stream(promised, fields, time.monotonic())
             pushed.window, pushed.request_ended = self.initial, True
+            pushed.not_before = pushed.started + stream.ask("later") / 1000
 
 
 def handle(sock, nth):
