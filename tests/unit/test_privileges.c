@@ -44,7 +44,7 @@ START_TEST(test_drop_keeps_four)
 		fprintf(stderr, "SKIP privileges: not root, nothing to give up\n");
 		return;
 	}
-	ck_assert_int_eq(privileges__drop(), 0);
+	ck_assert_int_eq(privileges__drop(0), 0);
 	ck_assert_uint_eq(status_field("CapEff"), held);
 	ck_assert_uint_eq(status_field("CapPrm"), held);
 	ck_assert_uint_eq(status_field("CapInh"), 0);
@@ -52,8 +52,28 @@ START_TEST(test_drop_keeps_four)
 	ck_assert_uint_eq(status_field("CapBnd") & ~BPF_PERFMON_PTRACE_READ, 0);
 	ck_assert_uint_eq(status_field("NoNewPrivs"), 1);
 	/* Twice is as good as once. */
-	ck_assert_int_eq(privileges__drop(), 0);
+	ck_assert_int_eq(privileges__drop(0), 0);
 	ck_assert_uint_eq(status_field("CapEff"), held);
+}
+END_TEST
+
+/* What uprobes take is kept for them alone. */
+START_TEST(test_drop_keeps_what_uprobes_take)
+{
+	const unsigned long long restore = 1ULL << 40, admin = 1ULL << 21;
+	unsigned long long held = status_field("CapPrm");
+
+	if (geteuid() != 0) {
+		fprintf(stderr, "SKIP privileges: not root, nothing to give up\n");
+		return;
+	}
+	ck_assert_int_eq(privileges__drop(1U << USE_UPROBES | 1U << USE_UPROBE_EVENTS), 0);
+	ck_assert_uint_eq(status_field("CapEff"),
+			  held & (BPF_PERFMON_PTRACE_READ | restore | admin));
+	ck_assert_int_eq(privileges__drop(1U << USE_UPROBES), 0);
+	ck_assert_uint_eq(status_field("CapEff"), held & (BPF_PERFMON_PTRACE_READ | restore));
+	ck_assert_int_eq(privileges__drop(0), 0);
+	ck_assert_uint_eq(status_field("CapEff"), held & BPF_PERFMON_PTRACE_READ);
 }
 END_TEST
 
@@ -71,7 +91,7 @@ START_TEST(test_dropped_is_gone)
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 	ck_assert_int_eq(chown(path, 65534, 65534), 0);
-	ck_assert_int_eq(privileges__drop(), 0);
+	ck_assert_int_eq(privileges__drop(0), 0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
@@ -88,13 +108,13 @@ START_TEST(test_read_tells_what_is_held)
 	int kept = 0, required = 0;
 
 	if (geteuid() == 0)
-		ck_assert_int_eq(privileges__drop(), 0);
+		ck_assert_int_eq(privileges__drop(0), 0);
 	ck_assert_int_eq(privileges__read(capabilities), 0);
 	for (int i = 0; i < CAPABILITY_COUNT; i++) {
 		bool held = status_field("CapEff") >> capabilities[i].number & 1;
 
 		ck_assert_int_eq(capabilities[i].held, held);
-		kept += capabilities[i].kept;
+		kept += capabilities[i].kept & 1U << USE_ALWAYS ? 1 : 0;
 		required += capabilities[i].required;
 	}
 	ck_assert_int_eq(kept, 4);
@@ -108,6 +128,7 @@ Suite *privileges_suite(void)
 	TCase *tc = tcase_create("privileges");
 
 	tcase_add_test(tc, test_drop_keeps_four);
+	tcase_add_test(tc, test_drop_keeps_what_uprobes_take);
 	tcase_add_test(tc, test_dropped_is_gone);
 	tcase_add_test(tc, test_read_tells_what_is_held);
 	suite_add_tcase(suite, tc);

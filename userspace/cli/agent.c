@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "cli/log.h"
+#include "cli/privileges.h"
 #include "defaults.h"
 
 #define NS_PER_S 1000000000ULL
@@ -52,6 +54,20 @@ static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
 	ret_counts[EXPORTER_RESPONSE_BYTES] = stats.response_bytes;
 }
 
+/* What is done about TLS, in the order of the view's. */
+static void tls_counts(void *ctx, uint64_t ret_counts[TLS_FIELDS])
+{
+	struct agent *agent = ctx;
+	struct worker_stats probes;
+	struct tls_names_stats names;
+
+	worker__stats(agent->probes, &probes);
+	tls_names__stats(agent->tls_names, &names);
+	ret_counts[TLS_FILES_ATTACHED] = probes.attached.files;
+	ret_counts[TLS_PROBES_ATTACHED] = probes.attached.probes;
+	ret_counts[TLS_PENDING_HELLOS] = names.hellos_pending;
+}
+
 static int agent__new_exposition(struct agent *agent)
 {
 	const struct exposition_options options = {
@@ -65,6 +81,8 @@ static int agent__new_exposition(struct agent *agent)
 		.rollup = agent->rollup,
 		.exporter = exporter_counts,
 		.exporter_ctx = agent,
+		.tls = tls_counts,
+		.tls_ctx = agent,
 	};
 	struct exposition *fresh;
 	int err = exposition__new(&fresh, &options);
@@ -74,6 +92,62 @@ static int agent__new_exposition(struct agent *agent)
 	exposition__free(agent->exposition);
 	agent->exposition = fresh;
 	return 0;
+}
+
+static int attach_probes(void *ctx, const char *path, const uint64_t *offsets, size_t count,
+			 const char *program, bool is_return, int *ret_links)
+{
+	return loader__probe(ctx, path, offsets, count, program, is_return, ret_links);
+}
+
+static void detach_probe(void *ctx, int link)
+{
+	(void)ctx;
+	loader__unprobe(link);
+}
+
+static bool has_program(void *ctx, const char *program)
+{
+	return loader__has_probe(ctx, program);
+}
+
+/* Every probe holds a descriptor; the limit that a shell gives is made for less. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log__warn("the limit of open files stays low: %s", strerror(errno));
+}
+
+static int agent__new_probes(struct agent *agent)
+{
+	const struct attached_ops ops = {
+		.attach = attach_probes,
+		.detach = detach_probe,
+		.has_program = has_program,
+		.warn = log__warn,
+		.ctx = agent->loader,
+	};
+	struct attached *attached;
+	int err;
+
+	if (!agent->config.tls_uprobes)
+		return 0;
+	raise_descriptors();
+	err = attached__new(&attached, &ops, agent->config.tls_libraries);
+	return err ? err : worker__new(&agent->probes, attached, SWEEP_NS);
+}
+
+unsigned int agent__uses(const struct agent *agent)
+{
+	if (!agent->probes)
+		return 0;
+	return 1U << USE_UPROBES |
+	       (loader__probes_by_event(agent->loader) ? 1U << USE_UPROBE_EVENTS : 0);
 }
 
 int agent__new(struct agent *agent, const char **ret_message)
@@ -95,6 +169,10 @@ int agent__new(struct agent *agent, const char **ret_message)
 		err = agent__new_exposition(agent);
 	if (!err)
 		err = retire_queue__new(&agent->retiring, agent__slots(agent));
+	if (!err)
+		err = tls_names__new(&agent->tls_names, agent__slots(agent));
+	if (!err)
+		err = agent__new_probes(agent);
 	if (err)
 		*ret_message = "out of memory";
 	return err;
@@ -102,12 +180,36 @@ int agent__new(struct agent *agent, const char **ret_message)
 
 void agent__free(struct agent *agent)
 {
-	loader__free(agent->loader);
+	/* a thread that hangs still has the loader's programs */
+	if (worker__free(agent->probes))
+		loader__free(agent->loader);
+	tls_names__free(agent->tls_names);
 	exposition__free(agent->exposition);
 	rollup__free(agent->rollup);
 	retire_queue__free(agent->retiring);
 	identity_table__free(agent->identity);
 	config__free(&agent->config);
+}
+
+/* To be done again whenever tls_names has changed. */
+static void agent__take_names(struct agent *agent)
+{
+	agent->snapshot.tls_error_count =
+		(uint32_t)tls_names__errors(agent->tls_names, &agent->snapshot.tls_errors);
+	agent->snapshot.tls_hello_count =
+		(uint32_t)tls_names__hellos(agent->tls_names, &agent->snapshot.tls_hellos);
+}
+
+/* The counts as they are now, the kernel's and those of names; NULL if they cannot be read. */
+static const struct snapshot *agent__snapshot(struct agent *agent)
+{
+	const struct snapshot *snapshot = loader__snapshot(agent->loader);
+
+	if (!snapshot)
+		return NULL;
+	agent->snapshot = *snapshot;
+	agent__take_names(agent);
+	return &agent->snapshot;
 }
 
 /* The first of two steps; the second is agent__reuse. */
@@ -157,9 +259,29 @@ static void agent__born(struct agent *agent, uint32_t slot, uint64_t cgroup_id, 
 		agent__retire(agent, slot);
 }
 
-static void on_event(void *ctx, const struct event *event)
+/* A process serves, TLS perhaps: its plain text is to be seen, if its app's rule does not forbid. */
+static void agent__serving(struct agent *agent, const struct event *event)
+{
+	const struct identity *identity;
+
+	if (!agent->probes || event->slot == OTHER_INDEX)
+		return;
+	identity = identity_table__get(agent->identity, event->slot);
+	if (!identity) {
+		/* its birth was not told of */
+		agent__born(agent, event->slot, event->key.cgroup_id,
+			    identity_table__found(agent->identity, event->slot, event->generation,
+						  &event->key));
+		identity = identity_table__get(agent->identity, event->slot);
+	}
+	if (identity && !identity->no_uprobes)
+		worker__push(agent->probes, (pid_t)event->tgid, identity->app);
+}
+
+static void on_event(void *ctx, const void *any, size_t bytes)
 {
 	struct agent *agent = ctx;
+	const struct event *event = any;
 
 	switch (event->kind) {
 	case EVENT_INSTANCE_BORN:
@@ -172,6 +294,16 @@ static void on_event(void *ctx, const struct event *event)
 		break;
 	case EVENT_EXECUTABLE_EXITED:
 		identity_table__executable_exited(agent->identity, event->slot);
+		break;
+	case EVENT_LISTENING:
+	case EVENT_TLS_UNSEEN:
+		agent__serving(agent, event);
+		break;
+	case EVENT_TLS_HELLO:
+		tls_names__hello(agent->tls_names, any, bytes);
+		break;
+	case EVENT_TLS_END:
+		tls_names__end(agent->tls_names, any);
 		break;
 	}
 }
@@ -254,9 +386,16 @@ static void agent__reuse(struct agent *agent, uint64_t now_ns)
 		int err;
 
 		if (!snapshot)
-			snapshot = loader__snapshot(agent->loader);
+			snapshot = agent__snapshot(agent);
+		/* no memory: there is room in the queue, it has just given one */
+		if (!snapshot) {
+			retire_queue__push(agent->retiring, slot, now_ns + RETIRE_NS);
+			return;
+		}
 		rollup__retire(agent->rollup, snapshot, slot, &identities);
 		identity_table__forget(agent->identity, slot);
+		tls_names__forget(agent->tls_names, slot, snapshot->slots[slot].generation);
+		agent__take_names(agent);
 		err = loader__slot_reuse(agent->loader, slot);
 		if (err)
 			log__warn("instance slot %u cannot be used again: %s", slot,
@@ -264,9 +403,23 @@ static void agent__reuse(struct agent *agent, uint64_t now_ns)
 	}
 }
 
+static void agent__start_probes(struct agent *agent)
+{
+	int err = worker__start(agent->probes);
+
+	if (!err)
+		return;
+	log__warn("no thread to attach uprobes, plain text inside TLS is not seen: %s",
+		  strerror(-err));
+	worker__free(agent->probes);
+	agent->probes = NULL;
+}
+
 void agent__tick(struct agent *agent, uint64_t now_ns)
 {
 	pthread_mutex_lock(&agent->lock);
+	if (agent->probes && !worker__is_started(agent->probes))
+		agent__start_probes(agent);
 	agent__reuse(agent, now_ns);
 	if (now_ns >= agent->next_sweep_ns) {
 		agent__announce_unknown(agent);
@@ -281,6 +434,8 @@ uint64_t agent__next_ns(const struct agent *agent)
 {
 	uint64_t retire_ns = retire_queue__next_ns(agent->retiring);
 
+	if (agent->probes && !worker__is_started(agent->probes))
+		return 0;
 	return retire_ns < agent->next_sweep_ns ? retire_ns : agent->next_sweep_ns;
 }
 
@@ -291,7 +446,7 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 	int err = -ENODATA;
 
 	pthread_mutex_lock(&agent->lock);
-	snapshot = loader__snapshot(agent->loader);
+	snapshot = agent__snapshot(agent);
 	if (snapshot)
 		err = exposition__render(agent->exposition, snapshot, view, encoder, out);
 	pthread_mutex_unlock(&agent->lock);

@@ -4,7 +4,8 @@
  *
  * Two threads meet here. The main thread follows births and deaths of
  * instances; the server's render thread reads the counts when somebody asks.
- * agent.lock is held for each as a whole. The kernel counts on without it.
+ * agent.lock is held for each as a whole. The kernel counts on without it. A
+ * third attaches uprobes, which takes longer than anybody should wait.
  */
 #ifndef EDGETAP_CLI_AGENT_H
 #define EDGETAP_CLI_AGENT_H
@@ -19,6 +20,8 @@
 #include "http/server.h"
 #include "identity/identity.h"
 #include "loader/loader.h"
+#include "probes/worker.h"
+#include "tls/names.h"
 #include "views/exposition.h"
 
 struct agent {
@@ -29,6 +32,9 @@ struct agent {
 	struct rollup *rollup;
 	struct exposition *exposition;
 	struct retire_queue *retiring;
+	struct tls_names *tls_names;
+	struct snapshot snapshot; /* the loader's, and what tls_names adds */
+	struct worker *probes;	  /* NULL: no uprobes; has a lock of its own */
 	uint64_t next_sweep_ns;
 	_Atomic(struct http_server *) server; /* NULL: not started yet */
 	_Atomic bool ready;
@@ -50,6 +56,9 @@ int agent__new(struct agent *agent, const char **ret_message);
  */
 int agent__attach(struct agent *agent, const char **ret_message);
 
+/* What it will still do after attaching: bits 1 << enum privileges_use. */
+unsigned int agent__uses(const struct agent *agent);
+
 /* Connections that are followed now. */
 uint64_t agent__connections(struct agent *agent);
 
@@ -59,7 +68,8 @@ void agent__free(struct agent *agent);
 /* Takes the kernel's events that wait. Returns 0, or a negative errno after a logged sentence. */
 int agent__drain(struct agent *agent);
 
-/* Does what is due: looks for the dead, gives back their slots. */
+/* Does what is due: looks for the dead, gives back their slots. At first it starts the thread
+ * that attaches uprobes: to be called with no more privileges than that one shall have. */
 void agent__tick(struct agent *agent, uint64_t now_ns);
 
 /* When agent__tick has something to do next. */

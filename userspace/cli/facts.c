@@ -141,7 +141,8 @@ static void report_privileges(struct report *report)
 		return;
 	}
 	for (int i = 0; i < CAPABILITY_COUNT; i++) {
-		if (capabilities[i].held)
+		/* whether events are used at all is known when hooks have been looked at */
+		if (capabilities[i].held || capabilities[i].kept == 1U << USE_UPROBE_EVENTS)
 			continue;
 		lacking++;
 		finding = report__add(report, "privileges",

@@ -16,15 +16,26 @@
 #define CAP_BPF 39
 #endif
 
+/* Since 5.9. */
+#ifndef CAP_CHECKPOINT_RESTORE
+#define CAP_CHECKPOINT_RESTORE 40
+#endif
+
 #define BIT(number) (1ULL << (number))
 
 static const struct capability wanted[CAPABILITY_COUNT] = {
-	{ CAP_BPF, "CAP_BPF", "load programs, and read and write maps", true, true, false },
-	{ CAP_PERFMON, "CAP_PERFMON", "attach to tracepoints", true, true, false },
+	{ CAP_BPF, "CAP_BPF", "load programs, and read and write maps", true, BIT(USE_ALWAYS),
+	  false },
+	{ CAP_PERFMON, "CAP_PERFMON", "attach to tracepoints", true, BIT(USE_ALWAYS), false },
 	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "see the executables of other users' processes", false,
-	  true, false },
+	  BIT(USE_ALWAYS), false },
 	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "read the state of container runtimes", false,
-	  true, false },
+	  BIT(USE_ALWAYS), false },
+	{ CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE",
+	  "see the TLS library of a process whose file was replaced", false, BIT(USE_UPROBES),
+	  false },
+	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "place uprobes by events", false, BIT(USE_UPROBE_EVENTS),
+	  false },
 };
 
 struct sets {
@@ -63,7 +74,7 @@ int privileges__read(struct capability ret_capabilities[CAPABILITY_COUNT])
 	if (err)
 		return err;
 	if (sets.effective & BIT(CAP_SYS_ADMIN))
-		sets.effective |= BIT(CAP_BPF) | BIT(CAP_PERFMON);
+		sets.effective |= BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_CHECKPOINT_RESTORE);
 	memcpy(ret_capabilities, wanted, sizeof(wanted));
 	for (int i = 0; i < CAPABILITY_COUNT; i++)
 		ret_capabilities[i].held = sets.effective & BIT(wanted[i].number);
@@ -86,7 +97,7 @@ static int drop_bounding(uint64_t kept)
 	return 0;
 }
 
-int privileges__drop(void)
+int privileges__drop(unsigned int uses)
 {
 	uint64_t kept = 0;
 	struct sets sets;
@@ -95,7 +106,7 @@ int privileges__drop(void)
 	if (err)
 		return err;
 	for (int i = 0; i < CAPABILITY_COUNT; i++)
-		if (wanted[i].kept)
+		if (wanted[i].kept & (uses | BIT(USE_ALWAYS)))
 			kept |= BIT(wanted[i].number);
 	kept &= sets.permitted;
 	/* A container may have been given the old name for it only. */

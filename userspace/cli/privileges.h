@@ -13,12 +13,19 @@ struct capability {
 	int number;
 	const char *name;
 	const char *use;
-	bool required; /* without it serve cannot start */
-	bool kept;     /* after attaching */
-	bool held;     /* by this thread, effective */
+	bool required;	   /* without it serve cannot start */
+	unsigned int kept; /* after attaching: 1 << enum privileges_use, for any of these */
+	bool held;	   /* by this thread, effective */
 };
 
-#define CAPABILITY_COUNT 4
+#define CAPABILITY_COUNT 6
+
+/* What edgetap still does after it has attached. */
+enum privileges_use {
+	USE_ALWAYS,
+	USE_UPROBES,	   /* places uprobes in files of processes that come up later */
+	USE_UPROBE_EVENTS, /* and does it by events, which newer kernels leave to CAP_SYS_ADMIN */
+};
 
 /*
  * What edgetap wants to have at start and what it has. CAP_SYS_ADMIN stands for
@@ -28,11 +35,12 @@ struct capability {
 int privileges__read(struct capability ret_capabilities[CAPABILITY_COUNT]);
 
 /*
- * Gives up every capability but those marked as kept, for this thread and every
+ * Gives up every capability but those kept for one of the uses (bits 1 << enum
+ * privileges_use, without USE_ALWAYS), for this thread and every
  * one that it starts later: effective, permitted, inheritable, ambient and
  * bounding sets, and no execve may ever gain any (no_new_privs). The user id
  * stays. 0 or a negative errno; after an error less may have been given up.
  */
-int privileges__drop(void);
+int privileges__drop(unsigned int uses);
 
 #endif

@@ -211,7 +211,7 @@ static int serve__start(struct serve *serve, const char **ret_message)
 	progress__stop(&progress);
 	if (err)
 		return err;
-	err = privileges__drop();
+	err = privileges__drop(agent__uses(agent));
 	if (!err)
 		err = watch__start(&serve->events, serve->epoll_fd,
 				   loader__event_fd(agent->loader));

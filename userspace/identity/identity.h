@@ -36,7 +36,8 @@ struct identity {
 	/* "docker", "containerd", "cri-o", "podman", "runc", "crun", "lxc", "systemd-nspawn",
 	 * "systemd", or "" */
 	const char *runtime;
-	bool dropped; /* a rule says that its series are not served */
+	bool dropped;	 /* a rule says that its series are not served */
+	bool no_uprobes; /* a rule says that its plain text inside TLS is left alone */
 };
 
 struct identity_table;

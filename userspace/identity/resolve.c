@@ -25,6 +25,7 @@ struct draft {
 	struct process_exe exe;
 	pid_t witness;
 	bool dropped;
+	bool no_uprobes;
 };
 
 /* The path's own word, or else that of a runtime that knows the cgroup. */
@@ -178,6 +179,7 @@ static void apply_rules(const struct config *config, struct draft *draft)
 	if (rule->set_app)
 		names__clean(draft->app, rule->set_app, strlen(rule->set_app));
 	draft->dropped = rule->drop;
+	draft->no_uprobes = rule->no_uprobes;
 }
 
 static const char *put(char **at, const char *text)
@@ -211,6 +213,7 @@ static struct table_entry *make_entry(const struct draft *draft, const struct ev
 		.container = put(&at, facts->pod[0] ? facts->container : ""),
 		.runtime = draft->runtime,
 		.dropped = draft->dropped,
+		.no_uprobes = draft->no_uprobes,
 	};
 	entry->cgroup = put(&at, draft->cgroup);
 	entry->key = event->key;

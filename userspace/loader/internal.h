@@ -28,7 +28,7 @@ struct loader {
 	struct mapped_array groups;
 	struct mapped_array rpcs;
 
-	void (*on_event)(void *ctx, const struct event *event);
+	void (*on_event)(void *ctx, const void *event, size_t bytes);
 	void *on_event_ctx;
 
 	struct snapshot snapshot;

@@ -49,10 +49,14 @@ int loader__share_cgroup(struct loader *loader, uint64_t cgroup_id);
 /* Such a cgroup is gone; one that was not marked is fine. 0 or a negative errno. */
 int loader__unshare_cgroup(struct loader *loader, uint64_t cgroup_id);
 
-/* File descriptor that polls readable while events wait; drain calls on_event for each. */
+/*
+ * File descriptor that polls readable while events wait. drain calls on_event for
+ * each: its kind comes first and tells its type (enum event_kind), and bytes are as many as that
+ * type has; a struct event_tls_hello may end behind its last byte.
+ */
 int loader__event_fd(const struct loader *loader);
-int loader__drain(struct loader *loader, void (*on_event)(void *ctx, const struct event *event),
-		  void *ctx);
+int loader__drain(struct loader *loader,
+		  void (*on_event)(void *ctx, const void *event, size_t bytes), void *ctx);
 
 /*
  * The counts as they are now. The struct and what it points to are the

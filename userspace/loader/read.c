@@ -12,9 +12,18 @@
 int loader__on_sample(void *ctx, void *data, size_t bytes)
 {
 	struct loader *loader = ctx;
+	size_t least = sizeof(struct event);
+	uint32_t kind;
 
-	if (bytes >= sizeof(struct event) && loader->on_event)
-		loader->on_event(loader->on_event_ctx, data);
+	if (bytes < sizeof(kind))
+		return 0;
+	memcpy(&kind, data, sizeof(kind));
+	if (kind == EVENT_TLS_HELLO)
+		least = offsetof(struct event_tls_hello, byte);
+	else if (kind == EVENT_TLS_END)
+		least = sizeof(struct event_tls_end);
+	if (bytes >= least && loader->on_event)
+		loader->on_event(loader->on_event_ctx, data, bytes);
 	return 0;
 }
 
@@ -23,8 +32,8 @@ int loader__event_fd(const struct loader *loader)
 	return ring_buffer__epoll_fd(loader->ring);
 }
 
-int loader__drain(struct loader *loader, void (*on_event)(void *ctx, const struct event *event),
-		  void *ctx)
+int loader__drain(struct loader *loader,
+		  void (*on_event)(void *ctx, const void *event, size_t bytes), void *ctx)
 {
 	int n;
 

@@ -351,15 +351,6 @@ int attached__process(struct attached *attached, pid_t pid, const char *app, uin
 	return err;
 }
 
-void attached__forget(struct attached *attached, pid_t pid)
-{
-	uint32_t i = place_of(attached, pid);
-
-	/* time 0: as if nobody had used its files for long */
-	if (pid > 0 && attached->processes[i].pid)
-		remove_process(attached, i, 0);
-}
-
 static bool has_ended(const struct attached_process *process)
 {
 	uint64_t start;

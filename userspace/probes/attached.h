@@ -69,9 +69,6 @@ void attached__free(struct attached *attached);
  */
 int attached__process(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns);
 
-/* Lets go a process, if it is there: its app is not to be observed any more. */
-void attached__forget(struct attached *attached, pid_t pid);
-
 /*
  * Lets go processes that have ended, looks again at some that live (by turns: they
  * may have loaded a library or become another program), detaches files without a process.

@@ -17,7 +17,6 @@
 
 struct waiting {
 	pid_t pid;
-	bool forget;
 	char app[WORKER_APP_BYTES];
 };
 
@@ -98,9 +97,7 @@ static void *worker__run(void *ctx)
 		if (worker->is_ending)
 			break;
 		pthread_mutex_unlock(&worker->lock);
-		if (has && waiting.forget)
-			attached__forget(worker->attached, waiting.pid);
-		else if (has)
+		if (has)
 			attached__process(worker->attached, waiting.pid, waiting.app, now_ns());
 		if (now_ns() >= due_ns) {
 			attached__sweep(worker->attached, now_ns());
@@ -130,7 +127,7 @@ bool worker__is_started(const struct worker *worker)
 	return worker->is_started;
 }
 
-static void push(struct worker *worker, const struct waiting *waiting)
+void worker__push(struct worker *worker, pid_t pid, const char *app)
 {
 	pthread_mutex_lock(&worker->lock);
 	if (worker->count == WORKER_MAX_WAITING) {
@@ -138,23 +135,11 @@ static void push(struct worker *worker, const struct waiting *waiting)
 	} else {
 		uint32_t i = (worker->head + worker->count++) % WORKER_MAX_WAITING;
 
-		worker->ring[i] = *waiting;
+		worker->ring[i].pid = pid;
+		snprintf(worker->ring[i].app, sizeof(worker->ring[i].app), "%s", app);
 		pthread_cond_signal(&worker->wake);
 	}
 	pthread_mutex_unlock(&worker->lock);
-}
-
-void worker__push(struct worker *worker, pid_t pid, const char *app)
-{
-	struct waiting waiting = { .pid = pid };
-
-	snprintf(waiting.app, sizeof(waiting.app), "%s", app);
-	push(worker, &waiting);
-}
-
-void worker__forget(struct worker *worker, pid_t pid)
-{
-	push(worker, &(struct waiting){ .pid = pid, .forget = true });
 }
 
 void worker__stats(struct worker *worker, struct worker_stats *ret_stats)

@@ -33,9 +33,6 @@ bool worker__is_started(const struct worker *worker);
 /* A server process was seen. Any thread; returns at once. */
 void worker__push(struct worker *worker, pid_t pid, const char *app);
 
-/* Its app is not to be observed. Any thread; returns at once. */
-void worker__forget(struct worker *worker, pid_t pid);
-
 /* As of the last thing done. Any thread. NULL gives zeros. */
 void worker__stats(struct worker *worker, struct worker_stats *ret_stats);
 
