@@ -289,6 +289,277 @@ START_TEST(slots_beyond_it_and_other_do_not_retire)
 }
 END_TEST
 
+#define CALLS "edgetap_app_grpc_responses_total"
+#define CALLS_COUNT "edgetap_app_grpc_response_time_seconds_count"
+#define ADD ",grpc_method=\"/shop.Cart/Add\""
+#define ERRORS "edgetap_edge_tls_handshake_errors_total"
+#define HELLOS "edgetap_edge_tls_hellos_total"
+#define HANDSHAKES "edgetap_edge_tls_handshake_time_seconds_count"
+#define UPGRADES "edgetap_app_upgraded_connections_total"
+
+/* Something of everything but HTTP/1.1. */
+static void serve_rich(uint32_t slot, uint64_t times)
+{
+	__u64 *count = sample.slots[slot].count;
+
+	sample__call(&sample, slot, "/shop.Cart/Add", slot % 2, 0, times, 2000000);
+	sample__call(&sample, slot, "/shop.Cart/Add", false, 5, times, 2000000);
+	sample__call(&sample, slot, "/shop.Cart/Watch", true, 1, times, 2000000);
+	sample__tls_error(&sample, slot, "a.example", "client", "unknown_ca", times);
+	sample__tls_error(&sample, slot, "", "server", "closed", times);
+	sample__tls_hello(&sample, slot, "h2", times);
+	count[COUNT_TLS_UNNAMED_ERRORS] += times;
+	count[COUNT_UPGRADES] += times + 1;
+	count[COUNT_UPGRADES_ENDED] += times;
+	count[COUNT_UPGRADED_BYTES_IN] += 10 * times;
+	count[COUNT_WEBSOCKET_MESSAGES_OUT] += times;
+	for (uint64_t i = 0; i < times; i++) {
+		sample__observe(&sample, slot, STATUS_TLS, ROW_TLS_1_3, 4000000);
+		sample__observe(&sample, slot, STATUS_UPGRADE, ROW_UPGRADED, 9000000000);
+	}
+}
+
+static void check_rich(const char *text, double times, double open, const char *when)
+{
+	ck_assert_msg(value_of(text, CALLS APP ADD ",grpc_status=\"OK\"") == times, "%s", when);
+	ck_assert_msg(value_of(text, CALLS APP ADD ",grpc_status=\"NOT_FOUND\"") == times, "%s",
+		      when);
+	ck_assert_msg(sum_of(text, CALLS, "") == 3 * times, "%s", when);
+	ck_assert_msg(value_of(text, CALLS_COUNT APP ADD) == 2 * times, "%s", when);
+	ck_assert_msg(sum_of(text, CALLS_COUNT, "") == 3 * times, "%s", when);
+	ck_assert_msg(value_of(text, ERRORS APP ",servername=\"a.example\"") == times, "%s", when);
+	ck_assert_msg(value_of(text, ERRORS APP ",by=\"server\"") == times, "%s", when);
+	ck_assert_msg(value_of(text, ERRORS APP ",servername=\"__other__\"") == times, "%s", when);
+	ck_assert_msg(value_of(text, HELLOS APP ",alpn=\"h2\"") == times, "%s", when);
+	ck_assert_msg(value_of(text, HANDSHAKES APP ",version=\"1.3\"") == times, "%s", when);
+	ck_assert_msg(value_of(text, UPGRADES APP) >= times, "%s", when);
+	ck_assert_msg(value_of(text, "edgetap_app_open_upgraded_connections" APP) == open, "%s",
+		      when);
+	ck_assert_msg(value_of(text, "edgetap_app_upgraded_connection_time_seconds_count" APP) ==
+			      times,
+		      "%s", when);
+	ck_assert_msg(value_of(text, "edgetap_app_upgraded_data_bytes_total" APP
+				     ",direction=\"in\"") == 10 * times,
+		      "%s", when);
+	/* none of it is HTTP's */
+	ck_assert_msg(sum_of(text, COUNT_OF, "") == 0, "%s", when);
+	ck_assert_msg(sum_of(text, "edgetap_app_http_queue_time_seconds_count", "") == 0, "%s",
+		      when);
+}
+
+static void check_rich_apps(double times, double open, const char *when)
+{
+	char *text = apps();
+
+	check_rich(text, times, open, when);
+	free(text);
+}
+
+START_TEST(what_peers_name_does_not_fall_either)
+{
+	sample__instance(&sample, 1, "shop", "one");
+	sample__instance(&sample, 2, "shop", "two");
+	serve_rich(1, 30);
+	serve_rich(2, 12);
+	check_rich_apps(42, 2, "both live");
+	sample.slots[1].generation++; /* as detaching does */
+	check_rich_apps(42, 2, "detached");
+	retire(1);
+	check_rich_apps(42, 1, "retired, not yet reused");
+	sample__reuse(&sample, 1);
+	check_rich_apps(42, 1, "given back");
+	sample__instance(&sample, 1, "shop", "three");
+	serve_rich(1, 8);
+	check_rich_apps(50, 2, "another life");
+	retire(1);
+	sample__reuse(&sample, 1);
+	retire(2);
+	sample__reuse(&sample, 2);
+	check_rich_apps(50, 0, "all dead");
+}
+END_TEST
+
+START_TEST(nor_where_the_very_same_labels_live_on)
+{
+	char *text;
+
+	sample__instance(&sample, 1, "shop", "unit");
+	sample__instance(&sample, 2, "shop", "unit");
+	serve_rich(1, 30);
+	serve_rich(2, 12);
+	retire(1);
+	sample__reuse(&sample, 1);
+	text = native();
+	ck_assert(sum_of(text, CALLS, "instance=\"unit\"") == 3 * 42);
+	ck_assert(sum_of(text, CALLS_COUNT, ADD) == 2 * 42);
+	ck_assert(sum_of(text, ERRORS, "unknown_ca") == 42);
+	ck_assert(sum_of(text, HELLOS, "") == 42);
+	ck_assert(sum_of(text, HANDSHAKES, "version=\"1.3\"") == 42);
+	free(text);
+	check_rich_apps(42, 1, "one of two");
+	retire(2); /* the entry of all labels becomes part of the app's */
+	sample__reuse(&sample, 2);
+	ck_assert_uint_eq(rollup__count(rollup), 2);
+	check_rich_apps(42, 0, "none of two");
+}
+END_TEST
+
+static void call_methods(uint32_t slot, unsigned int first, unsigned int count)
+{
+	for (unsigned int i = first; i < first + count; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "/pkg.Service/M%u", i);
+		sample__call(&sample, slot, path, false, 0, 1, 1000);
+	}
+}
+
+static double series_of(const char *text, const char *family)
+{
+	double count = 0;
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		count += !strncmp(line, family, strlen(family)) && line[strlen(family)] == '{';
+	}
+	return count;
+}
+
+/* As many as one instance may have, twice over, under one app. */
+START_TEST(methods_without_room_keep_their_sum)
+{
+	char *text;
+
+	sample__free(&sample);
+	sample__init(&sample, 8, 2, 300);
+	for (uint32_t slot = 1; slot <= 2; slot++) {
+		sample__instance(&sample, slot, "shop", slot == 1 ? "one" : "two");
+		call_methods(slot, slot * 1000, ROLLUP_MAX_RPCS_OF_ENTRY);
+	}
+	for (uint32_t slot = 1; slot <= 2; slot++) {
+		retire(slot);
+		sample__reuse(&sample, slot);
+	}
+	text = apps();
+	ck_assert(sum_of(text, CALLS, "") == 2 * ROLLUP_MAX_RPCS_OF_ENTRY);
+	ck_assert(sum_of(text, CALLS_COUNT, "") == 2 * ROLLUP_MAX_RPCS_OF_ENTRY);
+	ck_assert(series_of(text, CALLS) == ROLLUP_MAX_RPCS_OF_ENTRY + 1);
+	ck_assert(value_of(text, CALLS APP ",grpc_method=\"__other__\"") ==
+		  ROLLUP_MAX_RPCS_OF_ENTRY);
+	free(text);
+}
+END_TEST
+
+START_TEST(methods_of_all_entries_are_bounded)
+{
+	static char names[32][16];
+	struct rollup *large;
+	uint32_t methods = 0;
+	char *text;
+
+	ck_assert_int_eq(rollup__new(&large, 32, 8), 0);
+	for (unsigned int i = 0; i < 32; i++) {
+		sample__free(&sample);
+		sample__init(&sample, 8, 2, 300);
+		snprintf(names[i], sizeof(names[i]), "app%u", i);
+		sample__instance(&sample, 1, names[i], "x");
+		call_methods(1, 0, ROLLUP_MAX_RPCS_OF_ENTRY);
+		rollup__retire(large, &sample.snapshot, 1, &sample.source);
+		sample__reuse(&sample, 1);
+	}
+	for (uint32_t i = 0; i < rollup__count(large); i++)
+		for (uint32_t r = 0; r < rollup__entry(large, i)->rpc_count; r++)
+			methods += strcmp(rollup__entry(large, i)->rpcs[r]->method, VALUE_OTHER) !=
+				   0;
+	ck_assert_uint_eq(methods, ROLLUP_MAX_RPCS);
+	text = sample__render(&sample, large, &view_apps, &encoder_text, NULL);
+	ck_assert(sum_of(text, CALLS, "") == 32 * ROLLUP_MAX_RPCS_OF_ENTRY);
+	ck_assert(sum_of(text, CALLS_COUNT, "") == 32 * ROLLUP_MAX_RPCS_OF_ENTRY);
+	ck_assert(sum_of(text, CALLS, "app=\"app31\"") == ROLLUP_MAX_RPCS_OF_ENTRY);
+	free(text);
+	rollup__free(large);
+}
+END_TEST
+
+/* Becoming part of the app's entry needs no room beyond what its own had. */
+START_TEST(an_entry_that_is_absorbed_keeps_its_methods)
+{
+	char *text;
+
+	sample__free(&sample);
+	sample__init(&sample, 8, 2, 300);
+	sample__instance(&sample, 1, "shop", "unit");
+	sample__instance(&sample, 2, "shop", "unit");
+	call_methods(1, 0, ROLLUP_MAX_RPCS_OF_ENTRY);
+	for (uint32_t slot = 1; slot <= 2; slot++) {
+		retire(slot);
+		sample__reuse(&sample, slot);
+	}
+	text = apps();
+	ck_assert(series_of(text, CALLS) == ROLLUP_MAX_RPCS_OF_ENTRY);
+	ck_assert(sum_of(text, CALLS, "__other__") == 0);
+	free(text);
+}
+END_TEST
+
+START_TEST(names_without_room_keep_their_sum)
+{
+	static char names[400][16], reasons[400][16];
+	char *text;
+
+	sample__instance(&sample, 1, "shop", "x");
+	for (int i = 0; i < 400; i++) {
+		snprintf(names[i], sizeof(names[i]), "n%d.example", i);
+		snprintf(reasons[i], sizeof(reasons[i]), "alert_%d", i);
+		sample__tls_error(&sample, 1, names[i], "client", reasons[i % 10], 1);
+	}
+	sample__tls_hello(&sample, 1, "h2", 3);
+	retire(1);
+	text = apps();
+	ck_assert(sum_of(text, ERRORS, "") == 400);
+	/* who and why is known of all, the name of as many as there is room for */
+	ck_assert(sum_of(text, ERRORS, "by=\"client\"") == 400);
+	ck_assert(sum_of(text, ERRORS, "servername=\"__other__\"") == 400 - ROLLUP_MAX_NAMED / 2);
+	ck_assert(sum_of(text, HELLOS, "") == 3);
+	free(text);
+
+	/* More reasons than there could be: still no more places than the bound. */
+	sample__reuse(&sample, 1);
+	sample__instance(&sample, 1, "shop", "y");
+	for (int i = 0; i < 400; i++)
+		sample__tls_error(&sample, 1, names[i], "client", reasons[i], 1);
+	retire(1);
+	sample__reuse(&sample, 1);
+	text = apps();
+	ck_assert(sum_of(text, ERRORS, "") == 800);
+	ck_assert_double_le(series_of(text, ERRORS) + series_of(text, HELLOS), ROLLUP_MAX_NAMED);
+	free(text);
+}
+END_TEST
+
+START_TEST(statuses_leave_room_for_groups_that_are_not_http)
+{
+	char *text;
+
+	sample__free(&sample);
+	sample__init(&sample, 3, 200, 200);
+	sample__instance(&sample, 1, "shop", "x");
+	for (unsigned int status = 200; status < 250; status++)
+		sample__observe(&sample, 1, status, ROW_APP_RESPONSE, 1000); /* by code */
+	sample__observe(&sample, 1, STATUS_UPGRADE, ROW_UPGRADED, 1000);
+	sample__observe(&sample, 1, STATUS_TLS, ROW_TLS_1_2, 1000);
+	sample__observe(&sample, 1, STATUS_NONE, ROW_RTT, 1000);
+	retire(1);
+	sample__reuse(&sample, 1);
+	text = apps();
+	ck_assert(sum_of(text, "edgetap_app_http_response_time_seconds_count", "") == 50);
+	ck_assert(value_of(text, HANDSHAKES APP ",version=\"1.2\"") == 1);
+	ck_assert(value_of(text, "edgetap_app_upgraded_connection_time_seconds_count" APP) == 1);
+	ck_assert(value_of(text, "edgetap_edge_tcp_round_trip_time_seconds_count" APP) == 1);
+	free(text);
+}
+END_TEST
+
 Suite *rollup_suite(void)
 {
 	Suite *suite = suite_create("rollup");
@@ -302,6 +573,13 @@ Suite *rollup_suite(void)
 	tcase_add_test(tc, what_an_entry_has_no_room_for_keeps_its_sum);
 	tcase_add_test(tc, dropped_instances_leave_nothing);
 	tcase_add_test(tc, slots_beyond_it_and_other_do_not_retire);
+	tcase_add_test(tc, what_peers_name_does_not_fall_either);
+	tcase_add_test(tc, nor_where_the_very_same_labels_live_on);
+	tcase_add_test(tc, methods_without_room_keep_their_sum);
+	tcase_add_test(tc, methods_of_all_entries_are_bounded);
+	tcase_add_test(tc, an_entry_that_is_absorbed_keeps_its_methods);
+	tcase_add_test(tc, names_without_room_keep_their_sum);
+	tcase_add_test(tc, statuses_leave_room_for_groups_that_are_not_http);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -13,101 +13,17 @@
 #include <unistd.h>
 
 #include "defaults.h"
-#include "sample.h"
+#include "sample_rich.h"
 #include "views/exposition.h"
 
 Suite *view_suite(void);
 
 static struct sample sample;
 static struct rollup *rollup;
-static struct snapshot_map maps[] = { { "instance_by_slot", 3, 2048, 524288 },
-				      { "counts_by_destination", 0, 4096, 4096 },
-				      { "events", 0, 0, 266240 } }; /* its fill is not known */
-static struct snapshot_program programs[] = { { "sock_recv_length", 1000, 1500000123, 2 },
-					      { "sched_process_exec", 0, 0, 0 } };
 
-static const uint64_t few_bounds[] = { 1000, 2500000, 1000000000, 10000000000 };
-
-/* A little of everything, with labels that need every escape. */
 static void setup(void)
 {
-	__u64 *count;
-
-	sample__init(&sample, 8, 32, 32);
-	sample__bounds(&sample, few_bounds, 4); /* the files are for people to read */
-	ck_assert_int_eq(rollup__new(&rollup, 4, 8), 0);
-	sample.snapshot.maps = maps;
-	sample.snapshot.map_count = sizeof(maps) / sizeof(maps[0]);
-	sample.snapshot.programs = programs;
-	sample.snapshot.program_count = 2;
-	sample.snapshot.live_sockets = 17;
-	sample.snapshot.loss[LOSS_IO_URING] = 4;
-
-	sample__instance(&sample, 1, "shop", "0123456789ab");
-	sample.identities[1].namespace_ = "prod";
-	sample.identities[1].pod = "shop-1";
-	sample.identities[1].container = "web";
-	sample__respond(&sample, 1, 200, METHOD_GET, 3, 700); /* below the zero threshold */
-	sample__respond(&sample, 1, 201, METHOD_POST, 1, 1500000);
-	sample__respond(&sample, 1, 404, METHOD_OTHER, 1, 2500000);		   /* on a bound */
-	sample__respond(&sample, 1, 204, METHOD_DELETE, 1, 70000ULL * 1000000000); /* above all */
-	sample__observe(&sample, 1, STATUS_NONE, ROW_RTT, 123456);
-	sample__observe(&sample, 1, STATUS_NONE, ROW_OUTBOUND_CONNECT, 30000000);
-	sample__observe(&sample, 1, STATUS_NONE, ROW_ABORTED_QUEUE, 1000000001);
-	count = sample.slots[1].count;
-	count[COUNT_HTTP_STARTED] += 3;
-	count[COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_RESPONSE] = 2;
-	count[COUNT_EDGE_CONNECTS] = 18446744073709551615ULL;
-	count[COUNT_BYTES_OUT] = 9007199254740993ULL; /* no double has it */
-	count[COUNT_RESETS_OUT] = 1;
-	count[GAUGE_LISTEN_BACKLOG] = 2;
-	count[GAUGE_LISTEN_BACKLOG_LIMIT] = 129;
-	count[COUNT_OUTBOUND_CONNECTS] = 12;
-	count[COUNT_OUTBOUND_REFUSED] = 3;
-	sample__destination(&sample, 1, "10.1.2.3", 5432, 7, 1, 0);
-	sample__destination(&sample, 1, "2001:db8::1", 443, 3, 0, 0);
-
-	sample__call(&sample, 1, "/shop.Cart/Add", true, 0, 4, 2000000);
-	sample__call(&sample, 1, "/shop.Cart/Add", false, 0, 1,
-		     2000000); /* one series with these */
-	sample__call(&sample, 1, "/shop.Cart/Add", true, 5, 1, 2000000);
-	sample__call(&sample, 1, "/shop.Cart/Watch", false, 1, 1, 1500000000);
-	sample__call(&sample, 1, "", false, RPC_CODE_UNKNOWN, 2, 900); /* beyond its share */
-	count[COUNT_UPGRADES] = 7;
-	count[COUNT_UPGRADES_ENDED] = 5;
-	count[COUNT_UPGRADED_BYTES_IN] = 1234;
-	count[COUNT_WEBSOCKET_MESSAGES_OUT] = 9;
-	sample__observe(&sample, 1, STATUS_UPGRADE, ROW_UPGRADED, 60000000000ULL);
-	sample__observe(&sample, 1, STATUS_TLS, ROW_TLS_1_2, 4000000);
-	sample__observe(&sample, 1, STATUS_TLS, ROW_TLS_1_3, 2000000);
-	sample__observe(&sample, 1, STATUS_TLS, ROW_TLS_1_3, 3000000);
-	sample__tls_error(&sample, 1, "shop.example", "client", "unknown_ca", 3);
-	sample__tls_error(&sample, 1, "", "server", "handshake_failure", 1);
-	count[COUNT_TLS_UNNAMED_ERRORS] = 2;
-	sample__tls_hello(&sample, 1, "h2", 5);
-	sample__tls_hello(&sample, 1, "", 1);
-
-	sample__instance(&sample, 2, "quote\" back\\slash\nline \xff", "/usr/bin/odd");
-	sample__respond(&sample, 2, 500, METHOD_GET, 2, 999999);
-
-	/* Gone, and remembered. */
-	sample__instance(&sample, 3, "shop", "dead");
-	sample.identities[3].namespace_ = "prod";
-	sample__respond(&sample, 3, 200, METHOD_GET, 100, 4000000);
-	sample__call(&sample, 3, "/shop.Cart/Add", true, 0, 20, 5000000);
-	sample__tls_error(&sample, 3, "shop.example", "client", "unknown_ca", 30);
-	sample__tls_hello(&sample, 3, "h2", 50);
-	sample__observe(&sample, 3, STATUS_TLS, ROW_TLS_1_3, 3000000);
-	sample__observe(&sample, 3, STATUS_UPGRADE, ROW_UPGRADED, 60000000000ULL);
-	sample.slots[3].count[COUNT_UPGRADES] = 3; /* two were cut off when it died */
-	sample.slots[3].count[COUNT_UPGRADES_ENDED] = 1;
-	rollup__retire(rollup, &sample.snapshot, 3, &sample.source);
-	sample__reuse(&sample, 3);
-
-	sample.slots[OTHER_INDEX].count[COUNT_EDGE_CONNECTS] = 5;
-	sample.statuses[OTHER_INDEX].responses[METHOD_GET] = 6;
-	sample.groups[OTHER_INDEX].row[ROW_EDGE_RESPONSE].cell[0] = 6;
-	sample.rpcs[OTHER_INDEX].responses[14] = 8;
+	sample__init_rich(&sample, &rollup);
 }
 
 static void teardown(void)
@@ -388,112 +304,6 @@ START_TEST(protoc_decodes_what_is_meant)
 }
 END_TEST
 
-/* OpenMetrics asks that the unit ends the name, Prometheus that counters end in _total. */
-START_TEST(tables_keep_the_rules)
-{
-	size_t count;
-	const struct view *const *views = view__all(&count);
-
-	for (size_t v = 0; v < count; v++) {
-		for (size_t f = 0; f < views[v]->family_count; f++) {
-			const struct metric_head *head = &views[v]->family[f].head;
-			size_t length = strlen(head->name), unit = strlen(head->unit);
-			bool total = length > 6 && !strcmp(head->name + length - 6, "_total");
-
-			ck_assert_int_eq(total, head->type == METRIC_COUNTER);
-			if (total)
-				length -= 6;
-			if (unit)
-				ck_assert_msg(length > unit &&
-						      !strncmp(head->name + length - unit,
-							       head->unit, unit) &&
-						      head->name[length - unit - 1] == '_',
-					      "%s", head->name);
-			ck_assert(head->help[strlen(head->help) - 1] == '.');
-			ck_assert_uint_le(head->scale, NUMBER_MAX_SCALE);
-			/* nor are two the same once _total is away, as OpenMetrics names them */
-			for (size_t other = 0; other < f; other++) {
-				const struct metric_head *before = &views[v]->family[other].head;
-				size_t bytes = strlen(before->name);
-
-				if (before->type == METRIC_COUNTER)
-					bytes -= 6;
-				ck_assert_msg(bytes != strlen(head->name) - (total ? 6 : 0) ||
-						      strncmp(before->name, head->name, bytes) != 0,
-					      "%s", head->name);
-			}
-		}
-	}
-}
-END_TEST
-
-/* What other views will need: fewer labels, classes, other names and units. */
-START_TEST(a_table_alone_makes_another_view)
-{
-	static const struct family_part aborted[] = {
-		{ COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_WAIT,
-		  { "client", "wait" } },
-		{ COUNT_HTTP_ABORTED + ABORT_BY_CLIENT * ABORT_PHASE_N + ABORT_IN_RESPONSE,
-		  { "client", "response" } },
-		{ COUNT_HTTP_ABORTED + ABORT_BY_SERVER * ABORT_PHASE_N + ABORT_IN_WAIT,
-		  { "server", "wait" } },
-	};
-	static const struct family_part connects[] = { { DESTINATION_CONNECTS, {} } };
-	static const struct family families[] = {
-		{ .head = { "x_responses_count", "By class.", "", METRIC_COUNTER, 0 },
-		  .fact = FACT_RESPONSES,
-		  .label = { "class" },
-		  .status_by_class = 1,
-		  .drop = 1U << STANDARD_INSTANCE },
-		{ .head = { "x_queue_ms", "In ms.", "", METRIC_HISTOGRAM, 6 },
-		  .fact = FACT_HISTOGRAM,
-		  .http_rows = 1U << ROW_APP_QUEUE,
-		  .drop = 1U << STANDARD_INSTANCE | 1U << STANDARD_HOST },
-		{ .head = { "x_aborted", "By whom.", "", METRIC_GAUGE, 0 },
-		  .fact = FACT_COUNTS,
-		  .label = { "who" },
-		  .skip_zero = 1,
-		  .part = aborted,
-		  .part_count = 3 },
-		{ .head = { "x_connects", "To anyone.", "", METRIC_GAUGE, 0 },
-		  .fact = FACT_DESTINATIONS,
-		  .skip_zero = 1,
-		  .part = connects,
-		  .part_count = 1 },
-	};
-	static const struct view view = {
-		.name = "x",
-		.label = { [STANDARD_APP] = "service",
-			   [STANDARD_HOST] = "machine",
-			   [STANDARD_INSTANCE] = "vm" },
-		.family = families,
-		.family_count = 4,
-	};
-	char *text = sample__render(&sample, rollup, &view, &encoder_text, NULL);
-
-	ck_assert_ptr_nonnull(strstr(text, "x_responses_count{service=\"shop\",machine=\"node\","
-					   "class=\"2xx\"} 105\n"));
-	ck_assert_ptr_nonnull(strstr(text, "x_responses_count{service=\"shop\",machine=\"node\","
-					   "class=\"4xx\"} 1\n"));
-	ck_assert_ptr_nonnull(strstr(text, "x_queue_ms_bucket{service=\"shop\",le=\"0.001\"} 3\n"));
-	ck_assert_ptr_nonnull(strstr(text, "x_queue_ms_bucket{service=\"shop\",le=\"2.5\"} 5\n"));
-	ck_assert_ptr_nonnull(
-		strstr(text, "x_queue_ms_bucket{service=\"shop\",le=\"10000\"} 105\n"));
-	ck_assert_ptr_nonnull(strstr(text, "x_queue_ms_count{service=\"shop\"} 106\n"));
-	ck_assert_ptr_nonnull(strstr(text, "x_aborted{service=\"shop\",machine=\"node\","
-					   "vm=\"0123456789ab\",who=\"client\"} 2\n"));
-	ck_assert_ptr_nonnull(strstr(text, "x_connects{service=\"shop\",machine=\"node\","
-					   "vm=\"0123456789ab\"} 12\n"));
-	ck_assert_ptr_null(strstr(text, "server"));
-	ck_assert_ptr_null(strstr(text, "region"));
-	free(text);
-	/* A counter without _total is none in OpenMetrics. */
-	text = sample__render(&sample, rollup, &view, &encoder_openmetrics, NULL);
-	ck_assert_ptr_nonnull(strstr(text, "# TYPE x_responses_count unknown\n"));
-	free(text);
-}
-END_TEST
-
 START_TEST(an_empty_machine_still_tells_of_the_agent)
 {
 	struct sample empty;
@@ -532,8 +342,8 @@ START_TEST(memory_is_used_again)
 					      .host = "",
 					      .version = "1",
 					      .revision = "1",
-					      .classic_ns = few_bounds,
-					      .classic_count = 4,
+					      .classic_ns = sample_few_ns,
+					      .classic_count = SAMPLE_FEW,
 					      .identities = sample.source,
 					      .rollup = rollup };
 	const struct encoder *const encoders[] = { &encoder_text, &encoder_openmetrics,
@@ -608,8 +418,6 @@ Suite *view_suite(void)
 	tcase_add_loop_test(tc, promtool_has_nothing_to_say, 0, 2);
 	tcase_add_loop_test(tc, the_reference_parser_reads_openmetrics, 0, 4);
 	tcase_add_test(tc, protoc_decodes_what_is_meant);
-	tcase_add_test(tc, tables_keep_the_rules);
-	tcase_add_test(tc, a_table_alone_makes_another_view);
 	tcase_add_test(tc, an_empty_machine_still_tells_of_the_agent);
 	tcase_add_test(tc, memory_is_used_again);
 	tcase_add_test(tc, foreign_bounds_are_refused);

@@ -131,7 +131,7 @@ static void add_source(struct model_entity *entity, const struct model_source *s
 	for (int i = 0; i < INSTANCE_COUNTS; i++) {
 		uint64_t count = source->count[i];
 
-		if (i != GAUGE_LISTEN_BACKLOG && i != GAUGE_LISTEN_BACKLOG_LIMIT)
+		if (!count_is_gauge(i))
 			entity->count[i] += count;
 		else if (source->live && count > entity->count[i])
 			entity->count[i] = count;

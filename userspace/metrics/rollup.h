@@ -41,6 +41,12 @@ struct model_labels {
 	const char *value[MODEL_LABELS]; /* "": absent */
 };
 
+/* Of the living, not summed; they are the last of the counts. */
+static inline bool count_is_gauge(int count)
+{
+	return count >= GAUGE_LISTEN_BACKLOG;
+}
+
 /* Where labels come from: identity_table__get and its table, or a test's own. */
 struct model_identities {
 	const struct identity *(*get)(const struct identity_table *table, uint32_t slot);

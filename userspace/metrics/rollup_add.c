@@ -274,7 +274,7 @@ int rollup_entry__prepare_other(struct rollup *rollup)
 static void add_counts(struct rollup_entry *entry, const __u64 *count)
 {
 	for (int i = 0; i < INSTANCE_COUNTS; i++)
-		if (i != GAUGE_LISTEN_BACKLOG && i != GAUGE_LISTEN_BACKLOG_LIMIT)
+		if (!count_is_gauge(i))
 			entry->count[i] += count[i];
 }
 
