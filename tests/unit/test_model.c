@@ -400,7 +400,8 @@ START_TEST(names_of_a_former_owner_are_not_counted)
 	ck_assert_uint_eq(entity->end_named - entity->first_named, 2);
 	sample__instance(&sample, 1, "new", "x");
 	sample__tls_hello(&sample, 1, "h2", 6);
-	sample__tls_error(&sample, 99, "a.example", "client", "closed", 5); /* no such slot */
+	sample__tls_error(&sample, 1, "a.example", "client", "closed", 5);
+	sample.tls_errors[sample.snapshot.tls_error_count - 1].slot = 99; /* no such slot */
 	made = cut(MODEL_ALL_LABELS);
 	entity = find(made, "new", "x");
 	ck_assert_uint_eq(entity->end_named - entity->first_named, 1);
