@@ -347,8 +347,10 @@ VERIFIED_ALONE int tls_skip(struct tls_state *t, int from_server, __u32 bytes, _
 
 /*
  * The connection has ended: by whom (enum tls_by) and how (TLS_OUTCOME_CLOSED,
- * RESET or TIMEOUT). Returns TLS_DONE, TLS_FAILED, TLS_LOST, or TLS_NOT if not
- * even the beginning of a ClientHello came.
+ * RESET or TIMEOUT). A server may read an alert from its queue when the client's
+ * RST has already closed the socket, so this is for when it can read no more: it
+ * met the end of the stream, or the socket is destroyed. Returns TLS_DONE, TLS_FAILED, TLS_LOST, or
+ * TLS_NOT if not even the beginning of a ClientHello came.
  */
 VERIFIED_ALONE int tls_end(struct tls_state *t, int by, int outcome)
 {

@@ -61,9 +61,8 @@ struct peer_wire {
 };
 
 /*
- * Carries out what the setup says and fills in *ret_wire; about a request and a
- * response follow a handshake that succeeds. Fails the test if OpenSSL does not
- * even come to the handshake.
+ * Carries out what the setup says and fills in *ret_wire. A request and a response
+ * follow a handshake that succeeds. Fails the test if OpenSSL cannot be set up so.
  */
 void peer_run(const struct peer_setup *setup, struct peer_wire *ret_wire);
 
