@@ -591,6 +591,44 @@ START_TEST(malformed)
 }
 END_TEST
 
+/* A path whose place a later insertion of the same block has taken must not take it back. */
+START_TEST(place_taken)
+{
+	static const uint8_t again[] = { 0xbe }, path[] = { 0xfe };
+	uint8_t data[512];
+	size_t n = 0, frame;
+
+	memcpy(data,
+	       "\x83\x44\x02/a\x5f\x10"
+	       "application/grpc\x40\x0bgrpc-status\x01"
+	       "5",
+	       38);
+	n = 38;
+	/* insertions 4 to 65: the entry before, under its name; 65 has the place of 1 */
+	for (int i = 4; i <= 65; i++) {
+		data[n++] = 0x7e;
+		data[n++] = 1;
+		data[n++] = i == 65 ? '7' : '6';
+	}
+	stream.n = 0;
+	put_frame(H2_TYPE_HEADERS, H2_FLAG_END_HEADERS, 1, data, n);
+	frame = stream.n;
+	put_frame(H2_TYPE_HEADERS, H2_FLAG_END_HEADERS, 3, again, 1);
+	put_frame(H2_TYPE_HEADERS, H2_FLAG_END_HEADERS, 5, path, 1);
+	h2d_begin(&whole, false, true, 0);
+	h2d_piece(&whole, stream.byte, stream.n);
+	ck_assert(!whole.bad);
+	ck_assert_uint_eq(whole.events, 6);
+	ck_assert_uint_eq(whole.event[1].offset, frame);
+	ck_assert_uint_eq(whole.event[1].path, 1);
+	ck_assert_uint_eq(whole.event[1].block.path_number, 1);
+	ck_assert_uint_eq(whole.event[3].block.grpc_status, 7);
+	/* index 126 is insertion 65 - 64: the path, which was displaced */
+	ck_assert_uint_eq(whole.event[5].block.grpc_status, H2_GRPC_STATUS_UNKNOWN);
+	ck_assert_uint_eq(whole.event[5].block.path, H2_PATH_UNKNOWN);
+}
+END_TEST
+
 Suite *hpack_suite(void)
 {
 	Suite *suite = suite_create("hpack");
@@ -603,6 +641,7 @@ Suite *hpack_suite(void)
 	tcase_add_test(tc, older_connections);
 	tcase_add_test(tc, numbers_wrap);
 	tcase_add_test(tc, malformed);
+	tcase_add_test(tc, place_taken);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
