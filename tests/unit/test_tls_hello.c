@@ -301,6 +301,19 @@ START_TEST(other_messages_are_told_at_once)
 	wire.n -= 2;
 	wire.byte[3] -= 2;
 	expect(&wire, "", false, NULL);
+	/* a session id of 32 bytes, and one of 33 */
+	memmove(wire.byte + 39 + 32, wire.byte + 39, wire.n - 39);
+	wire.byte[38] = 32;
+	wire.byte[3] += 32;
+	wire.n += 32;
+	expect(&wire, "", false, NULL);
+	memmove(wire.byte + 40, wire.byte + 39, wire.n - 39);
+	wire.byte[38]++;
+	wire.byte[3]++;
+	wire.n++;
+	ck_assert_int_eq(parse(&hello, wire.byte, wire.n), TLS_HELLO_BAD);
+	by_hand(&wire, (const uint8_t *)"", 0);
+	expect(&wire, "", false, NULL);
 	wire.byte[4] = 2;
 	ck_assert_int_eq(parse(&hello, wire.byte, wire.n), TLS_HELLO_BAD);
 }
