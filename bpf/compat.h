@@ -76,6 +76,16 @@ static __always_inline __u64 at_most(__u64 value, __u64 most)
 	return value;
 }
 
+/*
+ * 0 or 1, for a callback's return. The compiler may know already that it is one
+ * of these, the verifier does not, of a function that it looks at alone.
+ */
+static __always_inline long zero_or_one(__u64 value)
+{
+	asm volatile("" : "+r"(value));
+	return value ? 1 : 0;
+}
+
 #if defined(__TARGET_ARCH_arm64)
 /* vmlinux.h is that of x86-64; the offsets are those of the kernel that loads this. */
 struct pt_regs___edgetap {
@@ -115,6 +125,32 @@ static __always_inline void syscall_read(struct task_struct *task, struct syscal
 	call->compat = regs->pstate & 0x10; /* PSR_MODE32_BIT */
 #endif
 }
+
+/*
+ * The goroutine whose system call it is, if the task is a Go program's: from Go 1.17 (arm64:
+ * 1.18) on the register that the Go ABI keeps it in.
+ */
+static __always_inline __u64 goroutine_in_syscall(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return ((struct pt_regs *)bpf_task_pt_regs(task))->r14;
+#else
+	return ((struct pt_regs___edgetap *)bpf_task_pt_regs(task))->regs[28];
+#endif
+}
+
+/* Registers of Go's own calling convention (Go's abi-internal.md), in a uprobe. */
+#if defined(__TARGET_ARCH_x86)
+#define GO_REGISTER_1(ctx) ((ctx)->ax)
+#define GO_REGISTER_2(ctx) ((ctx)->bx)
+#define GO_REGISTER_3(ctx) ((ctx)->cx)
+#define GO_REGISTER_G(ctx) ((ctx)->r14)
+#else
+#define GO_REGISTER_1(ctx) (((const volatile struct user_pt_regs *)(ctx))->regs[0])
+#define GO_REGISTER_2(ctx) (((const volatile struct user_pt_regs *)(ctx))->regs[1])
+#define GO_REGISTER_3(ctx) (((const volatile struct user_pt_regs *)(ctx))->regs[2])
+#define GO_REGISTER_G(ctx) (((const volatile struct user_pt_regs *)(ctx))->regs[28])
+#endif
 
 /* 6.2; a cast that costs nothing, where bpf_skc_to_tcp_sock (5.9) is a call. */
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;

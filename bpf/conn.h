@@ -206,6 +206,7 @@ static __always_inline void listener_add(struct sock *sk)
 	s->slot = owner.slot;
 	s->generation = owner.generation;
 	s->listener = listener_new(sk, owner);
+	emit_process(EVENT_LISTENING, bpf_get_current_task_btf(), owner.slot, owner.generation);
 }
 
 /* A new connection waits at a listener; the backlog counts it. */

@@ -116,7 +116,7 @@ static __always_inline void row_add(struct row *row, __u32 cell, __u64 ns)
 }
 
 /* Index of the rows of (slot, status), taken from the pool at first use. */
-static __noinline __u32 group_index(__u32 slot, __u32 status)
+VERIFIED_ALONE __u32 group_index(__u32 slot, __u32 status)
 {
 	struct row_group_key key = { .slot = slot, .status = (__u16)status };
 	struct row_group *group;
@@ -147,7 +147,7 @@ static __noinline __u32 group_index(__u32 slot, __u32 status)
 }
 
 /* Index of the entry of (slot, status code), taken from the pool at first use. */
-static __noinline __u32 status_index(__u32 slot, __u32 status)
+VERIFIED_ALONE __u32 status_index(__u32 slot, __u32 status)
 {
 	struct status_key key = { .slot = slot, .status = (__u16)status };
 	struct status_entry *entry;
@@ -178,7 +178,7 @@ static __noinline __u32 status_index(__u32 slot, __u32 status)
 }
 
 /* Adds one value to a row of the slot's connection group. */
-static __noinline void connection_row_add(__u32 slot, __u32 row, __u64 ns)
+VERIFIED_ALONE int connection_row_add(__u32 slot, __u32 row, __u64 ns)
 {
 	__u32 index = group_index(slot, STATUS_NONE);
 	struct row_group *group = bpf_map_lookup_elem(&group_by_index, &index);
@@ -186,8 +186,9 @@ static __noinline void connection_row_add(__u32 slot, __u32 row, __u64 ns)
 
 	/* the last group holds other facts in these rows; the loss is counted */
 	if (!group || row >= GROUP_ROWS || index == OTHER_INDEX)
-		return;
-	row_add(&group->row[row], cell, ns);
+		return 0;
+	row_add(&group->row[at_most(row, GROUP_ROWS - 1)], cell, ns);
+	return 0;
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "handlers.h"
+#include "library.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -56,43 +57,95 @@ int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
 	return handle_arrival(sk, tp, sequence + bytes, bpf_ktime_get_ns());
 }
 
+/* What one program sees and leaves to the one behind the tail call. */
+#define GO_ON(ctx, tail, sk)                                                                       \
+	do {                                                                                       \
+		bpf_tail_call(ctx, &(tail), TAIL_FRAMED);                                          \
+		framed_missing(sk);                                                                \
+	} while (0)
+
 SEC("tp_btf/sock_recv_length") /* 6.3 */
 int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
 {
-	return handle_read(sk, ret, flags);
+	if (handle_read(sk, ret, flags))
+		GO_ON(ctx, socket_read_tail, sk);
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(framed_read, struct sock *sk, int ret, int flags)
+{
+	return handle_framed_read(sk);
 }
 
 SEC("fexit/tcp_recvmsg") /* 5.19: five arguments */
 int BPF_PROG(tcp_recvmsg, struct sock *sk, struct msghdr *msg, size_t len, int flags, int *addr_len,
 	     int ret)
 {
-	return handle_read(sk, ret, flags);
+	if (handle_read(sk, ret, flags))
+		GO_ON(ctx, socket_read_tail, sk);
+	return 0;
+}
+
+SEC("fexit/tcp_recvmsg")
+int BPF_PROG(framed_tcp_recvmsg, struct sock *sk, struct msghdr *msg, size_t len, int flags,
+	     int *addr_len, int ret)
+{
+	return handle_framed_read(sk);
 }
 
 SEC("fexit/tcp_recvmsg") /* before 5.19: six */
 int BPF_PROG(tcp_recvmsg_nonblock, struct sock *sk, struct msghdr *msg, size_t len, int nonblock,
 	     int flags, int *addr_len, int ret)
 {
-	return handle_read(sk, ret, flags);
+	if (handle_read(sk, ret, flags))
+		GO_ON(ctx, socket_read_tail, sk);
+	return 0;
+}
+
+SEC("fexit/tcp_recvmsg")
+int BPF_PROG(framed_tcp_recvmsg_nonblock, struct sock *sk, struct msghdr *msg, size_t len,
+	     int nonblock, int flags, int *addr_len, int ret)
+{
+	return handle_framed_read(sk);
 }
 
 SEC("tp_btf/sock_send_length") /* 6.3 */
 int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 {
-	return handle_write(sk, ret);
+	if (handle_write(sk, ret))
+		GO_ON(ctx, socket_write_tail, sk);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(framed_write, struct sock *sk, int ret, int flags)
+{
+	return handle_framed_write(sk);
 }
 
 SEC("fexit/tcp_sendmsg")
 int BPF_PROG(tcp_sendmsg, struct sock *sk, struct msghdr *msg, size_t size, int ret)
 {
-	return handle_write(sk, ret);
+	if (handle_write(sk, ret))
+		GO_ON(ctx, socket_write_tail, sk);
+	return 0;
+}
+
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(framed_tcp_sendmsg, struct sock *sk, struct msghdr *msg, size_t size, int ret)
+{
+	return handle_framed_write(sk);
 }
 
 SEC("fexit/tcp_sendpage") /* until 6.5, where sendfile became sendmsg */
 int BPF_PROG(tcp_sendpage, struct sock *sk, struct page *page, int offset, size_t size, int flags,
 	     int ret)
 {
-	return handle_write(sk, ret);
+	/* pages of files: of a protocol of frames nothing is known any more */
+	if (handle_write(sk, ret))
+		framed_missing(sk);
+	return 0;
 }
 
 SEC("tp_btf/tcp_sendmsg_locked") /* 6.16 */
@@ -169,6 +222,171 @@ int BPF_PROG(cgroup_rmdir, struct cgroup *cgroup)
 	return 0;
 }
 
+/* ---- calls of TLS libraries: attached to files by the agent ---- */
+
+/* Without the program that would go on, the connection is lost sight of. */
+static __always_inline void plain_missing(void)
+{
+	struct thread *thread = thread_of_current();
+	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+
+	if (!plain)
+		return;
+	lose(LOSS_CONNECTIONS_FULL);
+	plain->s.protocol = PROTOCOL_OTHER;
+}
+
+#define GO_ON_PLAIN(ctx, way)                                                                      \
+	do {                                                                                       \
+		bpf_tail_call(ctx, &library_tail, way);                                            \
+		plain_missing();                                                                   \
+	} while (0)
+
+SEC("uprobe") /* behind those of calls that read, and for what the next one is told */
+int plain_text_read(struct pt_regs *ctx)
+{
+	struct thread *thread = thread_of_current();
+	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+
+	if (plain && plain_read(plain, &thread->work))
+		GO_ON_PLAIN(ctx, TAIL_FRAMED_READ);
+	return 0;
+}
+
+SEC("uprobe")
+int plain_text_write(struct pt_regs *ctx)
+{
+	struct thread *thread = thread_of_current();
+	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+
+	if (plain && plain_write(plain, &thread->work, thread->begun_ns))
+		GO_ON_PLAIN(ctx, TAIL_FRAMED_WRITE);
+	return 0;
+}
+
+SEC("uprobe")
+int plain_framed_read(struct pt_regs *ctx)
+{
+	struct thread *thread = thread_of_current();
+	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+
+	if (!plain)
+		return 0;
+	framed_follow(&plain->s, &thread->work, false);
+	read_finish(&plain->s, &thread->work);
+	return 0;
+}
+
+SEC("uprobe")
+int plain_framed_write(struct pt_regs *ctx)
+{
+	struct thread *thread = thread_of_current();
+	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+
+	if (plain)
+		framed_follow(&plain->s, &thread->work, true);
+	return 0;
+}
+
+/* SSL_read(ssl, buffer, length), SSL_write(), gnutls_record_recv(), gnutls_record_send() */
+SEC("uprobe")
+int BPF_KPROBE(tls_read_enter, __u64 object, __u64 buffer, __u64 length)
+{
+	return library_enter(object, buffer, (__u32)length, 0);
+}
+
+SEC("uprobe")
+int BPF_KPROBE(tls_write_enter, __u64 object, __u64 buffer, __u64 length)
+{
+	return library_enter(object, buffer, (__u32)length, 0);
+}
+
+/* SSL_read_ex(ssl, buffer, length, &bytes), SSL_write_ex() */
+SEC("uprobe")
+int BPF_KPROBE(tls_read_ex_enter, __u64 object, __u64 buffer, __u64 length, __u64 bytes)
+{
+	return library_enter(object, buffer, length, bytes);
+}
+
+SEC("uprobe")
+int BPF_KPROBE(tls_write_ex_enter, __u64 object, __u64 buffer, __u64 length, __u64 bytes)
+{
+	return library_enter(object, buffer, length, bytes);
+}
+
+SEC("uretprobe")
+int BPF_KRETPROBE(tls_read_return, int returned)
+{
+	if (library_return(returned))
+		GO_ON_PLAIN(ctx, TAIL_READ);
+	return 0;
+}
+
+SEC("uretprobe")
+int BPF_KRETPROBE(tls_write_return, int returned)
+{
+	if (library_return(returned))
+		GO_ON_PLAIN(ctx, TAIL_WRITE);
+	return 0;
+}
+
+/* SSL_do_handshake(ssl) and others in which the library reads or writes the socket. */
+SEC("uprobe")
+int BPF_KPROBE(tls_other_enter, __u64 object)
+{
+	return library_other_enter(object);
+}
+
+SEC("uretprobe")
+int tls_other_return(struct pt_regs *ctx)
+{
+	return library_other_return();
+}
+
+/* crypto/tls.(*Conn).Read(buffer) and Write(buffer), and every return of them. */
+SEC("uprobe")
+int go_read_enter(struct pt_regs *ctx)
+{
+	return go_enter(GO_REGISTER_G(ctx), GO_REGISTER_1(ctx), GO_REGISTER_2(ctx),
+			GO_REGISTER_3(ctx));
+}
+
+SEC("uprobe")
+int go_write_enter(struct pt_regs *ctx)
+{
+	return go_enter(GO_REGISTER_G(ctx), GO_REGISTER_1(ctx), GO_REGISTER_2(ctx),
+			GO_REGISTER_3(ctx));
+}
+
+SEC("uprobe")
+int go_read_return(struct pt_regs *ctx)
+{
+	if (go_return(GO_REGISTER_G(ctx), GO_REGISTER_1(ctx)))
+		GO_ON_PLAIN(ctx, TAIL_READ);
+	return 0;
+}
+
+SEC("uprobe")
+int go_write_return(struct pt_regs *ctx)
+{
+	if (go_return(GO_REGISTER_G(ctx), GO_REGISTER_1(ctx)))
+		GO_ON_PLAIN(ctx, TAIL_WRITE);
+	return 0;
+}
+
+/* crypto/tls.(*Conn).HandshakeContext() */
+SEC("uprobe")
+int go_handshake_enter(struct pt_regs *ctx)
+{
+	return go_other_enter(GO_REGISTER_G(ctx), GO_REGISTER_1(ctx));
+}
+
+SEC("uprobe")
+int go_handshake_return(struct pt_regs *ctx)
+{
+	return go_other_return(GO_REGISTER_G(ctx));
+}
+
 /* ---- sockets older than the agent: once for listeners, then for connections ---- */
 
 __u32 adopt_listeners;
@@ -228,6 +446,7 @@ int adopt_sockets(struct bpf_iter__task_file *ctx)
 		s->generation = owner.generation;
 		s->listener = id = listener_new(sk, owner);
 		bpf_map_update_elem(&listener_by_port, &port, &id, BPF_ANY);
+		emit_process(EVENT_LISTENING, task, owner.slot, owner.generation);
 		adopted++;
 		return 0;
 	}

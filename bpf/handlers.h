@@ -6,7 +6,8 @@
 #ifndef EDGETAP_HANDLERS_H
 #define EDGETAP_HANDLERS_H
 
-#include "response.h"
+#include "end.h"
+#include "tie.h"
 
 static __always_inline bool client_left(const struct sock *sk, const struct server_state *s)
 {
@@ -15,8 +16,19 @@ static __always_inline bool client_left(const struct sock *sk, const struct serv
 
 static __always_inline void server_http_end(const struct sock *sk, struct server_state *s)
 {
-	if (s->role == ROLE_SERVER)
-		http_end(s, client_left(sk, s), s->tcp & TCP_GOT_RESET);
+	bool left = client_left(sk, s), reset = s->tcp & TCP_GOT_RESET;
+
+	if (s->role != ROLE_SERVER)
+		return;
+	if (s->protocol == PROTOCOL_TLS || s->protocol == PROTOCOL_CIPHER) {
+		secure_end(s, left,
+			   s->tcp & TCP_PEER_GONE ? TLS_OUTCOME_TIMEOUT
+			   : reset		  ? TLS_OUTCOME_RESET
+						  : TLS_OUTCOME_CLOSED);
+		plain_end(s, left, reset);
+	} else {
+		http_end(s, left, reset);
+	}
 }
 
 /*
@@ -52,7 +64,7 @@ static __always_inline int handle_arrival(const struct sock *sk, const struct tc
 		return 0;
 	if (s->role == ROLE_LISTENER)
 		listener_ready(sk, s);
-	else if (s->protocol == PROTOCOL_HTTP1)
+	else if (PROTOCOL_HAS_ARRIVALS(s->protocol))
 		arrival_add(s, end, tp->copied_seq, now_ns);
 	return 0;
 }
@@ -129,73 +141,217 @@ static __always_inline struct server_state *unknown_socket(struct sock *sk, stru
 	return adopt(sk, tp, read_end(sk, tp) - just_read, owner);
 }
 
-/* The application has read `ret` bytes (or failed). Task context. */
-static __always_inline int handle_read(struct sock *sk, int ret, int flags)
+/* A read of a server socket. Returns true if the program behind the tail call is to go on. */
+static __always_inline bool server_read(struct sock *sk, struct server_state *s,
+					struct tcp_sock *tp, __u32 ret, int flags)
+{
+	__u32 way = WORK_READ;
+	struct work *k = bpf_map_lookup_elem(&work_by_cpu, &way);
+	__s32 gap;
+
+	if (!k)
+		return false;
+	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
+		upgraded_bytes(s, ret, true);
+	if (s->protocol == PROTOCOL_OTHER || s->protocol == PROTOCOL_TUNNEL)
+		return false;
+	gap = read_begin(sk, s, tp, k, ret);
+	if (s->protocol == PROTOCOL_HTTP1) {
+		request_read(sk, s, k, gap, flags);
+		return k->left && is_framed(s);
+	}
+	if (s->protocol == PROTOCOL_CIPHER) {
+		if (s->secure.taken < 0x8000)
+			s->secure.taken += ret < 0x7fff ? (__u16)ret : 0x7fff;
+		cipher_read(s, k);
+		read_finish(s, k);
+		return false;
+	}
+	if (gap > 0 || (flags & MSG_TRUNC)) {
+		lose(LOSS_GAP);
+		k->source = PAYLOAD_NONE;
+	}
+	return true;
+}
+
+/* A server that knows nothing of TLS answers a ClientHello as any garbage, in HTTP. */
+static __always_inline void tls_unknown_to_server(const struct sock *sk, struct server_state *s,
+						  struct work *k)
+{
+	const struct tls_state *t = &s->secure.tls;
+
+	if (t->phase > TLS_PHASE_FOREIGN || t->tx.have)
+		return;
+	k->source = payload_find(k, sk, true);
+	if (!payload_window(k, NULL, 8) || (http_load(&k->window, 0) & 0xffffffffffffffULL) !=
+						   HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
+		return;
+	__builtin_memset(&s->secure, 0, sizeof(s->secure));
+	s->rx.phase = HTTP_BODY_CLOSE;
+	s->tx.flags = HTTP_F_RESPONSE;
+	s->protocol = PROTOCOL_HTTP1;
+}
+
+/* The same for a write. */
+static __always_inline bool server_write(struct sock *sk, struct server_state *s,
+					 struct tcp_sock *tp, __u32 ret)
+{
+	__u32 way = WORK_WRITE;
+	struct work *k = bpf_map_lookup_elem(&work_by_cpu, &way);
+
+	if (!k)
+		return false;
+	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
+		upgraded_bytes(s, ret, false);
+	if (s->protocol != PROTOCOL_HTTP1 && !is_framed(s))
+		return false;
+	write_begin(k, ret);
+	if (s->protocol == PROTOCOL_TLS)
+		tls_unknown_to_server(sk, s, k);
+	if (s->protocol != PROTOCOL_HTTP1)
+		return true;
+	response_write(sk, s, tp, k);
+	return k->left && is_framed(s);
+}
+
+/*
+ * The application has read `ret` bytes (or failed). Task context. Returns true
+ * if the program behind the tail call is to go on; if there is none, framed_missing().
+ */
+static __always_inline bool handle_read(struct sock *sk, int ret, int flags)
 {
 	struct instance_slot *slot;
 	struct server_state *s;
 	struct tcp_sock *tp;
+	bool more = false;
 
 	if (ret <= 0 || (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)) || !is_tcp(sk))
-		return 0; /* nothing of the stream was taken */
+		return false; /* nothing of the stream was taken */
 	tp = tcp_of(sk);
 	if (!tp)
-		return 0;
+		return false;
 	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
 	if (!s) {
 		s = unknown_socket(sk, tp, ret);
 		if (!s)
-			return 0;
+			return false;
 	}
 	if (!(s->tcp & TCP_LIVE) && !server_begin(sk, s, tp, read_end(sk, tp) - ret))
-		return 0;
+		return false;
 	slot = server_slot_in_task(s);
 	if (!slot)
-		return 0;
-	if (s->protocol == PROTOCOL_HTTP1 && !s->http_ended)
-		request_read(sk, s, tp, ret, flags);
+		return false;
+	if (!s->http_ended)
+		more = server_read(sk, s, tp, ret, flags);
 	if (s->role == ROLE_UNKNOWN) {
 		if (s->protocol != PROTOCOL_HTTP1)
 			to_client(sk, s);
-		return 0;
+		return false;
 	}
 	bytes_in(slot, s, read_end(sk, tp));
 	bytes_out(slot, s, tp);
-	return 0;
+	return more;
 }
 
-/* The kernel has taken `ret` bytes of a write (or none). Task context. */
-static __always_inline int handle_write(struct sock *sk, int ret)
+/* The kernel has taken `ret` bytes of a write (or none). Task context. Returns as handle_read(). */
+static __always_inline bool handle_write(struct sock *sk, int ret)
 {
 	struct instance_slot *slot;
 	struct server_state *s;
 	struct tcp_sock *tp;
+	bool more = false;
 
 	if (!is_tcp(sk))
-		return 0;
+		return false;
 	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
 	if (ret <= 0) {
-		if (s && http_at_start(&s->tx))
+		if (s && s->protocol == PROTOCOL_HTTP1 && http_at_start(&s->tx))
 			s->first_byte_ns = 0; /* nothing of the large write was taken */
-		return 0;
+		return false;
 	}
 	tp = tcp_of(sk);
 	if (!tp)
-		return 0;
+		return false;
 	if (!s) {
 		s = unknown_socket(sk, tp, 0);
 		if (!s)
-			return 0;
+			return false;
 	}
 	if (!(s->tcp & TCP_LIVE) && !server_begin(sk, s, tp, read_end(sk, tp)))
-		return 0;
+		return false;
 	slot = server_slot_in_task(s);
 	if (!slot)
-		return 0;
-	if (s->protocol == PROTOCOL_HTTP1 && !s->http_ended)
-		response_write(sk, s, tp, ret);
-	if (s->role != ROLE_UNKNOWN && (__u32)tp->bytes_acked - s->out_counted >= 65536)
+		return false;
+	if (!s->http_ended)
+		more = server_write(sk, s, tp, ret);
+	if (s->role == ROLE_UNKNOWN)
+		return false;
+	if ((__u32)tp->bytes_acked - s->out_counted >= 65536)
 		bytes_out(slot, s, tp);
+	return more;
+}
+
+/* ---- behind the tail call ---- */
+
+static __always_inline int handle_framed_read(struct sock *sk)
+{
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	__u32 way = WORK_READ;
+	struct work *k = bpf_map_lookup_elem(&work_by_cpu, &way);
+
+	if (!s || !k)
+		return 0;
+	if (k->source == PAYLOAD_UNKNOWN)
+		k->source = payload_find(k, sk, false);
+	if (s->protocol == PROTOCOL_TLS) {
+		__u32 left = k->left;
+
+		k->sequence = k->end - left;
+		cipher_read(s, k);
+		secure_follow(s, k, false);
+		/* what came with the end of the handshake is told from what comes later */
+		if (s->protocol == PROTOCOL_CIPHER)
+			cipher_handshake_over(s, k->left);
+	} else {
+		framed_follow(s, k, false);
+	}
+	read_finish(s, k);
+	return 0;
+}
+
+static __always_inline int handle_framed_write(struct sock *sk)
+{
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	__u32 way = WORK_WRITE;
+	struct tcp_sock *tp;
+	struct work *k = bpf_map_lookup_elem(&work_by_cpu, &way);
+
+	if (!s || !k)
+		return 0;
+	if (k->source == PAYLOAD_UNKNOWN)
+		k->source = payload_find(k, sk, true);
+	if (s->protocol != PROTOCOL_TLS) {
+		framed_follow(s, k, true);
+		return 0;
+	}
+	tp = tcp_of(sk);
+	/* the server complains because the client has left: it was not the server who ended it */
+	if (tp && got_fin(sk) && tp->copied_seq == tp->rcv_nxt)
+		secure_end(s, true, TLS_OUTCOME_CLOSED);
+	else
+		secure_follow(s, k, true);
+	return 0;
+}
+
+/* This kernel takes no program for the protocol that the connection speaks. */
+static __always_inline int framed_missing(struct sock *sk)
+{
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+
+	if (!s || !is_framed(s))
+		return 0;
+	lose(LOSS_CONNECTIONS_FULL);
+	s->protocol = s->protocol == PROTOCOL_WEBSOCKET ? PROTOCOL_TUNNEL : PROTOCOL_OTHER;
 	return 0;
 }
 
@@ -280,6 +436,8 @@ static __always_inline int handle_destroy(struct sock *sk)
 	if (s && s->role != ROLE_LISTENER) {
 		server_closed(sk, s, TCP_CLOSE);
 		server_http_end(sk, s);
+		if (s->protocol == PROTOCOL_CIPHER)
+			plain_forget(s);
 	}
 	forget_socket(sk);
 	return 0;

@@ -69,18 +69,22 @@ enum http_line_kind {
 	HTTP_LINE_CODING, /* Transfer-Encoding: its last word matters */
 };
 
-#define HTTP_F_RESPONSE 0x01 /* parses responses; never changes */
-#define HTTP_F_LENGTH 0x02   /* Content-Length seen, in body_left */
-#define HTTP_F_CHUNKED 0x04  /* last transfer coding is chunked */
-#define HTTP_F_CODING 0x08   /* Transfer-Encoding seen */
-#define HTTP_F_MESSAGE (HTTP_F_LENGTH | HTTP_F_CHUNKED | HTTP_F_CODING)
+#define HTTP_F_RESPONSE 0x01  /* parses responses; never changes */
+#define HTTP_F_LENGTH 0x02    /* Content-Length seen, in body_left */
+#define HTTP_F_CHUNKED 0x04   /* last transfer coding is chunked */
+#define HTTP_F_CODING 0x08    /* Transfer-Encoding seen */
+#define HTTP_F_WEBSOCKET 0x10 /* response 101: Upgrade to that */
+#define HTTP_F_H2C 0x20	      /* response 101: to HTTP/2 */
+#define HTTP_F_MESSAGE                                                                             \
+	(HTTP_F_LENGTH | HTTP_F_CHUNKED | HTTP_F_CODING | HTTP_F_WEBSOCKET | HTTP_F_H2C)
 
 enum http_result {
-	HTTP_MORE, /* all that was given belongs to the message, and more is to come */
-	HTTP_HEAD, /* the header section is complete; the caller sets the next phase */
-	HTTP_DONE, /* the message is complete */
-	HTTP_NOT,  /* this is no HTTP/1.x start line */
-	HTTP_BAD,  /* framing that cannot be followed */
+	HTTP_MORE,    /* all that was given belongs to the message, and more is to come */
+	HTTP_HEAD,    /* the header section is complete; the caller sets the next phase */
+	HTTP_DONE,    /* the message is complete */
+	HTTP_NOT,     /* this is no HTTP/1.x start line */
+	HTTP_PREFACE, /* this is the first line of an HTTP/2 connection (RFC 9113, 3.4) */
+	HTTP_BAD,     /* framing that cannot be followed */
 };
 
 /* How far the value of a Content-Length has been followed. */
@@ -297,6 +301,11 @@ static __always_inline int http_start_line(struct http_parser *p, const struct h
 		if (end - at < 10)
 			return HTTP_NOT;
 		version = http_load(w, end - 8);
+		if (end - at == 14 && p->line_kind == HTTP_LINE_WHOLE &&
+		    version == HTTP_WORD('H', 'T', 'T', 'P', '/', '2', '.', '0') &&
+		    (http_load(w, at) & 0xffffffffffffULL) ==
+			    HTTP_WORD('P', 'R', 'I', ' ', '*', ' ', 0, 0))
+			return HTTP_PREFACE;
 		if ((version & 0xffffffffffffffULL) !=
 			    HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0) ||
 		    (version >> 56) - '0' > 9 || http_byte(w, end - 9) != ' ')
@@ -411,6 +420,24 @@ static __always_inline int http_chunk_line(struct http_parser *p, const struct h
 	return HTTP_MORE;
 }
 
+/* "upgrade:" of a response 101, and what follows it up to the end of the line. */
+static __always_inline int http_upgrade_line(struct http_parser *p, const struct http_window *w,
+					     __u32 at)
+{
+	__u64 protocol;
+
+	if ((http_load(w, at) | 0x0020202020202020ULL) !=
+	    HTTP_WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', ':'))
+		return HTTP_MORE;
+	at += http_byte(w, at + 8) == ' ' ? 9 : 8;
+	protocol = http_load(w, at) | HTTP_FOLD_LETTERS;
+	if (protocol == HTTP_WORD('w', 'e', 'b', 's', 'o', 'c', 'k', 'e'))
+		p->flags |= HTTP_F_WEBSOCKET;
+	else if ((protocol & 0xffffff) == HTTP_WORD('h', '2', 'c', 0, 0, 0, 0, 0))
+		p->flags |= HTTP_F_H2C;
+	return HTTP_MORE;
+}
+
 /* One complete line, newline at `newline`. Of a long one only the tail is in the window. */
 static __always_inline int http_line(struct http_parser *p, const struct http_window *w, __u32 at,
 				     __u32 newline)
@@ -458,6 +485,8 @@ static __always_inline int http_line(struct http_parser *p, const struct http_wi
 	} else if (first == 't') {
 		if (end - at >= 18 && http_is_coding(w, at))
 			return http_coding_line(p, w, end);
+	} else if (first == 'u' && p->token == 101) {
+		return http_upgrade_line(p, w, at);
 	}
 	return HTTP_MORE;
 }
@@ -587,7 +616,8 @@ VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 			word |= HTTP_FOLD_LETTERS;
 			if ((__u8)word > '0' &&
 			    word != HTTP_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
-			    word != HTTP_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+			    word != HTTP_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r') &&
+			    p->token != 101) {
 				line = pos;
 				continue;
 			}

@@ -21,7 +21,8 @@ const volatile struct grid cfg_grid;
 const volatile __s32 cfg_cgroup_subsys = -1; /* v1 controller's index; -1: cgroup v2 */
 const volatile __u32 cfg_max_sockets = DEFAULT_MAX_SOCKETS;
 const volatile __u8 cfg_status_by_code;
-const volatile __u8 has_accept; /* accept() can be seen */
+const volatile __u8 has_accept;	   /* accept() can be seen */
+const volatile __u8 cfg_libraries; /* programs are attached to TLS libraries */
 
 /* Server sockets and listeners. Added at listen(), cloned to children, by adoption,
  * or at the first read of an unknown socket; dies with the socket. */
@@ -181,6 +182,55 @@ struct {
 	__type(value, __u32);
 } listener_by_port SEC(".maps");
 
+/* Plain text of a TLS connection, by the connection's number. Added when a call of a TLS
+ * library is tied to the connection, deleted with the socket. Full: a loss. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DEFAULT_MAX_SOCKETS);
+	__type(key, __u32);
+	__type(value, struct plain);
+} plain_by_connection SEC(".maps");
+
+/* A library's object (SSL *, gnutls_session_t, *tls.Conn) to its connection. As above. */
+struct object_key {
+	__u64 object;
+	__u32 tgid;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DEFAULT_MAX_SOCKETS);
+	__type(key, struct object_key);
+	__type(value, __u32);
+} connection_by_object SEC(".maps");
+
+/* HTTP/2 connections, by number. Added at the preface, deleted with the socket. Full: a loss. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DEFAULT_MAX_SOCKETS);
+	__type(key, __u32);
+	__type(value, struct http2);
+} http2_by_connection SEC(".maps");
+
+/* Streams that wait for the end of their response. Added with the request, deleted with the
+ * end of the response or of the connection; what a connection's end did not find, the agent
+ * deletes. Full: a loss. */
+struct stream_key {
+	__u32 connection;
+	__u32 stream;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_MAX_STREAMS);
+	__type(key, struct stream_key);
+	__type(value, struct stream);
+} stream_by_id SEC(".maps");
+
 /* Losses by reason, per CPU because some are frequent where they happen at all. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -222,6 +272,8 @@ struct work {
 	__u32 source;	/* where the bytes are: enum payload_source */
 	__u32 can_block;
 	__u32 bytes; /* of the whole call */
+	__u32 end;   /* sequence number behind them */
+	__u32 plain; /* the bytes are plain text inside TLS */
 };
 
 struct {
@@ -231,8 +283,109 @@ struct {
 	__type(value, struct work);
 } work_by_cpu SEC(".maps");
 
+/* Zeroes that new entries begin as; too large for a program's stack. */
+struct blank {
+	struct plain plain;
+	struct http2 http2;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct blank);
+} blanks SEC(".maps");
+
+/* A call of a TLS library that is under way. */
+struct library_call {
+	__u64 object; /* 0: none */
+	__u64 buffer;
+	__u64 length;
+	__u64 result; /* where the number of bytes will be; 0: it is the return value */
+	__u64 begun_ns;
+};
+
+/* A TLS connection whose ClientHello a thread has just read outside of any call: that of the
+ * call which the thread makes next. */
+struct candidate {
+	__u32 connection; /* 0: none */
+	__u32 slot;
+	__u32 generation;
+	__u32 older;
+};
+
+/* A thread that calls a TLS library. Added at its first call, dies with the thread. */
+struct thread {
+	struct library_call call;
+	struct candidate candidate;
+	__u64 begun_ns;	  /* of the call that moved them */
+	__u32 connection; /* whose plain bytes are in `work` */
+	__u32 pad;
+	struct work work;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} thread_by_task SEC(".maps");
+
+/* The same for Go, where a call may begin and end on different threads. Full: the least
+ * recently used goes; its call's end is counted as a loss. */
+struct goroutine {
+	__u64 g;
+	__u32 tgid;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DEFAULT_MAX_GO_CALLS);
+	__type(key, struct goroutine);
+	__type(value, struct library_call);
+} call_by_goroutine SEC(".maps");
+
+/* Processes that the agent has been told of: their plain text is not seen. Full: the least
+ * recently used goes, and is told of again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+} unseen_processes SEC(".maps");
+
+/* Programs that go on where one sees a protocol that is followed frame by frame; apart,
+ * because the verifier's patience is for each program. The agent fills in what the kernel
+ * takes. Those of sockets, and those of libraries. */
+enum { TAIL_READ, TAIL_WRITE, TAIL_FRAMED_READ, TAIL_FRAMED_WRITE, TAILS };
+#define TAIL_FRAMED 0 /* the one program of those of sockets */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, TAILS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} library_tail SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} socket_read_tail SEC(".maps"), socket_write_tail SEC(".maps");
+
+/* Where a ClientHello's piece is put together for the agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct event_tls_hello);
+} hello_by_cpu SEC(".maps");
+
 /* Live state and numbering, shared by all CPUs. */
 __u64 live_sockets;
 __u32 last_listener;
+__u32 last_connection;
 
 #endif

@@ -111,4 +111,23 @@ static __noinline __u64 owner_of_current(void)
 	return (__u64)owner.generation << 32 | owner.slot;
 }
 
+/* Tells the agent of a process. */
+static __always_inline void emit_process(__u32 kind, struct task_struct *task, __u32 slot,
+					 __u32 generation)
+{
+	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		lose(LOSS_EVENTS_FULL);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->kind = kind;
+	event->slot = slot;
+	event->generation = generation;
+	event->tgid = task->tgid;
+	bpf_probe_read_kernel(event->comm, sizeof(event->comm), &task->comm);
+	bpf_ringbuf_submit(event, 0);
+}
+
 #endif

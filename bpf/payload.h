@@ -170,6 +170,30 @@ VERIFIED_ALONE int payload_seek(struct work *k)
 	return 0;
 }
 
+/* Takes back what the last payload_skip() passed over, within the same segment. */
+static __always_inline void payload_back(struct work *k, __u64 bytes)
+{
+	k->left += (__u32)bytes;
+	k->sequence -= (__u32)bytes;
+	k->at -= bytes;
+}
+
+/* A buffer of plain text that a TLS library gave or took. */
+static __always_inline void payload_plain(struct work *k, __u64 buffer, __u32 bytes)
+{
+	k->segment[0].base = buffer;
+	k->segment[0].bytes = bytes;
+	k->segments = 1;
+	k->more = 0;
+	k->at = 0;
+	k->current = 0;
+	k->source = PAYLOAD_USER;
+	k->can_block = 0;
+	k->bytes = bytes;
+	k->left = bytes;
+	k->plain = 1;
+}
+
 /*
  * Puts the parser's carry and the next bytes into the window, at most `most`
  * fresh ones and none of the next segment. Returns how many fresh ones, or 0
@@ -178,9 +202,9 @@ VERIFIED_ALONE int payload_seek(struct work *k)
 static __always_inline __u32 payload_window(struct work *k, const struct http_parser *p, __u32 most)
 {
 	struct http_window *w = &k->window;
-	__u32 current = k->current, carry = p->carry_bytes;
+	__u32 current = k->current, carry = p ? p->carry_bytes : 0;
 	__u64 n, *byte = (__u64 *)w->byte;
-	const __u64 *kept = (const __u64 *)p->carry;
+	const __u64 *kept = p ? (const __u64 *)p->carry : NULL;
 
 	if (k->source != PAYLOAD_USER)
 		return 0;

@@ -7,6 +7,7 @@
 #define EDGETAP_REQUEST_H
 
 #include "conn.h"
+#include "framed.h"
 #include "payload.h"
 
 #define STEPS 64  /* pieces of one read or write that are followed */
@@ -124,6 +125,27 @@ static __always_inline bool request_unseen(struct server_state *s, __u32 bytes)
 }
 
 /*
+ * Not HTTP/1.x: is it one of the protocols that are followed in another way?
+ * Then its bytes are left to that. Only what a connection begins with may tell,
+ * or what comes first on one that is older than the agent.
+ */
+static __always_inline bool request_other_protocol(struct server_state *s, struct work *k,
+						   __u32 consumed, bool trial)
+{
+	const struct http_window *w = &k->window;
+	bool first = k->left + consumed == k->bytes;
+
+	if (k->plain || !first || (trial && s->rx_desync != DESYNC_OLDER) || s->status_cached ||
+	    s->request_head)
+		return false;
+	if (!tls_starts(w, trial))
+		return false;
+	payload_back(k, consumed);
+	tls_begin(s, k, trial);
+	return true;
+}
+
+/*
  * Follows one piece of what was read. Returns non-zero when nothing more of
  * this read is to be followed.
  */
@@ -186,7 +208,19 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 		request_head(s);
 		return 0;
 	}
+	if (result == HTTP_PREFACE) {
+		http2_begin(s, NULL, false);
+		return 1;
+	}
+	if (result == HTTP_NOT && request_other_protocol(s, k, k->window.pos - carry, trial))
+		return 1;
 	if (trial) {
+		if (result == HTTP_NOT && s->role == ROLE_SERVER && s->rx_desync == DESYNC_OLDER &&
+		    carry == 0 && h2_plausible(&k->window, false)) {
+			payload_back(k, k->window.pos);
+			http2_begin(s, NULL, true);
+			return 1;
+		}
 		p->phase = HTTP_RESYNC;
 		p->body_left = trials;
 		p->line_kind = HTTP_LINE_WHOLE;
@@ -214,40 +248,48 @@ VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
 	return s && k ? request_piece(s, k) : 1;
 }
 
-/* The application has read `ret` bytes. Task context, behind the copy. */
-static __always_inline void request_read(struct sock *sk, struct server_state *s,
-					 struct tcp_sock *tp, __u32 ret, int flags)
+/* Everything up to k->end has been looked at. */
+static __always_inline void read_finish(struct server_state *s, const struct work *k)
 {
-	__u32 way = WORK_READ, end = s->rx_next + ret, taken = read_end(sk, tp);
-	struct work *k;
-	int stop = 0;
-	__s32 gap;
+	s->rx_next = k->end;
+	s->arrival_skip = k->end;
+	arrival_read(s, k->end);
+}
 
-	k = bpf_map_lookup_elem(&work_by_cpu, &way);
-	if (!k)
-		return;
-	gap = sequence_after(taken, end);
-	if (gap > 0)
-		request_unseen(s, gap);
+static __always_inline void request_finish(struct server_state *s, const struct work *k)
+{
+	read_finish(s, k);
+	if (s->protocol == PROTOCOL_HTTP1 &&
+	    (s->rx.phase == HTTP_BODY_LENGTH || s->rx.phase == HTTP_CHUNK_DATA))
+		s->arrival_skip += s->rx.body_left < 0x40000000 ? (__u32)s->rx.body_left
+								: 0x40000000;
+}
+
+/* Prepares to look at a read of `ret` bytes; the bytes before it that were not seen, if any. */
+static __always_inline __s32 read_begin(const struct sock *sk, const struct server_state *s,
+					const struct tcp_sock *tp, struct work *k, __u32 ret)
+{
+	__s32 gap = sequence_after(read_end(sk, tp), s->rx_next + ret);
+
 	k->now_ns = tcp_time(tp);
 	k->bytes = ret;
 	k->left = ret;
 	k->sequence = s->rx_next + gap;
+	k->end = k->sequence + ret;
 	k->source = PAYLOAD_UNKNOWN;
 	k->at = 0;
 	k->current = 0;
 	k->segments = 0;
-	if (flags & MSG_TRUNC) {
-		request_unseen(s, ret);
-		k->left = 0;
-	}
-	if (k->left) {
-		if (http_wants_bytes(&s->rx))
-			k->source = payload_find(k, sk, false);
-		stop = request_piece(s, k);
-	}
-	for (int i = 1; i < STEPS && !stop && k->left; i++) {
-		if (k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->rx))
+	k->plain = 0;
+	return gap;
+}
+
+/* Follows pieces from the i-th on; sk may be null where the bytes are known. */
+static __always_inline void request_follow(const struct sock *sk, struct server_state *s,
+					   struct work *k, int i, int stop)
+{
+	for (; i < STEPS && !stop && k->left; i++) {
+		if (sk && k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->rx))
 			k->source = payload_find(k, sk, false);
 		stop = request_step(s, k);
 	}
@@ -255,13 +297,33 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 		lose(LOSS_BUDGET);
 		request_lost(s);
 	}
-	end += gap;
-	s->rx_next = end;
-	s->arrival_skip = end;
-	if (s->rx.phase == HTTP_BODY_LENGTH || s->rx.phase == HTTP_CHUNK_DATA)
-		s->arrival_skip += s->rx.body_left < 0x40000000 ? (__u32)s->rx.body_left
-								: 0x40000000;
-	arrival_read(s, end);
+}
+
+/*
+ * The application has read bytes, for which read_begin() has prepared. Task
+ * context, behind the copy. What it leaves is another protocol's.
+ */
+static __always_inline void request_read(struct sock *sk, struct server_state *s, struct work *k,
+					 __s32 gap, int flags)
+{
+	int stop = 0;
+
+	if (gap > 0)
+		request_unseen(s, gap);
+	if (flags & MSG_TRUNC) {
+		request_unseen(s, k->left);
+		k->left = 0;
+	}
+	if (k->left) {
+		if (http_wants_bytes(&s->rx))
+			k->source = payload_find(k, sk, false);
+		stop = request_piece(s, k);
+	}
+	request_follow(sk, s, k, 1, stop);
+	if (s->protocol == PROTOCOL_HTTP1 || s->protocol == PROTOCOL_OTHER) {
+		k->left = 0;
+		request_finish(s, k);
+	}
 }
 
 #endif

@@ -19,12 +19,28 @@ static __always_inline __u64 time_between(__u64 from, __u64 to)
 	return to > from ? to - from : 0;
 }
 
-/* Counts a final response; of one whose request was not seen there are no times. */
-static __always_inline void response_count(struct server_state *s, __u32 method,
-					   const struct batch *batch, __u64 end_ns)
+/* What is known of a request and its response. */
+struct exchange {
+	__u32 status;
+	__u32 method;
+	__u64 arrived_ns; /* 0: not known */
+	__u64 read_ns;
+	__u64 first_ns; /* 0: not known */
+	__u64 end_ns;
+};
+
+static __always_inline void abort_count(struct instance_slot *slot, enum abort_by by,
+					enum abort_phase phase)
+{
+	count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + phase, 1);
+}
+
+/* Counts a final response; of one whose request was not seen (times == false) there are no times. */
+static __always_inline void exchange_count(struct server_state *s, const struct exchange *x,
+					   bool times)
 {
 	__u32 slot = slot_current(s->slot, s->generation);
-	__u32 status = s->tx.token, cell, app_cell, index;
+	__u32 status = x->status, method = x->method, cell, app_cell, index;
 	struct status_entry *entry;
 	struct row_group *group;
 	__u64 app, first, edge, queue, arrived;
@@ -46,17 +62,17 @@ static __always_inline void response_count(struct server_state *s, __u32 method,
 			count_add(counts, COUNT_HTTP_ELSEWHERE, 1);
 	}
 	__sync_fetch_and_add(&entry->responses[method < METHOD_N ? method : METHOD_OTHER], 1);
-	if (!batch)
+	if (!times)
 		return;
 	group = bpf_map_lookup_elem(&group_by_index, &entry->group);
 	if (!group)
 		return;
-	arrived = batch->arrived_ns ? batch->arrived_ns : batch->read_ns;
-	app = time_between(batch->read_ns, end_ns);
+	arrived = x->arrived_ns ? x->arrived_ns : x->read_ns;
+	app = time_between(x->read_ns, x->end_ns);
 	app_cell = grid_cell(app);
 	row_add(&group->row[ROW_APP_RESPONSE], app_cell, app);
-	if (!s->tx_unseen) {
-		first = time_between(batch->read_ns, s->first_byte_ns);
+	if (x->first_ns) {
+		first = time_between(x->read_ns, x->first_ns);
 		cell = first == app ? app_cell : grid_cell(first);
 		row_add(&group->row[ROW_APP_FIRST_BYTE], cell, first);
 	} else {
@@ -65,12 +81,29 @@ static __always_inline void response_count(struct server_state *s, __u32 method,
 		if (counts)
 			count_add(counts, COUNT_FIRST_BYTE_UNSEEN, 1);
 	}
-	queue = time_between(arrived, batch->read_ns);
+	queue = time_between(arrived, x->read_ns);
 	row_add(&group->row[ROW_APP_QUEUE], grid_cell(queue), queue);
-	edge = time_between(arrived, end_ns);
+	edge = time_between(arrived, x->end_ns);
 	/* within a quarter of the app clock lie at most three native bounds: few enough to climb */
 	cell = edge - app <= app >> 2 ? grid_step(app_cell, edge) : grid_cell(edge);
 	row_add(&group->row[ROW_EDGE_RESPONSE], cell, edge);
+}
+
+static __always_inline void response_count(struct server_state *s, __u32 method,
+					   const struct batch *batch, __u64 end_ns)
+{
+	struct exchange x = {
+		.status = s->tx.token,
+		.method = method,
+		.end_ns = end_ns,
+		.first_ns = s->tx_unseen ? 0 : s->first_byte_ns,
+	};
+
+	if (batch) {
+		x.arrived_ns = batch->arrived_ns;
+		x.read_ns = batch->read_ns;
+	}
+	exchange_count(s, &x, batch);
 }
 
 static __always_inline void count_lost_request(const struct server_state *s)
@@ -195,7 +228,9 @@ static __always_inline bool response_head(struct server_state *s)
 	s->role = ROLE_SERVER;
 	s->tx_open = response_open(s);
 	if (status == 101 || (s->tx_method == METHOD_CONNECT && status < 300)) {
-		s->protocol = PROTOCOL_TUNNEL;
+		s->protocol = p->flags & HTTP_F_H2C	    ? PROTOCOL_HTTP2
+			      : p->flags & HTTP_F_WEBSOCKET ? PROTOCOL_WEBSOCKET
+							    : PROTOCOL_TUNNEL;
 		return true;
 	}
 	if (s->tx_method == METHOD_HEAD || status == 204 || status == 304)
@@ -209,6 +244,28 @@ static __always_inline bool response_head(struct server_state *s)
 	else
 		return true;
 	return false;
+}
+
+/* RFC 7540, 3.2: the request that asked for HTTP/2 is its first stream, and has no other response. */
+static __always_inline void upgrade_http2(struct server_state *s)
+{
+	struct stream first = { .method = s->tx_method };
+	__u8 batch;
+
+	if (s->tx_open != TX_REQUEST) {
+		response_lost(s);
+		s->protocol = PROTOCOL_OTHER;
+		return;
+	}
+	batch = REQUEST_BATCH(s->request[s->request_tail % REQUESTS]);
+	s->request_tail++;
+	s->tx_open = TX_NONE;
+	response_lost(s);
+	if (batch != BATCH_NONE) {
+		first.arrived_ns = batch_at(s, batch)->arrived_ns;
+		first.read_ns = batch_at(s, batch)->read_ns;
+	}
+	http2_begin(s, &first, false);
 }
 
 /* As request_step, for one piece of what was written. */
@@ -279,6 +336,8 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 		s->first_byte_ns = 0;
 		return 1;
 	}
+	if (result == HTTP_NOT && !k->plain && !s->status_cached && !carry)
+		tls_complaint(s, &k->window);
 	if (result == HTTP_NOT && !s->status_cached && s->request_head == s->request_tail) {
 		s->protocol = PROTOCOL_OTHER; /* neither side speaks HTTP/1.x */
 		return 1;
@@ -287,10 +346,15 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 	response_lost(s);
 	return 1;
 done:
+	if (s->protocol == PROTOCOL_HTTP2) {
+		upgrade_http2(s);
+		return 1;
+	}
 	response_done(s, k->now_ns);
 	if (s->protocol == PROTOCOL_HTTP1)
 		return 0;
 	response_lost(s); /* requests sent behind the one that switched get no response */
+	upgrade_begin(s, k->now_ns);
 	return 1;
 }
 
@@ -300,26 +364,10 @@ VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
 	return s && k ? response_piece(s, k) : 1;
 }
 
-/* The kernel has taken `ret` bytes of a write. Task context. */
-static __always_inline void response_write(struct sock *sk, struct server_state *s,
-					   const struct tcp_sock *tp, __u32 ret)
+/* Prepares to look at a write of `ret` bytes. */
+static __always_inline void write_begin(struct work *k, __u32 ret)
 {
-	__u32 way = WORK_WRITE;
-	struct work *k;
-	int stop;
-
-	k = bpf_map_lookup_elem(&work_by_cpu, &way);
-	if (!k)
-		return;
-	/* an answer to what was not seen: it was taken in a way that no program sees */
-	if (s->request_head == s->request_tail && !s->request_open && http_at_start(&s->tx) &&
-	    sequence_after(read_end(sk, tp), s->rx_next) > 0) {
-		lose(LOSS_GAP);
-		request_lost(s);
-		s->rx_next = read_end(sk, tp);
-	}
 	k->now_ns = bpf_ktime_get_ns();
-	s->last_write_ns = k->now_ns;
 	k->bytes = ret;
 	k->left = ret;
 	k->source = PAYLOAD_UNKNOWN;
@@ -327,13 +375,15 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 	k->current = 0;
 	k->segments = 0;
 	k->can_block = 0;
-	if (ret > SMALL_WRITE)
-		k->can_block = !(BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK);
-	if (http_wants_bytes(&s->tx))
-		k->source = payload_find(k, sk, true);
-	stop = response_piece(s, k);
-	for (int i = 1; i < STEPS && !stop && k->left; i++) {
-		if (k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->tx))
+	k->plain = 0;
+}
+
+/* As request_follow. */
+static __always_inline void response_follow(const struct sock *sk, struct server_state *s,
+					    struct work *k, int i, int stop)
+{
+	for (; i < STEPS && !stop && k->left; i++) {
+		if (sk && k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->tx))
 			k->source = payload_find(k, sk, true);
 		stop = response_step(s, k);
 	}
@@ -343,52 +393,31 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 	}
 }
 
-static __always_inline void abort_count(struct instance_slot *slot, enum abort_by by,
-					enum abort_phase phase)
-{
-	count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + phase, 1);
-}
-
 /*
- * Nothing more will be written: what was not answered completely never will be.
- * Called when the server sends its FIN, else when the socket is destroyed.
+ * The kernel has taken bytes, for which write_begin() has prepared. Task
+ * context. What it leaves is another protocol's.
  */
-VERIFIED_ALONE int http_end(struct server_state *s, __u32 client_left, __u32 reset)
+static __always_inline void response_write(struct sock *sk, struct server_state *s,
+					   const struct tcp_sock *tp, struct work *k)
 {
-	enum abort_by by = client_left ? ABORT_BY_CLIENT : ABORT_BY_SERVER;
-	struct instance_slot *slot;
+	int stop;
 
-	if (!s || s->http_ended)
-		return 0;
-	s->http_ended = 1;
-	if (s->protocol != PROTOCOL_HTTP1)
-		return 0;
-	if (s->tx_open != TX_NONE && s->tx.phase == HTTP_BODY_CLOSE && !reset)
-		response_done(s, s->last_write_ns);
-	slot = server_slot(s);
-	if (!slot)
-		return 0;
-	if (s->tx_open == TX_EARLY || s->tx_open == TX_ALONE)
-		abort_count(slot, by, ABORT_IN_RESPONSE);
-	for (int i = 0; i < REQUESTS && s->request_tail != s->request_head; i++) {
-		__u8 request = s->request[s->request_tail % REQUESTS];
-		const struct batch *batch = batch_at(s, REQUEST_BATCH(request));
-		bool begun = i == 0 && (s->tx_open == TX_REQUEST || s->tx.phase == HTTP_HEADER ||
-					(s->tx.phase == HTTP_START && !http_at_start(&s->tx)));
-
-		abort_count(slot, by, begun ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
-		if (REQUEST_BATCH(request) != BATCH_NONE && batch->arrived_ns)
-			connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
-					   time_between(batch->arrived_ns, batch->read_ns));
-		s->request_tail++;
+	/* an answer to what was not seen: it was taken in a way that no program sees */
+	if (s->request_head == s->request_tail && !s->request_open && http_at_start(&s->tx) &&
+	    sequence_after(read_end(sk, tp), s->rx_next) > 0) {
+		lose(LOSS_GAP);
+		request_lost(s);
+		s->rx_next = read_end(sk, tp);
 	}
-	if (s->overflow_head != s->overflow_tail)
-		count_add(slot, COUNT_HTTP_LOST, (__u8)(s->overflow_head - s->overflow_tail));
-	s->overflow_tail = s->overflow_head;
-	if (s->request_open && !s->early_answer && s->rx.phase <= HTTP_HEADER)
-		abort_count(slot, by, ABORT_IN_REQUEST);
-	s->tx_open = TX_NONE;
-	return 0;
+	s->last_write_ns = k->now_ns;
+	if (k->bytes > SMALL_WRITE)
+		k->can_block = !(BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK);
+	if (http_wants_bytes(&s->tx))
+		k->source = payload_find(k, sk, true);
+	stop = response_piece(s, k);
+	response_follow(sk, s, k, 1, stop);
+	if (s->protocol == PROTOCOL_HTTP1)
+		k->left = 0;
 }
 
 #endif

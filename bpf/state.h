@@ -14,6 +14,8 @@
 #define EDGETAP_STATE_H
 
 #include "http1.h"
+#include "http2.h"
+#include "tls.h"
 
 #define ARRIVALS 3
 #define BATCHES 3
@@ -26,10 +28,17 @@ enum role {
 };
 
 enum protocol {
-	PROTOCOL_HTTP1,	 /* or not known yet: every server socket starts here */
-	PROTOCOL_OTHER,	 /* neither side has spoken HTTP/1.x */
-	PROTOCOL_TUNNEL, /* after 101, or 2xx to CONNECT */
+	PROTOCOL_HTTP1, /* or not known yet: every server socket starts here */
+	PROTOCOL_HTTP2,
+	PROTOCOL_TLS,	 /* a handshake is under way */
+	PROTOCOL_CIPHER, /* TLS; its plain text is seen in the library that has it, or nowhere */
+	PROTOCOL_WEBSOCKET,
+	PROTOCOL_TUNNEL, /* after another 101, or 2xx to CONNECT */
+	PROTOCOL_OTHER,	 /* neither side has spoken anything that is followed */
 };
+
+/* Whether it matters when bytes of this protocol arrived. */
+#define PROTOCOL_HAS_ARRIVALS(protocol) ((protocol) <= PROTOCOL_CIPHER)
 
 /* A connection whose connect was not counted, because it is older, has no disconnect either. */
 #define CONNECT_COUNTED 1
@@ -58,6 +67,33 @@ struct batch {
 #define REQUEST_METHOD(r) ((r)&15)
 #define REQUEST_BATCH(r) ((r) >> 4)
 #define BATCH_NONE 15 /* its times could not be remembered */
+
+/* TLS: the handshake, and later what is known of where its plain text is. */
+struct secure {
+	struct tls_state tls; /* tls.hello is the connection's number */
+	__u16 taken;	      /* bytes read since the handshake, as far as they fit */
+	__u8 untied;	      /* reads that no call of a library was seen around */
+	__u8 counted;	      /* how the handshake ended is counted, or will not be known */
+	__u32 pad;
+};
+
+/* One direction of a WebSocket connection (RFC 6455, 5.2). */
+struct websocket_way {
+	__u64 left;   /* of the frame's payload */
+	__u64 length; /* of it, as far as it was read */
+	__u8 have;    /* bytes of the header seen */
+	__u8 need;    /* bytes that it has; 0: not known yet */
+	__u8 opcode;  /* first byte of the header; 0xff: lost */
+	__u8 pad;
+	__u32 messages; /* that ended in the read or write at hand */
+};
+
+/* A connection that has left HTTP. */
+struct upgraded {
+	__u64 since_ns;
+	struct websocket_way rx;
+	struct websocket_way tx;
+};
 
 struct server_state {
 	__u32 slot;
@@ -101,8 +137,15 @@ struct server_state {
 	__u64 first_byte_ns; /* of the response being written; 0: not written yet.
 			      * Before accept: when the handshake was completed. */
 	__u64 last_write_ns;
-	struct http_parser rx;
-	struct http_parser tx;
+	union {
+		struct {
+			struct http_parser rx; /* PROTOCOL_HTTP1 */
+			struct http_parser tx;
+		};
+		struct secure secure;	  /* PROTOCOL_TLS, PROTOCOL_CIPHER */
+		struct upgraded upgraded; /* PROTOCOL_WEBSOCKET, PROTOCOL_TUNNEL */
+		__u32 connection;	  /* PROTOCOL_HTTP2: key of http2_by_connection */
+	};
 };
 
 /* What a response being written belongs to. */
@@ -114,6 +157,47 @@ enum tx_open {
 	TX_ALONE,    /* no request at all */
 	TX_OLDER,    /* a request that was read before observation */
 	TX_LOST,     /* a request that was lost sight of */
+};
+
+/* The plain text of a TLS connection, as a TLS library gives and takes it. */
+struct plain {
+	struct server_state s; /* of the plain text; its socket's facts are the socket's */
+	__u64 arrived_ns;      /* when the ciphertext arrived that the next plain bytes come from */
+	__u64 object;	       /* the library's, and whose it is */
+	__u32 tgid;
+	__u32 connection; /* its number */
+	__u8 fresh;	  /* arrived_ns has not been used yet */
+	__u8 seen;	  /* plain bytes have come */
+	__u8 pad[6];
+};
+
+struct http2 {
+	struct h2_parser rx; /* what the client sends */
+	struct h2_parser tx;
+	__u64 block_ns;	   /* when the header block being read arrived; 0: not known */
+	__u32 last_stream; /* the highest that a request has opened */
+	__u32 waiting;	   /* streams without a byte of their response */
+	__u32 answering;   /* streams with a part of it */
+	__u8 older;	   /* picked up in its midst */
+	__u8 tx_synced;	   /* the position in what the server sends is known */
+	__u8 lost;	   /* no longer followed */
+	__u8 pad;
+};
+
+#define STREAM_ANSWERED 1 /* the final response has begun */
+#define STREAM_RPC 2	  /* a gRPC call */
+#define STREAM_CONNECT 4  /* a tunnel: no latency */
+
+struct stream {
+	__u64 arrived_ns;
+	__u64 read_ns;
+	__u64 first_ns;
+	__u16 status;
+	__u8 method;
+	__u8 flags;	  /* STREAM_* */
+	__u32 rpc;	  /* index of the rpc entry */
+	__u8 grpc_status; /* as in struct h2_block */
+	__u8 pad[7];
 };
 
 struct client_state {
@@ -136,5 +220,7 @@ struct listener_owner {
 
 _Static_assert(sizeof(struct server_state) == 256, "charged to the socket");
 _Static_assert(sizeof(struct client_state) == 32, "charged to the socket");
+_Static_assert(sizeof(struct secure) <= 80, "in the parsers' place");
+_Static_assert(sizeof(struct upgraded) <= 80, "in the parsers' place");
 
 #endif

@@ -16,6 +16,7 @@
 #define DEFAULT_MAX_STREAMS 16384
 #define DEFAULT_MAX_RPCS 1024 /* gRPC methods */
 #define DEFAULT_MAX_RPCS_OF_INSTANCE 100
+#define DEFAULT_MAX_GO_CALLS 16384
 #define DEFAULT_EVENT_RING_BYTES (1024 * 1024)
 
 /* Index of the entry that stands for everything beyond a limit: `__other__`. */

@@ -64,6 +64,7 @@ enum instance_count {
 	COUNT_WEBSOCKET_MESSAGES_OUT,
 	GAUGE_LISTEN_BACKLOG, /* what the last new connection met, itself included */
 	GAUGE_LISTEN_BACKLOG_LIMIT,
+	GAUGE_RPC_METHODS, /* rpc entries that the instance has */
 	INSTANCE_COUNTS
 };
 

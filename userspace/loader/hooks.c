@@ -16,6 +16,14 @@ const struct hook hooks[] = {
 	{ "writes", "tcp_sendmsg", "tcp_sendmsg", 3, NULL, true, NULL },
 	{ "writes of files", "tcp_sendpage", "tcp_sendpage", 5, "tcp_sendmsg", false,
 	  "sendfile() is seen as a write" },
+	{ "frames read", "framed_read", "sock_recv_length", 0, "sock_recv_length", false, NULL },
+	{ "frames read", "framed_tcp_recvmsg", "tcp_recvmsg", 5, "tcp_recvmsg", false, NULL },
+	{ "frames read", "framed_tcp_recvmsg_nonblock", "tcp_recvmsg", 6, "tcp_recvmsg_nonblock",
+	  false, "TLS handshakes, HTTP/2 and WebSocket are not followed" },
+	{ "frames written", "framed_write", "sock_send_length", 0, "sock_send_length", false,
+	  NULL },
+	{ "frames written", "framed_tcp_sendmsg", "tcp_sendmsg", 3, "tcp_sendmsg", false,
+	  "TLS handshakes, HTTP/2 and WebSocket are not followed" },
 	{ "arrival", "sk_data_ready", "sk_data_ready", 0, NULL, false, NULL },
 	{ "arrival", "tcp_probe", "tcp_probe", 0, NULL, false,
 	  "no queue time, and the edge clock starts when a request is read" },
@@ -43,6 +51,13 @@ const size_t hook_count = sizeof(hooks) / sizeof(hooks[0]);
 static bool is_iterator(const struct hook *hook)
 {
 	return !strcmp(hook->program, "adopt_sockets");
+}
+
+const char *hook__tail(const struct hook *hook)
+{
+	if (strncmp(hook->program, "framed_", strlen("framed_")))
+		return NULL;
+	return !strcmp(hook->fact, "frames read") ? "socket_read_tail" : "socket_write_tail";
 }
 
 bool hook__in_btf(const struct hook *hook, const struct btf *btf)

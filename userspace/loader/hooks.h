@@ -27,6 +27,12 @@ struct hook {
 extern const struct hook hooks[];
 extern const size_t hook_count;
 
+/*
+ * The map of programs that the hook's program goes into instead of being
+ * attached, because another one goes on with it; NULL if it is attached.
+ */
+const char *hook__tail(const struct hook *hook);
+
 /* Whether the kernel's BTF has the hook as the program wants it. */
 bool hook__in_btf(const struct hook *hook, const struct btf *btf);
 

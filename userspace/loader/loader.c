@@ -80,6 +80,16 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 	bpf_map__set_max_entries(skeleton->maps.index_by_rpc, rpcs);
 	bpf_map__set_max_entries(skeleton->maps.rpc_by_index, rpcs + 1);
 	bpf_map__set_max_entries(skeleton->maps.free_rpcs, rpcs);
+	bpf_map__set_max_entries(
+		skeleton->maps.plain_by_connection,
+		config->tls_uprobes ? or_default(config->max_sockets, DEFAULT_MAX_SOCKETS) : 1);
+	bpf_map__set_max_entries(
+		skeleton->maps.connection_by_object,
+		config->tls_uprobes ? or_default(config->max_sockets, DEFAULT_MAX_SOCKETS) : 1);
+	bpf_map__set_max_entries(skeleton->maps.call_by_goroutine,
+				 config->tls_uprobes ? DEFAULT_MAX_GO_CALLS : 1);
+	bpf_map__set_max_entries(skeleton->maps.http2_by_connection,
+				 or_default(config->max_sockets, DEFAULT_MAX_SOCKETS));
 	bpf_map__set_max_entries(skeleton->maps.counts_by_destination,
 				 or_default(config->max_destinations, DEFAULT_MAX_DESTINATIONS));
 }
@@ -119,6 +129,7 @@ static struct edgetap *open_object(const struct loader *loader)
 	skeleton->rodata->cfg_cgroup_subsys = loader->cgroup_subsys;
 	skeleton->rodata->cfg_max_sockets = or_default(config->max_sockets, DEFAULT_MAX_SOCKETS);
 	skeleton->rodata->cfg_status_by_code = config->status_by_code;
+	skeleton->rodata->cfg_libraries = config->tls_uprobes;
 	for (size_t i = 0; i < hook_count; i++) {
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(skeleton->obj, hooks[i].program);
@@ -338,12 +349,46 @@ static int run_adoption(const struct loader *loader)
 	return err;
 }
 
+/* Puts a program, if it was loaded, where another one goes on with it. */
+static int set_tail(const struct loader *loader, const char *map, const char *program, uint32_t at)
+{
+	const struct bpf_object *object = loader->skeleton->obj;
+	int fd = bpf_program__fd(bpf_object__find_program_by_name(object, program));
+
+	if (fd < 0)
+		return 0;
+	return bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, map), &at, &fd, BPF_ANY)
+		       ? -errno
+		       : 0;
+}
+
+/* Those of the uprobes; those of tracepoints are hooks. */
+static int set_library_tails(const struct loader *loader)
+{
+	static const char *const programs[] = { "plain_text_read", "plain_text_write",
+						"plain_framed_read", "plain_framed_write" };
+	int err = 0;
+
+	for (uint32_t i = 0; i < sizeof(programs) / sizeof(programs[0]) && !err; i++)
+		err = set_tail(loader, "library_tail", programs[i], i);
+	return err;
+}
+
 static int attach_all(struct loader *loader, const char **ret_message)
 {
+	int err = set_library_tails(loader);
+
+	for (size_t i = 0; i < hook_count && !err; i++)
+		if (loader->lines[i].chosen && hook__tail(&hooks[i]))
+			err = set_tail(loader, hook__tail(&hooks[i]), hooks[i].program, 0);
+	if (err)
+		return explain(err, ret_message, "cannot join the BPF programs: %s",
+			       strerror(-err));
 	for (size_t i = 0; i < hook_count; i++) {
 		struct bpf_program *program;
 
-		if (!loader->lines[i].chosen || !strcmp(hooks[i].program, "adopt_sockets"))
+		if (!loader->lines[i].chosen || hook__tail(&hooks[i]) ||
+		    !strcmp(hooks[i].program, "adopt_sockets"))
 			continue;
 		program = bpf_object__find_program_by_name(loader->skeleton->obj, hooks[i].program);
 		loader->links[i] = bpf_program__attach(program);

@@ -30,6 +30,8 @@
 #define SEC(name)
 #define barrier() __asm__ volatile("" : : : "memory")
 #define BPF_PROG(name, ...) name(__VA_ARGS__)
+#define BPF_KPROBE(name, ...) name(struct pt_regs *ctx, __VA_ARGS__)
+#define BPF_KRETPROBE(name, ...) name(struct pt_regs *ctx, __VA_ARGS__)
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) __typeof__(value) *name
 
@@ -103,7 +105,7 @@ struct signal_struct {
 	} live;
 };
 struct pt_regs {
-	unsigned long orig_ax, di, si, dx, cs;
+	unsigned long orig_ax, di, si, dx, cs, ax, bx, cx, r14;
 };
 struct task_struct {
 	unsigned int flags;
@@ -115,6 +117,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct pt_regs regs;
 	char comm[16];
+	void *storage; /* the shim's */
 };
 struct net {
 	struct {
@@ -223,6 +226,7 @@ static unsigned int shim_events; /* sent through the ring buffer */
 #define BPF_F_CLONE 2
 #define BPF_F_MMAPABLE 4
 #define BPF_SK_STORAGE_GET_F_CREATE 1
+#define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY,
@@ -230,7 +234,9 @@ enum {
 	BPF_MAP_TYPE_LRU_HASH,
 	BPF_MAP_TYPE_QUEUE,
 	BPF_MAP_TYPE_SK_STORAGE,
-	BPF_MAP_TYPE_RINGBUF
+	BPF_MAP_TYPE_RINGBUF,
+	BPF_MAP_TYPE_TASK_STORAGE,
+	BPF_MAP_TYPE_PROG_ARRAY
 };
 
 static inline __u64 bpf_ktime_get_ns(void)
@@ -281,6 +287,30 @@ static inline void *bpf_ringbuf_reserve(void *ring, size_t bytes, __u64 flags)
 	return bytes <= sizeof(event) ? event : NULL;
 }
 
+static inline long bpf_ringbuf_output(void *ring, void *data, __u64 bytes, __u64 flags)
+{
+	(void)ring;
+	(void)data;
+	(void)bytes;
+	(void)flags;
+	shim_events++;
+	return 0;
+}
+
+static inline __u64 bpf_get_current_pid_tgid(void)
+{
+	return (__u64)shim_task->tgid << 32 | (__u32)shim_task->tgid;
+}
+
+/* The callback gets its context as the type it declares. */
+#define bpf_loop(n, step, ctx, flags)                                                              \
+	({                                                                                         \
+		__u32 shim_i;                                                                      \
+		for (shim_i = 0; shim_i < (n) && !step(shim_i, ctx); shim_i++)                     \
+			;                                                                          \
+		(long)shim_i;                                                                      \
+	})
+
 static inline void bpf_ringbuf_submit(void *event, __u64 flags)
 {
 	(void)event;
@@ -290,7 +320,7 @@ static inline void bpf_ringbuf_submit(void *event, __u64 flags)
 
 /* ---- maps ---- */
 
-#define SHIM_MAPS 24
+#define SHIM_MAPS 40
 
 struct shim_map {
 	const void *map;
@@ -428,5 +458,16 @@ static inline long shim_storage_delete(void **storage)
 	(&((struct sock *)(sk))->storage[(const void *)(m) != (const void *)&server_by_socket])
 #define bpf_sk_storage_get(m, sk, v, f) shim_storage(SHIM_STORAGE(m, sk), sizeof(*(m)->value), f)
 #define bpf_sk_storage_delete(m, sk) shim_storage_delete(SHIM_STORAGE(m, sk))
+
+/* ---- task storage ---- */
+
+#define bpf_task_storage_get(m, task, v, f) shim_storage(&(task)->storage, sizeof(*(m)->value), f)
+
+/*
+ * A tail call runs the program that the agent would have put there, and does not
+ * come back. Which one that is, whoever includes this tells.
+ */
+static int shim_tail(const void *map, __u32 at);
+#define bpf_tail_call(ctx, map, at) return shim_tail(map, at)
 
 #endif

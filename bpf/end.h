@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What becomes of requests, streams and handshakes when their connection ends. */
+#ifndef EDGETAP_END_H
+#define EDGETAP_END_H
+
+#include "secure.h"
+#include "stream.h"
+#include "tie.h"
+#include "upgrade.h"
+
+#define UNSEEN_BYTES 40 /* less ciphertext is no request: a close_notify, a ticket */
+
+/*
+ * Nothing more will be written: what was not answered completely never will be.
+ * Called when the server sends its FIN, else when the socket is destroyed.
+ */
+VERIFIED_ALONE int http_end(struct server_state *s, __u32 client_left, __u32 reset)
+{
+	enum abort_by by = client_left ? ABORT_BY_CLIENT : ABORT_BY_SERVER;
+	struct instance_slot *slot;
+
+	if (!s || s->http_ended)
+		return 0;
+	s->http_ended = 1;
+	if (s->protocol == PROTOCOL_HTTP2)
+		http2_end(s, by);
+	if (s->protocol == PROTOCOL_WEBSOCKET || s->protocol == PROTOCOL_TUNNEL)
+		upgrade_end(s);
+	if (s->protocol != PROTOCOL_HTTP1)
+		return 0;
+	if (s->tx_open != TX_NONE && s->tx.phase == HTTP_BODY_CLOSE && !reset)
+		response_done(s, s->last_write_ns);
+	slot = server_slot(s);
+	if (!slot)
+		return 0;
+	if (s->tx_open == TX_EARLY || s->tx_open == TX_ALONE)
+		abort_count(slot, by, ABORT_IN_RESPONSE);
+	for (int i = 0; i < REQUESTS && s->request_tail != s->request_head; i++) {
+		__u8 request = s->request[s->request_tail % REQUESTS];
+		const struct batch *batch = batch_at(s, REQUEST_BATCH(request));
+		bool begun = i == 0 && (s->tx_open == TX_REQUEST || s->tx.phase == HTTP_HEADER ||
+					(s->tx.phase == HTTP_START && !http_at_start(&s->tx)));
+
+		abort_count(slot, by, begun ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
+		if (REQUEST_BATCH(request) != BATCH_NONE && batch->arrived_ns)
+			connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
+					   time_between(batch->arrived_ns, batch->read_ns));
+		s->request_tail++;
+	}
+	if (s->overflow_head != s->overflow_tail)
+		count_add(slot, COUNT_HTTP_LOST, (__u8)(s->overflow_head - s->overflow_tail));
+	s->overflow_tail = s->overflow_head;
+	if (s->request_open && !s->early_answer && s->rx.phase <= HTTP_HEADER)
+		abort_count(slot, by, ABORT_IN_REQUEST);
+	s->tx_open = TX_NONE;
+	return 0;
+}
+
+/* Bytes of a protocol of frames, in k. */
+static __always_inline void framed_follow(struct server_state *s, struct work *k, bool from_server)
+{
+	switch (s->protocol) {
+	case PROTOCOL_HTTP2:
+		http2_follow(s, k, from_server);
+		break;
+	case PROTOCOL_WEBSOCKET:
+		websocket_count(s, k, !from_server);
+		break;
+	}
+}
+
+/* The plain text of a TLS connection ends with it. */
+static __always_inline void plain_end(struct server_state *s, bool client_left, bool reset)
+{
+	struct plain *plain = plain_of(s->secure.tls.hello);
+
+	if (plain)
+		http_end(&plain->s, client_left, reset);
+	if (s->http_ended)
+		return;
+	s->http_ended = 1;
+	if (!(plain && plain->seen) && s->secure.taken > UNSEEN_BYTES)
+		lose(LOSS_TLS_UNSEEN);
+}
+
+/* The socket's memory is about to go, and what was remembered elsewhere with it. */
+static __always_inline void plain_forget(const struct server_state *s)
+{
+	__u32 connection = s->secure.tls.hello, *tied;
+	struct plain *plain = plain_of(connection);
+	struct object_key key = {};
+
+	if (!plain)
+		return;
+	key.object = plain->object;
+	key.tgid = plain->tgid;
+	tied = bpf_map_lookup_elem(&connection_by_object, &key);
+	if (tied && *tied == connection)
+		bpf_map_delete_elem(&connection_by_object, &key);
+	bpf_map_delete_elem(&plain_by_connection, &connection);
+}
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Connections that turn out to speak something else than HTTP/1.x: TLS, HTTP/2,
+ * or what an upgrade led to. Here they begin; what follows them stands in
+ * secure.h, stream.h and upgrade.h.
+ */
+#ifndef EDGETAP_FRAMED_H
+#define EDGETAP_FRAMED_H
+
+#include "arrival.h"
+#include "conn.h"
+
+/* Protocols whose bytes are followed by the program behind the tail call. */
+static __always_inline bool is_framed(const struct server_state *s)
+{
+	return s->protocol == PROTOCOL_HTTP2 || s->protocol == PROTOCOL_TLS ||
+	       s->protocol == PROTOCOL_WEBSOCKET;
+}
+
+/* A number for a connection; 0 is none. */
+static __always_inline __u32 connection_number(void)
+{
+	__u32 id = __sync_fetch_and_add(&last_connection, 1) + 1;
+
+	return id ? id : __sync_fetch_and_add(&last_connection, 1) + 1;
+}
+
+static __always_inline struct blank *blank(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&blanks, &zero);
+}
+
+/*
+ * Whether the bytes begin a TLS connection, or, on one that is older than the
+ * agent, any record of it. Of a read of a single byte only that can be asked.
+ */
+static __always_inline bool tls_starts(const struct http_window *w, bool older)
+{
+	__u8 type = http_byte(w, 0);
+
+	if (older)
+		return type >= 20 && type <= 23 && w->bytes >= 3 && http_byte(w, 1) == 3 &&
+		       http_byte(w, 2) <= 4;
+	return type == 22 && (w->bytes < 2 || http_byte(w, 1) == 3);
+}
+
+/* Tells the agent how a handshake ended. */
+static __always_inline void emit_tls_end(const struct server_state *s, const struct tls_state *t)
+{
+	struct event_tls_end *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		struct instance_slot *slot = server_slot(s);
+
+		lose(LOSS_EVENTS_FULL);
+		if (slot && t->result == TLS_FAILED)
+			count_add(slot, COUNT_TLS_UNNAMED_ERRORS, 1);
+		return;
+	}
+	event->kind = EVENT_TLS_END;
+	event->slot = slot_current(s->slot, s->generation);
+	event->generation = s->generation;
+	event->hello = t->hello;
+	event->version = t->version;
+	event->outcome = t->result == TLS_FAILED ? t->outcome : TLS_OUTCOME_DONE;
+	event->by = t->by;
+	event->alert = t->result == TLS_FAILED ? t->alert : TLS_ALERT_NONE;
+	event->pad[0] = event->pad[1] = event->pad[2] = 0;
+	bpf_ringbuf_submit(event, 0);
+}
+
+/* A server answers what is no TLS with a TLS alert (RFC 8446, 6). */
+static __always_inline bool tls_complaint(const struct server_state *s, const struct http_window *w)
+{
+	struct tls_state t = { .result = TLS_FAILED,
+			       .outcome = TLS_OUTCOME_ALERT,
+			       .by = TLS_BY_SERVER };
+
+	if (w->bytes < 7 || http_byte(w, 0) != TLS_RECORD_ALERT || http_byte(w, 1) != 3 ||
+	    http_byte(w, 3) || http_byte(w, 4) != 2)
+		return false;
+	t.alert = http_byte(w, 6);
+	emit_tls_end(s, &t);
+	return true;
+}
+
+static __always_inline void tls_begin(struct server_state *s, const struct work *k, bool older)
+{
+	__u64 arrived = arrival_of(s, k->sequence);
+
+	__builtin_memset(&s->secure, 0, sizeof(s->secure));
+	s->secure.tls.hello = connection_number();
+	s->secure.tls.start_ns = arrived && arrived < k->now_ns ? arrived : k->now_ns;
+	s->secure.counted = older;
+	s->request_open = 0;
+	s->protocol = older ? PROTOCOL_CIPHER : PROTOCOL_TLS;
+}
+
+/*
+ * From here on the connection speaks HTTP/2. `first`, if not null, is its
+ * stream 1, which began as a request of HTTP/1.1 that is counted as started.
+ */
+static __always_inline void http2_begin(struct server_state *s, const struct stream *first,
+					bool older)
+{
+	struct stream_key key = { .stream = 1 };
+	struct blank *zero = blank();
+	struct http2 *h = NULL;
+	__u32 id = connection_number();
+
+	s->request_open = 0;
+	s->protocol = PROTOCOL_OTHER;
+	if (zero && !bpf_map_update_elem(&http2_by_connection, &id, &zero->http2, BPF_NOEXIST))
+		h = bpf_map_lookup_elem(&http2_by_connection, &id);
+	key.connection = id;
+	if (h && first && !bpf_map_update_elem(&stream_by_id, &key, first, BPF_NOEXIST)) {
+		h->last_stream = 1;
+		h->waiting = 1;
+	} else if (first) {
+		struct instance_slot *slot = server_slot(s);
+
+		if (slot)
+			count_add(slot, COUNT_HTTP_LOST, 1);
+	}
+	if (!h) {
+		lose(LOSS_CONNECTIONS_FULL);
+		return;
+	}
+	h->older = older;
+	h->tx_synced = !older;
+	h2_begin(&h->rx, false, older);
+	h2_begin(&h->tx, true, older);
+	if (!older && !first) {
+		/* its first line has been read as that of an HTTP/1.x request */
+		h->rx.head[0] = HTTP_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T');
+		h->rx.head[1] = HTTP_WORD('T', 'P', '/', '2', '.', '0', '\r', '\n');
+		h->rx.have = 16;
+	}
+	s->connection = id;
+	s->protocol = PROTOCOL_HTTP2;
+}
+
+/* Its last HTTP response has been written; the protocol tells what it is now. */
+static __always_inline void upgrade_begin(struct server_state *s, __u64 now_ns)
+{
+	struct instance_slot *slot = server_slot(s);
+
+	__builtin_memset(&s->upgraded, 0, sizeof(s->upgraded));
+	s->upgraded.since_ns = now_ns;
+	if (slot)
+		count_add(slot, COUNT_UPGRADES, 1);
+}
+
+#endif

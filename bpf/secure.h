@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * TLS as its socket sees it: how handshakes go. What the records say is told by
+ * tls.h; here it is counted, and the ClientHello sent to the agent, which reads
+ * the server's name in it.
+ */
+#ifndef EDGETAP_SECURE_H
+#define EDGETAP_SECURE_H
+
+#include "request.h"
+#include "response.h"
+
+#define SECURE_STEPS 256 /* pieces of one read or write of a handshake */
+
+/* The result of a handshake is known; what follows is ciphertext. */
+static __always_inline void handshake_end(struct server_state *s, int result)
+{
+	struct tls_state *t = &s->secure.tls;
+	__u32 slot, index, version = (__u32)t->version - 0x0301;
+	struct row_group *group;
+	__u64 time;
+
+	s->protocol = result == TLS_NOT ? PROTOCOL_OTHER : PROTOCOL_CIPHER;
+	if (s->secure.counted)
+		return;
+	s->secure.counted = 1;
+	if (result != TLS_DONE && result != TLS_FAILED)
+		return;
+	emit_tls_end(s, t);
+	if (result != TLS_DONE)
+		return;
+	slot = slot_current(s->slot, s->generation);
+	index = group_index(slot, STATUS_TLS);
+	group = bpf_map_lookup_elem(&group_by_index, &index);
+	time = time_between(t->start_ns, t->done_ns);
+	if (group && index != OTHER_INDEX && version < GROUP_ROWS)
+		row_add(&group->row[at_most(version, GROUP_ROWS - 1)], grid_cell(time), time);
+}
+
+/* The connection ends: a handshake that is not over has failed. */
+static __always_inline void secure_end(struct server_state *s, bool client_left, __u32 outcome)
+{
+	if (s->protocol == PROTOCOL_TLS)
+		handshake_end(s, tls_end(&s->secure.tls,
+					 client_left ? TLS_BY_CLIENT : TLS_BY_SERVER, outcome));
+}
+
+/* Sends the agent the piece of a ClientHello that ends at `end` of the window. */
+static __always_inline void emit_hello(struct server_state *s, struct work *k, __u32 end)
+{
+	const struct tls_state *t = &s->secure.tls;
+	__u64 bytes = at_most(t->hello_piece, HTTP_WINDOW);
+	__u32 zero = 0, from = end - (__u32)bytes;
+	struct event_tls_hello *event;
+
+	event = bpf_map_lookup_elem(&hello_by_cpu, &zero);
+	if (!event || !bytes)
+		return;
+	event->kind = EVENT_TLS_HELLO;
+	event->slot = slot_current(s->slot, s->generation);
+	event->generation = s->generation;
+	event->hello = t->hello;
+	event->offset = t->hello_bytes - (__u32)bytes;
+	event->bytes = (__u32)bytes;
+	if (bpf_probe_read_kernel(event->byte, bytes, &k->window.byte[from & HTTP_MASK]))
+		return;
+	if (bpf_ringbuf_output(&events, event, sizeof(*event) - EVENT_HELLO_BYTES + bytes, 0))
+		lose(LOSS_EVENTS_FULL);
+}
+
+/* One step of what was read or written; non-zero if there is none further. */
+VERIFIED_ALONE int secure_one(struct server_state *s, struct work *k, int from_server)
+{
+	struct http_window *w;
+	struct tls_state *t;
+	int result;
+
+	if (!s || !k)
+		return 1;
+	w = &k->window;
+	t = &s->secure.tls;
+	if (w->pos < w->bytes) {
+		result = tls_scan(t, w, from_server, k->now_ns);
+	} else {
+		__u32 n;
+
+		if (!k->left)
+			return 1;
+		n = tls_skip_bytes(t, from_server);
+		if (!n) {
+			n = payload_window(k, NULL, HTTP_WINDOW);
+			if (!n) {
+				handshake_end(s, TLS_LOST);
+				return 1;
+			}
+			payload_skip(k, n);
+			return 0;
+		}
+		if (n > k->left)
+			n = k->left;
+		payload_skip(k, n);
+		result = tls_skip(t, from_server, n, k->now_ns);
+	}
+	if (result == TLS_HELLO)
+		emit_hello(s, k, w->pos);
+	if (result == TLS_MORE || result == TLS_HELLO)
+		return 0;
+	if (result == TLS_NOT && !from_server)
+		return 1; /* the server may say so */
+	handshake_end(s, result);
+	return 1;
+}
+
+struct secure_walk {
+	struct server_state *s;
+	struct work *k;
+	__u64 from_server;
+};
+
+static long secure_step(__u32 i, struct secure_walk *walk)
+{
+	return zero_or_one(secure_one(walk->s, walk->k, (int)walk->from_server));
+}
+
+/* Follows the bytes of k, which belong to a handshake. */
+static __always_inline void secure_follow(struct server_state *s, struct work *k, bool from_server)
+{
+	struct secure_walk walk = { .s = s, .k = k, .from_server = from_server };
+
+	k->window.pos = 0;
+	k->window.bytes = 0;
+	bpf_loop(SECURE_STEPS, secure_step, &walk, 0);
+	if (s->protocol == PROTOCOL_TLS && k->left)
+		handshake_end(s, TLS_LOST);
+}
+
+#endif

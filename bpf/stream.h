@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * HTTP/2: every stream is a request. What the frames say is told by http2.h;
+ * here it is counted.
+ *
+ * A request begins when the reader has its HEADERS frame and ends when the
+ * writer has handed over the frame with END_STREAM. Reader and writer may run
+ * at once; they meet in the table of streams and in two atomic counters, which
+ * say what was open should the connection end.
+ */
+#ifndef EDGETAP_STREAM_H
+#define EDGETAP_STREAM_H
+
+#include "response.h"
+#include "rpc.h"
+
+#define STREAM_STEPS 8192  /* pieces of one read or write that are followed */
+#define STREAMS_AT_END 128 /* looked for when a connection ends */
+
+static __always_inline struct h2_parser *http2_way(struct http2 *h, bool from_server)
+{
+	return from_server ? &h->tx : &h->rx;
+}
+
+static __always_inline void stream_lost(struct server_state *s)
+{
+	struct instance_slot *slot = server_slot(s);
+
+	if (slot)
+		count_add(slot, COUNT_HTTP_LOST, 1);
+}
+
+/* A request's header block is complete, or, by the server, the promise of one. */
+VERIFIED_ALONE int stream_begin(struct server_state *s, struct http2 *h, struct work *k,
+				int from_server)
+{
+	struct stream stream = { .grpc_status = H2_GRPC_STATUS_NONE };
+	struct instance_slot *slot;
+	struct stream_key key = {};
+	struct h2_parser *p;
+
+	if (!s || !h || !k)
+		return 0;
+	slot = server_slot(s);
+	if (slot)
+		count_add(slot, COUNT_HTTP_STARTED, 1);
+	p = http2_way(h, from_server);
+	key.connection = s->connection;
+	key.stream = p->stream;
+	stream.read_ns = k->now_ns;
+	stream.arrived_ns = h->block_ns < k->now_ns ? h->block_ns : k->now_ns;
+	if (from_server) {
+		key.stream = p->promised;
+		stream.arrived_ns = k->now_ns;
+	}
+	if (!stream.arrived_ns)
+		lose(LOSS_ARRIVAL_UNKNOWN);
+	stream.method = p->block.method < METHOD_N ? p->block.method : METHOD_OTHER;
+	if (p->block.method >= METHOD_N)
+		lose(LOSS_HPACK);
+	if (stream.method == METHOD_CONNECT)
+		stream.flags |= STREAM_CONNECT;
+	if (p->block.grpc == H2_GRPC_YES) {
+		stream.flags |= STREAM_RPC;
+		stream.rpc = rpc_of(s, p);
+	}
+	if (bpf_map_update_elem(&stream_by_id, &key, &stream, BPF_NOEXIST)) {
+		lose(LOSS_STREAMS_FULL);
+		stream_lost(s);
+		return 0;
+	}
+	__sync_fetch_and_add(&h->waiting, 1);
+	return 0;
+}
+
+/* Takes a stream out of what is open. */
+static __always_inline void stream_close(struct http2 *h, const struct stream_key *key, __u8 flags)
+{
+	bpf_map_delete_elem(&stream_by_id, key);
+	__sync_fetch_and_add(flags & STREAM_ANSWERED ? &h->answering : &h->waiting, -1);
+}
+
+static __always_inline void stream_done(struct server_state *s, struct http2 *h, __u64 now_ns,
+					const struct stream_key *key, const struct stream *stream)
+{
+	struct exchange x = {
+		.status = stream->status,
+		.method = stream->method,
+		.arrived_ns = stream->arrived_ns,
+		.read_ns = stream->read_ns,
+		.first_ns = stream->first_ns,
+		.end_ns = now_ns,
+	};
+
+	exchange_count(s, &x, stream->read_ns && !(stream->flags & STREAM_CONNECT));
+	if (stream->flags & STREAM_RPC)
+		rpc_count(s, stream, now_ns);
+	stream_close(h, key, stream->flags);
+}
+
+/* RST_STREAM: by whom. */
+VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, int from_server)
+{
+	struct stream_key key = {};
+	struct instance_slot *slot;
+	struct stream *stream;
+
+	if (!s || !h)
+		return 0;
+	key.connection = s->connection;
+	key.stream = http2_way(h, from_server)->stream;
+	stream = bpf_map_lookup_elem(&stream_by_id, &key);
+	if (!stream)
+		return 0; /* over already, or never begun */
+	slot = server_slot(s);
+	if (slot)
+		abort_count(slot, from_server ? ABORT_BY_SERVER : ABORT_BY_CLIENT,
+			    stream->flags & STREAM_ANSWERED ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
+	if (stream->arrived_ns)
+		connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
+				   time_between(stream->arrived_ns, stream->read_ns));
+	stream_close(h, &key, stream->flags);
+	return 0;
+}
+
+/* What the server's header block, or (content) the end of its content, says of the stream. */
+VERIFIED_ALONE int stream_answer(struct server_state *s, struct http2 *h, __u64 now_ns, int content)
+{
+	struct stream_key key = {};
+	struct stream *stream;
+	struct h2_parser *p;
+	__u16 status;
+
+	if (!s || !h)
+		return 0;
+	p = &h->tx;
+	key.connection = s->connection;
+	key.stream = p->stream;
+	status = content ? 0 : p->block.status;
+	if (status >= 100 && status < 200 && !p->end_stream)
+		return 0;
+	stream = bpf_map_lookup_elem(&stream_by_id, &key);
+	if (!stream) {
+		if (status && !content)
+			lose(h->older ? LOSS_STARTED_BEFORE : LOSS_STREAM_UNKNOWN);
+		return 0;
+	}
+	if (!content && !(stream->flags & STREAM_ANSWERED)) {
+		if (!status || status == H2_STATUS_UNKNOWN) {
+			lose(LOSS_HPACK);
+			status = STATUS_OTHER;
+		}
+		stream->status = status;
+		stream->first_ns = now_ns;
+		stream->flags |= STREAM_ANSWERED;
+		__sync_fetch_and_add(&h->waiting, -1);
+		__sync_fetch_and_add(&h->answering, 1);
+	}
+	if (!content && p->block.grpc_status != H2_GRPC_STATUS_NONE)
+		stream->grpc_status = p->block.grpc_status;
+	if (p->end_stream && (stream->flags & STREAM_ANSWERED))
+		stream_done(s, h, now_ns, &key, stream);
+	return 0;
+}
+
+/* Neither side's position is known any more; nothing guesses. */
+static __always_inline void http2_lost(struct server_state *s, struct http2 *h)
+{
+	struct instance_slot *slot = server_slot(s);
+
+	if (h->lost)
+		return;
+	h->lost = 1;
+	if (slot)
+		count_add(slot, COUNT_HTTP_LOST, h->waiting + h->answering);
+	h->waiting = 0;
+	h->answering = 0;
+}
+
+/* What one frame, or header block, says. False if the connection cannot be followed further. */
+static __always_inline bool http2_result(struct server_state *s, struct http2 *h, struct work *k,
+					 int from_server, int result)
+{
+	const struct http_window *w = &k->window;
+
+	switch (result) {
+	case H2_FRAME:
+		if (!from_server)
+			h->block_ns =
+				arrival_of(s, k->sequence - (w->bytes - w->pos) - H2_HEADER_BYTES);
+		return true;
+	case H2_BLOCK:
+		if (from_server && !h->tx.promised) {
+			stream_answer(s, h, k->now_ns, 0);
+		} else if (from_server) {
+			stream_begin(s, h, k, 1);
+		} else if (h->rx.stream > h->last_stream) {
+			h->last_stream = h->rx.stream;
+			stream_begin(s, h, k, 0);
+		}
+		return true;
+	case H2_DATA:
+		if (from_server && h->tx.end_stream)
+			stream_answer(s, h, k->now_ns, 1);
+		return true;
+	case H2_RESET:
+		stream_abort(s, h, from_server);
+		return true;
+	case H2_BAD:
+		lose(LOSS_HEADER_INVALID);
+		http2_lost(s, h);
+		return false;
+	}
+	return true;
+}
+
+/* One step of what was read or written; non-zero if there is none further. */
+VERIFIED_ALONE int http2_one(struct server_state *s, struct http2 *h, struct work *k,
+			     int from_server)
+{
+	struct http_window *w;
+	struct h2_parser *p;
+	int result;
+	__u32 n;
+
+	if (!s || !h || !k)
+		return 1;
+	p = http2_way(h, from_server);
+	w = &k->window;
+	result = h2_scan(p, w);
+	if (result == H2_MORE) {
+		if (!k->left)
+			return 1;
+		if (!h2_wants_bytes(p)) {
+			n = p->frame_left < k->left ? p->frame_left : k->left;
+			payload_skip(k, n);
+			result = h2_pass(p, n);
+		} else {
+			n = payload_window(k, NULL, HTTP_WINDOW);
+			if (!n) {
+				http2_lost(s, h);
+				return 1;
+			}
+			payload_skip(k, n);
+			if (from_server && !h->tx_synced) {
+				if (!h2_plausible(w, 1)) {
+					w->pos = w->bytes;
+					k->left = 0;
+					return 1;
+				}
+				h->tx_synced = 1;
+			}
+		}
+	}
+	return !http2_result(s, h, k, from_server, result);
+}
+
+struct http2_walk {
+	struct server_state *s;
+	struct http2 *h;
+	struct work *k;
+	__u64 from_server;
+};
+
+static long http2_step(__u32 i, struct http2_walk *walk)
+{
+	return zero_or_one(http2_one(walk->s, walk->h, walk->k, (int)walk->from_server));
+}
+
+/* Follows the bytes of k. */
+static __always_inline void http2_follow(struct server_state *s, struct work *k, bool from_server)
+{
+	struct http2_walk walk = { .s = s, .k = k, .from_server = from_server };
+	__u32 id = s->connection;
+
+	walk.h = bpf_map_lookup_elem(&http2_by_connection, &id);
+	if (!walk.h || walk.h->lost)
+		return;
+	k->window.pos = 0;
+	k->window.bytes = 0;
+	if (from_server)
+		s->last_write_ns = k->now_ns;
+	bpf_loop(STREAM_STEPS, http2_step, &walk, 0);
+	if (!walk.h->lost && (k->left || k->window.pos < k->window.bytes)) {
+		lose(LOSS_BUDGET);
+		http2_lost(s, walk.h);
+	}
+}
+
+/* Nothing more will be written. */
+static __always_inline void http2_end(struct server_state *s, enum abort_by by)
+{
+	__u32 id = s->connection;
+	struct http2 *h = bpf_map_lookup_elem(&http2_by_connection, &id);
+	struct instance_slot *slot = server_slot(s);
+	struct stream_key key = { .connection = id };
+
+	if (!h)
+		return;
+	if (slot && !h->lost) {
+		count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_WAIT,
+			  h->waiting);
+		count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_RESPONSE,
+			  h->answering);
+	}
+	key.stream = h->last_stream;
+	for (int i = 0; i < STREAMS_AT_END && h->waiting + h->answering; i++) {
+		struct stream *stream = bpf_map_lookup_elem(&stream_by_id, &key);
+
+		if (stream) {
+			if (stream->arrived_ns && !h->lost)
+				connection_row_add(
+					slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
+					time_between(stream->arrived_ns, stream->read_ns));
+			stream_close(h, &key, stream->flags);
+		}
+		if (key.stream < 2)
+			break;
+		key.stream -= 2;
+	}
+	bpf_map_delete_elem(&http2_by_connection, &id);
+}
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which object of which TLS library has the plain text of a connection. They are
+ * tied by what happens on one thread: a read of the socket inside a call with
+ * the object is that object's. Where the application reads the socket itself
+ * and hands the bytes to the library (memory BIOs), the call that the thread
+ * makes next after it has read a ClientHello is the one. Nothing of an object's
+ * memory is looked at.
+ */
+#ifndef EDGETAP_TIE_H
+#define EDGETAP_TIE_H
+
+#include "framed.h"
+
+#define TIES 8 /* reads after which a connection is taken for one that nobody shows */
+
+static __always_inline struct plain *plain_of(__u32 connection)
+{
+	return bpf_map_lookup_elem(&plain_by_connection, &connection);
+}
+
+/* The object has the connection's plain text. Returns its state, or null and counted. */
+static __always_inline struct plain *tie(__u32 connection, __u64 object, __u32 tgid,
+					 struct owner owner, bool older)
+{
+	struct object_key key = { .object = object, .tgid = tgid };
+	struct blank *zero = blank();
+	struct plain *plain = plain_of(connection);
+
+	if (!plain && zero) {
+		bpf_map_update_elem(&plain_by_connection, &connection, &zero->plain, BPF_NOEXIST);
+		plain = plain_of(connection);
+		if (plain) {
+			struct server_state *s = &plain->s;
+
+			s->slot = owner.slot;
+			s->generation = owner.generation;
+			s->role = older ? ROLE_UNKNOWN : ROLE_SERVER;
+			s->accepted = 1;
+			s->connect_counted = CONNECT_OLDER;
+			s->tx.flags = HTTP_F_RESPONSE;
+			if (older) {
+				s->rx_desync = DESYNC_OLDER;
+				s->rx.phase = HTTP_RESYNC;
+				s->tx.phase = HTTP_RESYNC;
+			}
+		}
+	}
+	if (!plain || bpf_map_update_elem(&connection_by_object, &key, &connection, BPF_ANY)) {
+		lose(LOSS_CONNECTIONS_FULL);
+		return NULL;
+	}
+	plain->connection = connection;
+	plain->object = object;
+	plain->tgid = tgid;
+	return plain;
+}
+
+/* Object of the library call that the current thread, or goroutine, is in; 0: none. */
+static __always_inline __u64 object_of_current(struct task_struct *task)
+{
+	struct thread *thread = bpf_task_storage_get(&thread_by_task, task, 0, 0);
+	struct goroutine key = { .tgid = task->tgid };
+	struct library_call *call;
+
+	if (thread && thread->call.object)
+		return thread->call.object;
+	key.g = goroutine_in_syscall(task);
+	call = bpf_map_lookup_elem(&call_by_goroutine, &key);
+	return call ? call->object : 0;
+}
+
+/* Tells the agent, once, of a process whose plain text is not seen. */
+static __always_inline void tell_unseen(const struct server_state *s, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	__u8 one = 1;
+
+	if (bpf_map_update_elem(&unseen_processes, &tgid, &one, BPF_NOEXIST))
+		return;
+	emit_process(EVENT_TLS_UNSEEN, task, slot_current(s->slot, s->generation), s->generation);
+}
+
+/*
+ * Ciphertext has been read from a socket, k->sequence on: finds out who has its
+ * plain text, and notes when it arrived. Task context.
+ */
+static __always_inline void cipher_read(struct server_state *s, const struct work *k)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 connection = s->secure.tls.hello;
+	struct owner owner = { .slot = s->slot, .generation = s->generation };
+	struct plain *plain;
+	__u64 object;
+
+	if (!cfg_libraries)
+		return;
+	plain = plain_of(connection);
+	if (!plain && s->secure.untied < TIES) {
+		object = object_of_current(task);
+		if (object) {
+			plain = tie(connection, object, task->tgid, owner,
+				    s->connect_counted == CONNECT_OLDER &&
+					    s->rx_desync == DESYNC_OLDER);
+		} else {
+			struct thread *thread = bpf_task_storage_get(
+				&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+			s->secure.untied++;
+			if (thread && s->protocol == PROTOCOL_TLS) {
+				thread->candidate.connection = connection;
+				thread->candidate.slot = owner.slot;
+				thread->candidate.generation = owner.generation;
+			}
+			if (s->protocol == PROTOCOL_CIPHER)
+				tell_unseen(s, task);
+		}
+	}
+	if (plain && !plain->fresh) {
+		plain->arrived_ns = arrival_of(s, k->sequence);
+		plain->fresh = 1;
+	}
+}
+
+/*
+ * A handshake has ended within a read, of which `left` bytes follow. Those before
+ * are no request's: when they arrived must not be taken for when a request did.
+ */
+static __always_inline void cipher_handshake_over(struct server_state *s, __u32 left)
+{
+	struct plain *plain = plain_of(s->secure.tls.hello);
+
+	if (plain && !left)
+		plain->fresh = 0;
+	s->secure.taken = left < 0x7fff ? (__u16)left : 0x7fff;
+}
+
+#endif
