@@ -90,6 +90,8 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 				 config->tls_uprobes ? DEFAULT_MAX_GO_CALLS : 1);
 	bpf_map__set_max_entries(skeleton->maps.http2_by_connection,
 				 or_default(config->max_sockets, DEFAULT_MAX_SOCKETS));
+	bpf_map__set_max_entries(skeleton->maps.stream_by_id,
+				 or_default(config->max_streams, DEFAULT_MAX_STREAMS));
 	bpf_map__set_max_entries(skeleton->maps.counts_by_destination,
 				 or_default(config->max_destinations, DEFAULT_MAX_DESTINATIONS));
 }
