@@ -133,11 +133,11 @@ def request(path="/", method="GET", headers="", body=b""):
     return f"{method} {path} HTTP/1.1\r\nHost: test\r\n{length}{headers}\r\n".encode() + body
 
 
-def ab(port, requests, concurrency=8, keep_alive=False, path="/", args=(), seconds=280):
+def ab(port, requests, concurrency=8, keep_alive=False, path="/", args=(), seconds=280, scheme="http"):
     """ApacheBench: exactly this many requests, none failed. Returns its report."""
     argv = [need("ab"), "-q", "-l", "-n", str(requests), "-c", str(concurrency), "-s", "120"]
     argv += ["-k"] if keep_alive else []
-    argv += [*args, f"http://127.0.0.1:{port}{path}"]
+    argv += [*args, f"{scheme}://127.0.0.1:{port}{path}"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
     complete = int(re.search(r"Complete requests:\s+(\d+)", done.stdout)[1])
@@ -145,10 +145,10 @@ def ab(port, requests, concurrency=8, keep_alive=False, path="/", args=(), secon
     return done.stdout
 
 
-def wrk(port, seconds, connections=8, threads=1, path="/"):
+def wrk(port, seconds, connections=8, threads=1, path="/", scheme="http"):
     """wrk with latency percentiles: ({percent: seconds}, requests)."""
     argv = [need("wrk"), f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    argv += [f"http://127.0.0.1:{port}{path}"]
+    argv += [f"{scheme}://127.0.0.1:{port}{path}"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 60)
     assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
     unit = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}

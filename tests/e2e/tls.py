@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import lib
@@ -359,22 +360,22 @@ def children(pid):
     return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def perf_events(pid):
-    """How many perf events a process holds open: each uprobe is one."""
-    count = 0
+def uprobes(pid):
+    """What a process holds open that can be attached to other processes' code: links and perf events."""
+    found = []
     for fd in os.listdir(f"/proc/{pid}/fd"):
         try:
-            count += "[perf_event]" in os.readlink(f"/proc/{pid}/fd/{fd}")
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+            info = Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
         except FileNotFoundError:
-            pass  # closed since
-    return count
+            continue  # closed since
+        kind = re.search(r"^link_type:\s*(\S+)", info, re.M)
+        if "[perf_event]" in target or kind and kind[1] in ("perf", "uprobe_multi", "kprobe_multi"):
+            found.append(kind[1] if kind else "perf_event")
+    return found
 
 
-def uprobes(pid):
-    """The uprobes that a process holds, [(file, offset)], as bpftool enumerates them."""
-    done = subprocess.run([need("bpftool"), "-j", "perf", "show"], capture_output=True, text=True, check=True)
-    return [
-        (entry.get("filename"), entry.get("offset"))
-        for entry in json.loads(done.stdout or "[]")
-        if entry["pid"] == pid and entry["fd_type"] in ("uprobe", "uretprobe")
-    ]
+def links():
+    """Every BPF link of the kernel by kind, as bpftool enumerates them."""
+    done = subprocess.run([need("bpftool"), "-j", "link", "show"], capture_output=True, text=True, check=True)
+    return Counter(str(link.get("type")) for link in json.loads(done.stdout or "[]"))

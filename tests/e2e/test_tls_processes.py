@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Hundreds of TLS servers that live for a request or two: nothing of them stays behind in the agent."""
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import lib
+from lib import between, equal
+from oracle import Requests
+from servers import go
+from test_https import linked
+from test_https import GO, READ_WRITE
+from tls import Certificates, TlsConnection, breakpoint_in, context, links, probed, uprobes
+
+TOGETHER = 10
+
+
+class Server:
+    """A server that leaves after so many requests."""
+
+    def __init__(self, env, program, log, certificates, requests, how="plain"):
+        self.port = lib.free_port()
+        environ = dict(certificates.environ(), PORT=str(self.port), ACCESS_LOG=str(log))
+        self.process = lib.Process([program, how, str(requests)], env.dir / "servers.log", env=environ)
+        env.defer(self.process.stop)
+        self.requests = requests
+
+
+def held(pid):
+    """(links and events of uprobes, descriptors, resident bytes of its own) of the agent."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            resident = int(line.split()[1]) * 1024
+    return len(uprobes(pid)), len(os.listdir(f"/proc/{pid}/fd")), resident
+
+
+def answered(log):
+    out = Requests()
+    for line in log.read_text().splitlines():
+        status, method, _ = line.split()
+        out.answered(status, method)
+    return out
+
+
+def lines(log):
+    return log.read_text().count("\n")
+
+
+def wave(env, programs, log, certificates, count, tls):
+    """count servers, some at a time; every third is killed with its connection open. Returns the connections."""
+    connections, done = 0, lines(log)
+    for at in range(0, count, TOGETHER):
+        servers = []
+        for i in range(at, min(at + TOGETHER, count)):
+            program = programs[i % len(programs)]
+            servers.append(Server(env, program, log, certificates, 1 + i % 2, ("plain", "ex")[i % 4 > 1]))
+        for i, server in enumerate(servers):
+            lib.listening(server.port, owner=server.process)
+            killed = i % 3 == 2
+            c = TlsConnection(server.port, tls=tls)
+            connections += 1
+            for n in range(server.requests - killed):
+                equal(c.get("/404/5" if n else "/", "GET")[0], 404 if n else 200, "status")
+            if killed:
+                done += server.requests - 1
+                lib.eventually(lambda n=done: lines(log) >= n, 5, "the log of a server to be killed")
+                server.process.popen.kill()
+                server.process.wait()
+                c.close()
+            else:
+                done += server.requests
+                c.rest()
+                equal(server.process.wait(10), 0, "exit status of a server")
+                c.close()
+    return connections
+
+
+def test_come_and_go(env):
+    """500 processes of three executables: links, descriptors and memory return, requests are accounted for."""
+    certificates = Certificates(env)
+    programs = [
+        env.renamed(linked(True), "e2e-proc-static"), env.renamed(linked(False), "e2e-proc-shared"),
+        env.renamed(linked(True), "e2e-proc-other"),
+    ]
+    log = env.dir / "access.log"
+    log.touch()
+    agent = env.agent()
+    pid = agent.process.pid
+    first = agent.scrape()
+    tls = context()
+    connections = wave(env, programs, log, certificates, 60, tls)
+    quiet = lib.eventually(lambda: settles(pid), 60, "an agent that holds no more uprobes than it needs")
+    total_links = sum(links().values())
+    begun = time.monotonic()
+    connections += wave(env, programs, log, certificates, 500, tls)
+    print(f"500 servers in {time.monotonic() - begun:.1f} s; at rest {quiet[0]} links, {quiet[1]} descriptors", end="")
+
+    def returned():
+        now = held(pid)
+        equal(now[0], quiet[0], "links and events of uprobes")
+        between(now[1], 0, quiet[1], "descriptors")
+        return now
+
+    now = lib.eventually(returned, 60)
+    between(now[2] - quiet[2], -(64 << 20), 4 << 20, "memory that stayed")
+    lib.eventually(lambda: sum(links().values()) <= total_links, 30, "as many BPF links in the kernel as before")
+    print(f"; afterwards memory {(now[2] - quiet[2]) / 1024:+.0f} KiB")
+    want = answered(log)
+    accounted(agent, first, "e2e-proc-(static|shared|other)", want, connections)
+
+
+def settles(pid):
+    """What the agent holds once it has not changed for two seconds."""
+    one = held(pid)
+    time.sleep(2)
+    two = held(pid)
+    return two if one[:2] == two[:2] else None
+
+
+def accounted(agent, first, pattern, want, connections):
+    """Every request is in a counter, or its connection is among those that were not seen."""
+
+    def check(scrape):
+        seen = Counter()
+        for labels, n in scrape.select("edgetap_app_http_responses_total"):
+            if re.fullmatch(pattern, labels["app"]):
+                seen[(labels["status"], labels["method"])] += int(n)
+        for key, n in seen.items():
+            between(n, 0, want.responses.get(key, 0), f"responses {key}")
+        missing = want.total() - sum(seen.values())
+        unseen = scrape.loss("tls_unseen") - first.loss("tls_unseen")
+        between(missing, 0, 2 * unseen, f"requests missing, of {want.total()}, with {unseen} connections not seen")
+        between(unseen, 0, connections, "connections not seen")
+        return missing, unseen
+
+    scrape = agent.expect(check)
+    missing, unseen = check(scrape)
+    print(f"{missing} of {want.total()} requests missing, {unseen} of {connections} connections not seen")
+
+
+def test_files_that_vanish(env):
+    """Every server is a file of its own, which is gone before it ends."""
+    certificates = Certificates(env)
+    source = env.renamed(linked(True), "e2e-vanish")
+    subprocess.run([lib.need("strip"), "--strip-debug", source], check=True)
+    log = env.dir / "access.log"
+    log.touch()
+    agent = env.agent()
+    pid = agent.process.pid
+    first = agent.scrape()
+    quiet = lib.eventually(lambda: settles(pid), 60, "an agent at rest")
+    tls = context()
+    connections = 0
+    for i in range(40):
+        program = env.dir / f"e2e-vanish-{i}"
+        shutil.copy(source, program)
+        server = Server(env, program, log, certificates, 2)
+        lib.listening(server.port, owner=server.process)
+        c = TlsConnection(server.port, tls=tls)
+        connections += 1
+        program.unlink()
+        equal(c.get("/")[0], 200, "status")
+        equal(c.get("/404/1")[0], 404, "status")
+        c.rest()
+        c.close()
+        server.process.wait(10)
+
+    def returned():
+        equal(held(pid)[0], quiet[0], "links and events of uprobes")
+        between(held(pid)[1], 0, quiet[1] + 1, "descriptors")
+        return True
+
+    lib.eventually(returned, 60)
+    between(held(pid)[2] - quiet[2], -(64 << 20), 6 << 20, "memory that stayed")
+    accounted(agent, first, r"e2e-vanish.*", answered(log), connections)
+
+
+def test_last_one_out(env):
+    """A file is let go when its last process ends, not before; and found again when one comes back."""
+    certificates = Certificates(env)
+    program = env.renamed(linked(True), "e2e-last")
+    log = env.dir / "access.log"
+    log.touch()
+    agent = env.agent()
+    pid = agent.process.pid
+    before = lib.eventually(lambda: settles(pid), 60, "an agent at rest")[0]
+    servers = [Server(env, program, log, certificates, 1000000) for _ in range(5)]
+    for server in servers:
+        lib.listening(server.port, owner=server.process)
+        probed(server.process.pid, program, *READ_WRITE)
+    count = 0
+    for _ in range(4):
+        servers.pop(0).process.stop()
+        time.sleep(1.5)  # long enough to be noticed
+        for server in servers:
+            assert breakpoint_in(server.process.pid, program, "SSL_read"), "let go while a process was left"
+            with TlsConnection(server.port) as c:
+                equal(c.get()[0], 200, "status")
+                count += 1
+    agent.expect(lambda s: equal(responses(s, "e2e-last"), count, "responses"))
+    assert held(pid)[0] > before, "nothing was attached"
+    servers.pop().process.stop()
+    lib.eventually(lambda: held(pid)[0] == before, 60, "the last uprobes let go")
+    again = Server(env, program, log, certificates, 1000000)
+    lib.listening(again.port, owner=again.process)
+    probed(again.process.pid, program, *READ_WRITE)
+    with TlsConnection(again.port) as c:
+        equal(c.get()[0], 200, "status")
+    agent.expect(lambda s: equal(responses(s, "e2e-last"), count + 1, "responses"))
+    gopher = go(env, "e2e-last-go", certificates.environ())
+    probed(gopher.process.pid, Path(os.readlink(f"/proc/{gopher.process.pid}/exe")), *GO)
+    gopher.process.stop()
+    again.process.stop()
+    lib.eventually(lambda: held(pid)[0] == before, 60, "the last uprobes let go")
+
+
+def responses(scrape, app):
+    return scrape.value("edgetap_app_http_responses_total", app=app)
+
+
+if __name__ == "__main__":
+    lib.main(globals())
