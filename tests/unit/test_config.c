@@ -98,7 +98,15 @@ static const struct {
 	  "edgetap.yaml:3: apps.rules.match.app: expected 1 to 128 bytes of text without control "
 	  "characters" },
 	{ "apps:\n  rules:\n    - match: {}\n      set: {}\n",
-	  "edgetap.yaml:4: apps.rules.set: expected app: NAME" },
+	  "edgetap.yaml:4: apps.rules.set: expected app: NAME, or uprobes: false" },
+	{ "apps:\n  rules:\n    - match: {}\n      set: {uprobes: no}\n",
+	  "edgetap.yaml:4: apps.rules.set.uprobes: expected true or false, got \"no\"" },
+	{ "tls_libraries: openssl\n",
+	  "edgetap.yaml:1: tls_libraries: expected a list of names, got a single value" },
+	{ "tls_libraries: []\n", "edgetap.yaml:1: tls_libraries: expected at least one name" },
+	{ "tls_libraries:\n  - go\n  - nss\n",
+	  "edgetap.yaml:3: tls_libraries: expected names out of openssl, gnutls, go, got \"nss\"" },
+	{ "tls_uprobes: 1\n", "edgetap.yaml:1: tls_uprobes: expected true or false, got \"1\"" },
 	{ "region: \"a\n", "edgetap.yaml:2: expected YAML: found unexpected end of stream" },
 	{ "region: a\nhost: \xff\n", "edgetap.yaml:2: expected YAML: invalid leading UTF-8 octet" },
 };
@@ -151,10 +159,11 @@ START_TEST(test_file_sets_everything)
 				   "max_rpcs: 28671\nmax_streams: 17\n"
 				   "docker_socket: /a\npodman_socket: /b\ncontainerd_state: /c\n"
 				   "crio_state: /d\nhttp_connections: 8\nhttp_timeout: 2500ms\n"
+				   "tls_uprobes: false\ntls_libraries: [go, openssl]\n"
 				   "apps:\n  rules:\n"
 				   "    - match: {app: \"a*\", instance: i, cgroup: /c/*,"
 				   " executable: e}\n"
-				   "      set: {app: web}\n"
+				   "      set: {app: web, uprobes: false}\n"
 				   "    - match: {}\n      drop: true\n";
 
 	ck_assert_msg(parse(text) == 0, "%s", error.text);
@@ -189,6 +198,10 @@ START_TEST(test_file_sets_everything)
 	ck_assert_str_eq(config.rules[0].match_exe, "e");
 	ck_assert_str_eq(config.rules[0].set_app, "web");
 	ck_assert(!config.rules[0].drop);
+	ck_assert(config.rules[0].no_uprobes);
+	ck_assert(!config.rules[1].no_uprobes);
+	ck_assert(!config.tls_uprobes);
+	ck_assert_uint_eq(config.tls_libraries, TLS_GO | TLS_OPENSSL);
 	ck_assert_ptr_null(config.rules[1].match_app);
 	ck_assert_ptr_null(config.rules[1].set_app);
 	ck_assert(config.rules[1].drop);
@@ -241,6 +254,27 @@ START_TEST(test_format_is_what_set_reads)
 		config_option__format(&options[i], &config, after);
 		ck_assert_str_eq(before, after);
 	}
+}
+END_TEST
+
+/* The text form of flags and variables. */
+START_TEST(test_sets_of_names)
+{
+	const struct config_option *option = config_option__find("tls_libraries");
+	char text[OPTION_VALUE_BYTES];
+
+	ck_assert(config.tls_uprobes);
+	config_option__format(option, &config, text);
+	ck_assert_str_eq(text, "openssl,gnutls,go");
+	ck_assert_int_eq(config_option__set(option, &config, "go,gnutls,go", "x", &error), 0);
+	ck_assert_uint_eq(config.tls_libraries, TLS_GNUTLS | TLS_GO);
+	config_option__format(option, &config, text);
+	ck_assert_str_eq(text, "gnutls,go");
+	ck_assert_int_lt(config_option__set(option, &config, "go,", "x", &error), 0);
+	ck_assert_int_lt(config_option__set(option, &config, "", "x", &error), 0);
+	ck_assert_int_lt(config_option__set(option, &config, "Go", "--tls-libraries", &error), 0);
+	ck_assert_str_eq(error.text, "--tls-libraries: expected names out of openssl, gnutls, go, "
+				     "got \"Go\"");
 }
 END_TEST
 
@@ -406,6 +440,7 @@ Suite *config_suite(void)
 	tcase_add_test(tc, test_file_sets_everything);
 	tcase_add_test(tc, test_shipped_example_is_the_default);
 	tcase_add_test(tc, test_format_is_what_set_reads);
+	tcase_add_test(tc, test_sets_of_names);
 	tcase_add_test(tc, test_precedence);
 	tcase_add_test(tc, test_variable_names_the_file);
 	tcase_add_test(tc, test_errors_name_their_source);

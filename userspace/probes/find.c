@@ -99,6 +99,7 @@ static const struct plan *plan_of(struct find *find, int fd, const struct file_s
 				  const char *path, bool is_program, int *ret_err)
 {
 	const char *slash = strrchr(path, '/');
+	struct elf_source source;
 	struct plan *plan = NULL;
 	bool is_known;
 	struct known *known = look_up(find, state, is_program, &is_known);
@@ -108,7 +109,9 @@ static const struct plan *plan_of(struct find *find, int fd, const struct file_s
 	if (is_known)
 		return known->plan;
 	find->reads++;
-	result = plan__make(&find->scratch, fd, slash ? slash + 1 : path, is_program);
+	result = elf_source__file(&source, fd);
+	if (!result)
+		result = plan__make(&find->scratch, &source, slash ? slash + 1 : path, is_program);
 	if (result > 0) {
 		size_t bytes = offsetof(struct plan, probe) +
 			       find->scratch.count * sizeof(struct plan_probe);

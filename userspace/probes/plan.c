@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/elf.h"
 #include "probes/go.h"
 #include "probes/returns.h"
 
@@ -261,18 +260,15 @@ static int plan_c(struct plan *plan, struct elf *elf, const char *name, bool is_
 	return 0;
 }
 
-int plan__make(struct plan *ret_plan, int fd, const char *name, bool is_program)
+int plan__make(struct plan *plan, const struct elf_source *source, const char *name,
+	       bool is_program)
 {
-	struct elf_source source;
 	const char *reason = NULL;
-	struct plan *plan = ret_plan;
 	struct elf elf;
-	int err = elf_source__file(&source, fd);
+	int err;
 
-	if (err)
-		return err == -EINVAL ? 0 : err;
 	memset(plan, 0, sizeof(*plan));
-	err = elf__open(&elf, &source, &reason);
+	err = elf__open(&elf, source, &reason);
 	if (err == -ENOMEM || (err && !reason))
 		return err;
 	if (err) {

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "probes/elf.h"
+
 #define PLAN_MAX_PROBES 96
 #define PLAN_VERSION_BYTES 32
 
@@ -41,12 +43,13 @@ struct plan {
 const char *tls_library__name(enum tls_library library);
 
 /*
- * Looks into the regular file fd, which a process has mapped as executable.
+ * Looks into a file, which a process has mapped as executable.
  * name is the last part of its path, as the process sees it; is_program tells
  * that it is the process's executable. Returns 1 with a plan (whose reason may say that
  * it is for nothing); 0 if the file has nothing to do with TLS; or a negative errno
  * for a file that could not be read just now.
  */
-int plan__make(struct plan *ret_plan, int fd, const char *name, bool is_program);
+int plan__make(struct plan *ret_plan, const struct elf_source *source, const char *name,
+	       bool is_program);
 
 #endif

@@ -51,11 +51,14 @@ static bool is_return(uint16_t machine, const cs_insn *instruction)
 	if (machine == EM_X86_64)
 		return instruction->id == X86_INS_RET || instruction->id == X86_INS_RETF ||
 		       instruction->id == X86_INS_RETFQ;
-	/* RETAA and RETAB, which authenticate the address: their encodings (Arm ARM, C6.2) */
-	if (instruction->size == 4 && (!memcmp(instruction->bytes, "\xff\x0b\x5f\xd6", 4) ||
-				       !memcmp(instruction->bytes, "\xff\x0f\x5f\xd6", 4)))
-		return true;
 	return instruction->id == ARM64_INS_RET;
+}
+
+/* RETAA and RETAB, which this disassembler may not know: their encodings (Arm ARM, C6.2). */
+static bool is_signed_return(uint16_t machine, const uint8_t *code, size_t bytes)
+{
+	return machine == EM_AARCH64 && bytes >= 4 &&
+	       (!memcmp(code, "\xff\x0b\x5f\xd6", 4) || !memcmp(code, "\xff\x0f\x5f\xd6", 4));
 }
 
 /* What stands between two functions on arm64: words of zero, which are no instruction. */
@@ -82,14 +85,19 @@ static int walk(const struct disassembler *d, csh handle, uint16_t machine, cons
 		return -ENOMEM;
 	while (left && !err) {
 		uint64_t start = address;
+		bool is_signed = is_signed_return(machine, at, left);
 
-		if (!d->next(handle, &at, &left, &address, instruction)) {
+		if (is_signed) {
+			at += 4;
+			left -= 4;
+			address += 4;
+		} else if (!d->next(handle, &at, &left, &address, instruction)) {
 			if (!is_padding(machine, at, left))
 				err = refuse(-EILSEQ, ret_reason,
 					     "a function has code that cannot be decoded");
 			break;
 		}
-		if (!is_return(machine, instruction))
+		if (!is_signed && !is_return(machine, instruction))
 			continue;
 		if (count == max)
 			err = refuse(-E2BIG, ret_reason, "a function returns in too many places");

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The kernel is two functions here; the processes and the files are real ones. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probes/attached.h"
+#include "probes/worker.h"
+#include "probes_process.h"
+
+Suite *probes_attached_suite(void);
+
+#define S 1000000000ULL
+#define ALL 7U
+#define PROGRAMS 4 /* of a library with SSL_read and SSL_write, each one link */
+#define MAX_LINKS 20000
+
+/* The kernel's side: links that are open, by number. */
+static struct {
+	bool is_open[MAX_LINKS];
+	int next;
+	int open;
+	int fail_at; /* this many calls succeed, then one fails; -1: none */
+	bool lacks_programs;
+	int warnings;
+	char warning[512];
+} kernel;
+
+static struct attached *attached;
+static char library[PROBES_PATH_BYTES];
+static const char *paths[] = { library };
+
+static int attach(void *ctx, const char *path, const uint64_t *offsets, size_t count,
+		  const char *program, bool is_return, int *ret_links)
+{
+	ck_assert_ptr_eq(ctx, &kernel);
+	ck_assert_uint_gt(offsets[0], 0);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(is_return, strstr(program, "return") != NULL);
+	ck_assert_int_eq(access(path, R_OK), 0);
+	if (kernel.fail_at >= 0 && kernel.fail_at-- == 0)
+		return -EACCES;
+	ck_assert_int_lt(kernel.next, MAX_LINKS);
+	kernel.is_open[kernel.next] = true;
+	kernel.open++;
+	ret_links[0] = kernel.next++;
+	return 1;
+}
+
+static void detach(void *ctx, int link)
+{
+	(void)ctx;
+	ck_assert(kernel.is_open[link]);
+	kernel.is_open[link] = false;
+	kernel.open--;
+}
+
+static bool has_program(void *ctx, const char *program)
+{
+	(void)ctx;
+	(void)program;
+	return !kernel.lacks_programs;
+}
+
+__attribute__((format(printf, 1, 2))) static void warn(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(kernel.warning, sizeof(kernel.warning), format, arguments);
+	va_end(arguments);
+	kernel.warnings++;
+}
+
+static const struct attached_ops ops = { attach, detach, has_program, warn, &kernel };
+
+static void setup(void)
+{
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.fail_at = -1;
+	probes_library__make(library, "");
+	ck_assert_int_eq(attached__new(&attached, &ops, ALL), 0);
+}
+
+static void teardown(void)
+{
+	attached__free(attached);
+	ck_assert_int_eq(kernel.open, 0);
+	probes_library__remove(library);
+}
+
+static struct attached_stats stats(void)
+{
+	struct attached_stats now;
+
+	attached__stats(attached, &now);
+	ck_assert_uint_eq(now.links, (uint32_t)kernel.open);
+	return now;
+}
+
+START_TEST(a_file_is_attached_once_and_let_go)
+{
+	pid_t first = probes_process__start(paths, 1, 0, NULL);
+	pid_t second = probes_process__start(paths, 1, 0, NULL);
+
+	ck_assert_int_eq(attached__process(attached, first, "web", 1 * S), 0);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	ck_assert_int_eq(attached__process(attached, second, "web", 1 * S), 0);
+	ck_assert_int_eq(attached__process(attached, first, "web", 9 * S), 0);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	ck_assert_uint_eq(stats().files, 1);
+	ck_assert_uint_eq(stats().probes, 4);
+	ck_assert_uint_eq(stats().processes, 2);
+	probes_process__end(first);
+	attached__sweep(attached, 100 * S);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	ck_assert_uint_eq(stats().processes, 1);
+	probes_process__end(second);
+	attached__sweep(attached, 101 * S);
+	ck_assert_uint_eq(stats().processes, 0);
+	ck_assert_int_eq(kernel.open, PROGRAMS); /* another may come */
+	attached__sweep(attached, 101 * S + ATTACHED_LINGER_NS - 1);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	attached__sweep(attached, 101 * S + ATTACHED_LINGER_NS);
+	ck_assert_int_eq(kernel.open, 0);
+	ck_assert_uint_eq(stats().files, 0);
+	ck_assert_uint_eq(stats().detached_total, 1);
+	ck_assert_int_eq(kernel.warnings, 0);
+}
+END_TEST
+
+START_TEST(a_process_that_becomes_another_program)
+{
+	char link[64], target[256] = "";
+	int go_on;
+	pid_t pid = probes_process__start(paths, 1, 0, &go_on);
+
+	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	ck_assert_int_eq(write(go_on, "", 1), 1);
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	for (int i = 0; i < 5000 && !strstr(target, "sleep") && !strstr(target, "box"); i++) {
+		ssize_t n = readlink(link, target, sizeof(target) - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		usleep(1000);
+	}
+	attached__sweep(attached, 50 * S);
+	attached__sweep(attached, 60 * S);
+	ck_assert_int_eq(kernel.open, 0);
+	ck_assert_uint_eq(stats().processes, 1);
+	close(go_on);
+	probes_process__end(pid);
+}
+END_TEST
+
+/* The id of a process that has ended, given to one that maps nothing. */
+START_TEST(a_pid_that_is_used_again)
+{
+	pid_t pid = probes_process__start(paths, 1, 0, NULL), again;
+
+	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	probes_process__end(pid);
+	usleep(30000); /* three ticks of the clock that starts are told in */
+	again = probes_process__start(NULL, 0, pid, NULL);
+	if (again != pid) {
+		fprintf(stderr, "SKIP probes_attached: no right to choose a pid\n");
+		return;
+	}
+	attached__sweep(attached, 10 * S);
+	ck_assert_uint_eq(stats().processes, 0);
+	ck_assert_int_eq(attached__process(attached, pid, "web", 10 * S), 0);
+	ck_assert_uint_eq(stats().processes, 1);
+	attached__sweep(attached, 20 * S);
+	ck_assert_int_eq(kernel.open, 0);
+	probes_process__end(pid);
+}
+END_TEST
+
+START_TEST(a_file_that_is_written_to)
+{
+	pid_t pid = probes_process__start(paths, 1, 0, NULL);
+	int fd;
+
+	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	fd = open(library, O_WRONLY | O_APPEND | O_CLOEXEC);
+	ck_assert_int_eq(write(fd, "more", 4), 4);
+	close(fd);
+	/* the old places are given up at once, the new ones taken */
+	ck_assert_int_eq(attached__process(attached, pid, "web", 5 * S), 0);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	ck_assert_int_eq(kernel.next, 2 * PROGRAMS);
+	ck_assert(!kernel.is_open[0]);
+	probes_process__end(pid);
+}
+END_TEST
+
+/* All probes or none; said once, tried again after a minute. */
+START_TEST(what_the_kernel_refuses)
+{
+	pid_t pid = probes_process__start(paths, 1, 0, NULL);
+
+	kernel.fail_at = _i;
+	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	ck_assert_int_eq(kernel.open, 0);
+	ck_assert_uint_eq(stats().refused, 1);
+	ck_assert_int_eq(kernel.warnings, 1);
+	ck_assert_ptr_nonnull(strstr(kernel.warning, "Permission denied"));
+	ck_assert_ptr_nonnull(strstr(kernel.warning, library));
+	kernel.fail_at = -1;
+	ck_assert_int_eq(attached__process(attached, pid, "web", 30 * S), 0);
+	ck_assert_int_eq(kernel.open, 0);
+	ck_assert_int_eq(attached__process(attached, pid, "web", 70 * S), 0);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	ck_assert_uint_eq(stats().refused, 0);
+	ck_assert_int_eq(kernel.warnings, 1);
+	probes_process__end(pid);
+}
+END_TEST
+
+START_TEST(programs_that_are_not_loaded)
+{
+	pid_t pid = probes_process__start(paths, 1, 0, NULL);
+
+	kernel.lacks_programs = true;
+	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	ck_assert_int_eq(kernel.next, 0);
+	ck_assert_uint_eq(stats().refused, 1);
+	ck_assert_ptr_nonnull(strstr(kernel.warning, "no program for it is loaded"));
+	probes_process__end(pid);
+}
+END_TEST
+
+START_TEST(processes_that_come_and_go)
+{
+	uint64_t now_ns = S;
+
+	for (int i = 0; i < 400; i++) {
+		pid_t pid = probes_process__start(paths, 1, 0, NULL);
+
+		now_ns += S / 50;
+		ck_assert_int_eq(attached__process(attached, pid, "web", now_ns), 0);
+		probes_process__end(pid);
+		if (i % 50 == 49)
+			attached__sweep(attached, now_ns);
+		ck_assert_int_eq(kernel.open, PROGRAMS);
+	}
+	ck_assert_int_eq(kernel.next, PROGRAMS); /* one file, never let go between */
+	attached__sweep(attached, now_ns += 10 * S);
+	attached__sweep(attached, now_ns += 10 * S);
+	ck_assert_int_eq(kernel.open, 0);
+	ck_assert_uint_eq(stats().processes, 0);
+	ck_assert_int_eq(attached__process(attached, -1, "web", now_ns), -ESRCH);
+	ck_assert_int_eq(attached__process(attached, 1 << 30, "web", now_ns), -ESRCH);
+	ck_assert_uint_eq(stats().processes, 0);
+}
+END_TEST
+
+/* More files than there is room for: counted, said once, and room is used again. */
+START_TEST(tables_are_bounded)
+{
+	enum { PROCESSES = ATTACHED_MAX_FILES / ATTACHED_FILES_OF_PROCESS + 2 };
+	static char copy[PROCESSES][ATTACHED_FILES_OF_PROCESS + 1][PROBES_PATH_BYTES];
+	pid_t pid[PROCESSES];
+
+	for (int i = 0; i < PROCESSES; i++) {
+		/* one more than a process may have */
+		const char *files[ATTACHED_FILES_OF_PROCESS + 1];
+
+		for (int j = 0; j <= ATTACHED_FILES_OF_PROCESS; j++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "libssl.so.%d.%d", i, j);
+			probes_library__copy(library, name, copy[i][j]);
+			files[j] = copy[i][j];
+		}
+		pid[i] = probes_process__start(files, ATTACHED_FILES_OF_PROCESS + 1, 0, NULL);
+		ck_assert_int_eq(attached__process(attached, pid[i], "web", 1 * S), 0);
+	}
+	ck_assert_uint_eq(stats().files, ATTACHED_MAX_FILES);
+	ck_assert_uint_gt(stats().full_total, 0);
+	ck_assert_int_eq(kernel.warnings, 1);
+	for (int i = 0; i < PROCESSES - 2; i++)
+		probes_process__end(pid[i]);
+	attached__sweep(attached, 10 * S);
+	attached__sweep(attached, 20 * S);
+	attached__sweep(attached, 30 * S);
+	ck_assert_uint_eq(stats().files, 2 * ATTACHED_FILES_OF_PROCESS);
+	probes_process__end(pid[PROCESSES - 2]);
+	probes_process__end(pid[PROCESSES - 1]);
+}
+END_TEST
+
+/* The thread: what is pushed is done, and all is closed at the end. */
+START_TEST(the_worker_attaches)
+{
+	pid_t pid = probes_process__start(paths, 1, 0, NULL);
+	struct worker_stats now = {};
+	struct attached *other;
+	struct worker *worker;
+
+	ck_assert_int_eq(attached__new(&other, &ops, ALL), 0);
+	ck_assert_int_eq(worker__new(&worker, other, S / 20), 0);
+	worker__push(worker, pid, "web");
+	ck_assert_int_eq(worker__start(worker), 0);
+	for (int i = 0; i < 5000 && now.attached.files != 1; i++) {
+		usleep(1000);
+		worker__stats(worker, &now);
+	}
+	ck_assert_uint_eq(now.attached.files, 1);
+	ck_assert_uint_eq(now.waiting, 0);
+	probes_process__end(pid);
+	for (int i = 0; i < 5000 && now.attached.processes; i++) {
+		usleep(1000);
+		worker__stats(worker, &now);
+	}
+	ck_assert_uint_eq(now.attached.processes, 0);
+	for (int i = 0; i < 2 * WORKER_MAX_WAITING; i++)
+		worker__push(worker, 1 << 30, "web");
+	ck_assert(worker__free(worker));
+	ck_assert_int_eq(kernel.open, 0);
+	/* one that was never started */
+	ck_assert_int_eq(attached__new(&other, &ops, ALL), 0);
+	ck_assert_int_eq(worker__new(&worker, other, S), 0);
+	ck_assert(worker__free(worker));
+}
+END_TEST
+
+Suite *probes_attached_suite(void)
+{
+	Suite *suite = suite_create("probes_attached");
+	TCase *tc = tcase_create("probes_attached");
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_file_is_attached_once_and_let_go);
+	tcase_add_test(tc, a_process_that_becomes_another_program);
+	tcase_add_test(tc, a_pid_that_is_used_again);
+	tcase_add_test(tc, a_file_that_is_written_to);
+	tcase_add_loop_test(tc, what_the_kernel_refuses, 0, PROGRAMS);
+	tcase_add_test(tc, programs_that_are_not_loaded);
+	tcase_add_test(tc, processes_that_come_and_go);
+	tcase_add_test(tc, tables_are_bounded);
+	tcase_add_test(tc, the_worker_attaches);
+	suite_add_tcase(suite, tc);
+	return suite;
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "probes/find.h"
+#include "probes_process.h"
+
+Suite *probes_find_suite(void);
+
+#define OPENSSL (1U << (TLS_LIBRARY_OPENSSL - 1))
+#define ALL 7U
+
+static struct find *find;
+static char library[PROBES_PATH_BYTES];
+
+/* What on_found was told last, and how often. */
+static struct {
+	int count;
+	struct file_state state;
+	char path[256];
+	size_t probes;
+} told;
+
+static void on_found(void *ctx, const struct found *found)
+{
+	struct stat stat;
+
+	(void)ctx;
+	told.count++;
+	told.state = found->state;
+	told.probes = found->plan->count;
+	snprintf(told.path, sizeof(told.path), "%s", found->path);
+	ck_assert_int_eq(fstat(found->fd, &stat), 0);
+	ck_assert_uint_eq((uint64_t)stat.st_size, found->state.bytes);
+}
+
+static int look(pid_t pid)
+{
+	told.count = 0;
+	return find__process(find, pid, ALL, on_found, NULL, NULL);
+}
+
+static void setup(void)
+{
+	probes_library__make(library, "");
+	ck_assert_int_eq(find__new(&find), 0);
+}
+
+static void teardown(void)
+{
+	find__free(find);
+	probes_library__remove(library);
+}
+
+static bool parse(const char *text, struct mapping *mapping, char *line)
+{
+	strcpy(line, text);
+	return mapping__parse(mapping, line);
+}
+
+START_TEST(lines_of_maps)
+{
+	struct mapping mapping;
+	char line[256];
+
+	ck_assert(parse("7f0a1000-7f0a2000 r-xp 00001000 fe:10 42     /usr/lib/a b.so", &mapping,
+			line));
+	ck_assert_uint_eq(mapping.start, 0x7f0a1000);
+	ck_assert_uint_eq(mapping.end, 0x7f0a2000);
+	ck_assert_uint_eq(mapping.major, 0xfe);
+	ck_assert_uint_eq(mapping.minor, 0x10);
+	ck_assert_uint_eq(mapping.inode, 42);
+	ck_assert_str_eq(mapping.path, "/usr/lib/a b.so");
+	ck_assert(!mapping.is_deleted);
+	ck_assert(parse("1000-2000 --xs 00000000 00:01 9 /memfd:x (deleted)", &mapping, line));
+	ck_assert(mapping.is_deleted);
+	ck_assert_str_eq(mapping.path, "/memfd:x");
+	ck_assert(!parse("1000-2000 r--p 00000000 00:01 9 /usr/lib/a.so", &mapping, line));
+	ck_assert(!parse("1000-2000 r-xp 00000000 00:00 0 [vdso]", &mapping, line));
+	ck_assert(!parse("1000-2000 r-xp 00000000 00:00 0 ", &mapping, line));
+	ck_assert(!parse("1000-2000 r-xp 00000000 00:01 9 anon_inode:x", &mapping, line));
+	ck_assert(!parse("", &mapping, line));
+	ck_assert(!parse("1000-2000", &mapping, line));
+	ck_assert(!parse("1000-2000 r-x", &mapping, line));
+	ck_assert(!parse("zz-2000 r-xp 00000000 00:01 9 /a", &mapping, line));
+	ck_assert(
+		!parse("1000-2000 r-xp 00000000 00:01 99999999999999999999999 /a", &mapping, line));
+}
+END_TEST
+
+/* Whatever the number of processes, a file is read once. */
+START_TEST(a_library_is_read_once)
+{
+	const char *paths[] = { library };
+	pid_t first = probes_process__start(paths, 1, 0, NULL);
+	pid_t second = probes_process__start(paths, 1, 0, NULL);
+	uint64_t reads;
+
+	ck_assert_int_eq(look(first), 0);
+	ck_assert_int_eq(told.count, 1);
+	ck_assert_str_eq(told.path, library);
+	ck_assert_uint_eq(told.probes, 4);
+	reads = find__reads(find);
+	ck_assert_uint_gt(reads, 0);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(look(i & 1 ? first : second), 0);
+		ck_assert_int_eq(told.count, 1);
+	}
+	ck_assert_uint_eq(find__reads(find), reads);
+	/* libraries that are not wanted are found, and not told of */
+	told.count = 0;
+	ck_assert_int_eq(find__process(find, first, ALL & ~OPENSSL, on_found, NULL, NULL), 0);
+	ck_assert_int_eq(told.count, 0);
+	/* a file that is written to is another one */
+	ck_assert_int_eq(truncate(library, 0x3000), 0);
+	ck_assert_int_eq(look(first), 0);
+	ck_assert_uint_gt(find__reads(find), reads);
+	probes_process__end(first);
+	probes_process__end(second);
+	ck_assert_int_lt(look(first), 0);
+}
+END_TEST
+
+/* An update removes the file under a running process, or puts another one there. */
+START_TEST(replaced_files)
+{
+	const char *paths[] = { library };
+	pid_t pid = probes_process__start(paths, 1, 0, NULL);
+	char other[PROBES_PATH_BYTES];
+	struct file_state state;
+	struct stat stat_;
+	int err;
+
+	ck_assert_int_eq(stat(library, &stat_), 0);
+	probes_library__copy(library, "new", other);
+	ck_assert_int_eq(rename(other, library), 0);
+	ck_assert_int_eq(look(pid), 0);
+	if (told.count == 0) {
+		/* without the privilege the file is not had, and surely not the new one */
+		fprintf(stderr, "SKIP probes_find: no right to open mapped files\n");
+	} else {
+		ck_assert_int_eq(told.count, 1);
+		ck_assert_uint_eq(told.state.seen.inode, stat_.st_ino);
+		ck_assert_uint_eq(told.probes, 4);
+	}
+	/* neither a pipe nor a directory at the path holds anybody up */
+	ck_assert_int_eq(unlink(library), 0);
+	ck_assert_int_eq(mkfifo(library, 0600), 0);
+	ck_assert_int_eq(look(pid), 0);
+	ck_assert_int_eq(unlink(library), 0);
+	ck_assert_int_eq(mkdir(library, 0700), 0);
+	ck_assert_int_eq(look(pid), 0);
+	probes_process__end(pid);
+	err = file__open(pid, &(struct mapping){ .path = "/nowhere", .inode = 1 }, &state);
+	ck_assert_int_lt(err, 0);
+}
+END_TEST
+
+/* The same lower file through two mounts is one file, and one that was copied up another. */
+START_TEST(layers_share_their_files)
+{
+	char directory[PROBES_PATH_BYTES], path[512], options[1024];
+	struct file_state state[3];
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		fprintf(stderr, "SKIP probes_find: no mount namespace of its own\n");
+		return;
+	}
+	snprintf(directory, sizeof(directory), "%.*s/layers",
+		 (int)(strrchr(library, '/') - library), library);
+	ck_assert_int_eq(mkdir(directory, 0700), 0);
+	/* upper directories have to be on a filesystem that may have them */
+	ck_assert_int_eq(mount("tmpfs", directory, "tmpfs", 0, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		static const char *const names[] = { "lower", "upper", "work", "merged" };
+
+		for (int j = i ? 1 : 0; j < 4; j++) {
+			snprintf(path, sizeof(path), "%s/%s%d", directory, names[j], j ? i : 0);
+			ck_assert_int_eq(mkdir(path, 0700), 0);
+		}
+		if (i == 0) {
+			snprintf(path, sizeof(path), "cp %s %s/lower0/", library, directory);
+			ck_assert_int_eq(system(path), 0);
+		}
+		snprintf(options, sizeof(options),
+			 "lowerdir=%s/lower0,upperdir=%s/upper%d,workdir=%s/work%d", directory,
+			 directory, i, directory, i);
+		snprintf(path, sizeof(path), "%s/merged%d", directory, i);
+		if (mount("overlay", path, "overlay", 0, options)) {
+			fprintf(stderr, "SKIP probes_find: no overlayfs: %s\n", strerror(errno));
+			umount2(directory, MNT_DETACH);
+			return;
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/merged%d/libssl.so.9", directory, i & 1);
+		if (i == 2) /* copied up in the first */
+			snprintf(path, sizeof(path), "%s/merged0/libssl.so.9", directory);
+		if (i == 2)
+			ck_assert_int_eq(chmod(path, 0700), 0);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_eq(file__state(fd, NULL, &state[i]), 0);
+		close(fd);
+	}
+	umount2(directory, MNT_DETACH);
+	if (file_id__equals(&state[0].id, &state[0].seen)) {
+		fprintf(stderr, "SKIP probes_find: this kernel has no handles of layered files\n");
+		return;
+	}
+	ck_assert(!file_id__equals(&state[0].seen, &state[1].seen));
+	ck_assert(file_id__equals(&state[0].id, &state[1].id));
+	ck_assert(!file_id__equals(&state[2].id, &state[1].id));
+}
+END_TEST
+
+static int open_files(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+START_TEST(no_descriptor_is_left_open)
+{
+	int before = open_files();
+	uint64_t start, again;
+
+	for (int i = 0; i < 50; i++)
+		look(getpid());
+	look(-1);
+	look(1 << 30);
+	ck_assert_int_eq(open_files(), before);
+	ck_assert_int_eq(file__process_start(getpid(), &start), 0);
+	ck_assert_int_eq(file__process_start(getppid(), &again), 0);
+	ck_assert_uint_ge(start, again);
+	ck_assert_int_eq(file__process_start(1 << 30, &start), -ENOENT);
+}
+END_TEST
+
+Suite *probes_find_suite(void)
+{
+	Suite *suite = suite_create("probes_find");
+	TCase *tc = tcase_create("probes_find");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, lines_of_maps);
+	tcase_add_test(tc, a_library_is_read_once);
+	tcase_add_test(tc, replaced_files);
+	tcase_add_test(tc, layers_share_their_files);
+	tcase_add_test(tc, no_descriptor_is_left_open);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
