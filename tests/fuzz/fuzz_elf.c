@@ -36,7 +36,6 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
 	if (!dlopen("libcapstone.so.4", RTLD_NOW))
 		dlopen("libcapstone.so.5", RTLD_NOW);
 	return 0;
-											      : 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
