@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/log.h"
 #include "cli/privileges.h"
@@ -264,7 +265,8 @@ static void agent__serving(struct agent *agent, const struct event *event)
 {
 	const struct identity *identity;
 
-	if (!agent->probes || event->slot == OTHER_INDEX)
+	/* not ours: its server's library knows TLS, and half of the machine maps it */
+	if (!agent->probes || event->slot == OTHER_INDEX || event->tgid == (uint32_t)getpid())
 		return;
 	identity = identity_table__get(agent->identity, event->slot);
 	if (!identity) {

@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/facts.h"
+#include "cli/plain_text.h"
 #include "cli/report.h"
 #include "config/config.h"
 #include "http/listen.h"
@@ -41,7 +42,32 @@ static void report_hooks(struct report *report, struct loader **ret_loader,
 	report__add(report, "hooks", GRADE_GOOD, "%zu looked at, see below", report->hook_count);
 }
 
-static void examine(struct report *report, struct loader **ret_loader, const struct config *config)
+static void report_plain_text(struct report *report, struct plain_text *plain_text,
+			      const struct config *config, const struct loader *loader)
+{
+	size_t seen = 0;
+
+	plain_text__examine(plain_text, config, loader);
+	report->plain_text = plain_text;
+	if (plain_text->is_off) {
+		report__add(
+			report, "TLS", GRADE_NOTE,
+			"handshakes only: tls_uprobes is false, so that plain text inside TLS is "
+			"not seen");
+		return;
+	}
+	for (size_t i = 0; i < plain_text->file_count; i++)
+		seen += plain_text->files[i].reason == NULL;
+	report__add(report, "TLS", seen == plain_text->file_count ? GRADE_GOOD : GRADE_NOTE,
+		    "plain text will be seen in %zu of %zu libraries and programs of servers, see "
+		    "below; uprobes are attached %s",
+		    seen, plain_text->file_count,
+		    plain_text->by_event ? "by events, for which CAP_SYS_ADMIN is kept"
+					 : "by links");
+}
+
+static void examine(struct report *report, struct loader **ret_loader,
+		    struct plain_text *plain_text, const struct config *config)
 {
 	struct identity_table *identity = NULL;
 	const char *controller = NULL;
@@ -61,18 +87,22 @@ static void examine(struct report *report, struct loader **ret_loader, const str
 		report__add(report, "identity", GRADE_GOOD, "%s", lines[i]);
 	if (!facts__obstacle())
 		report_hooks(report, ret_loader, config, controller);
+	report_plain_text(report, plain_text, config, *ret_loader);
 	identity_table__free(identity);
 }
 
 int command__doctor(const struct args *args)
 {
 	struct report *report = calloc(1, sizeof(*report));
+	struct plain_text *plain_text = calloc(1, sizeof(*plain_text));
 	struct config config = { 0 };
 	struct config_error error;
 	struct loader *loader = NULL;
 	int status = 1;
 
-	if (!report) {
+	if (!report || !plain_text) {
+		free(report);
+		free(plain_text);
 		fprintf(stderr, "edgetap: out of memory\n");
 		return 1;
 	}
@@ -80,7 +110,7 @@ int command__doctor(const struct args *args)
 			 &error))
 		report__add(report, "options", GRADE_BAD, "%s", error.text);
 	else
-		examine(report, &loader, &config);
+		examine(report, &loader, plain_text, &config);
 	if (report__is_good(report))
 		status = 0;
 	if (!args->json)
@@ -89,6 +119,7 @@ int command__doctor(const struct args *args)
 		fprintf(stderr, "edgetap: out of memory\n");
 	loader__free(loader);
 	config__free(&config);
+	free(plain_text);
 	free(report);
 	return status;
 }

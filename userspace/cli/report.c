@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/json_text.h"
+#include "cli/plain_text.h"
 
 #define TOPIC_WIDTH 12
 #define MIB (1024.0 * 1024.0)
@@ -83,6 +84,8 @@ void report__print(const struct report *report, FILE *out, bool colour)
 			fprintf(out, "%-*s        -> %s\n", TOPIC_WIDTH, "", finding->remedy);
 	}
 	print_hooks(report, out);
+	if (report->plain_text)
+		plain_text__print(report->plain_text, out);
 	if (report->map_bytes)
 		fprintf(out,
 			"\nMaps: %.1f MiB of kernel memory at the configured sizes (%.0f MiB is the "
@@ -132,5 +135,7 @@ int report__print_json(const struct report *report, FILE *out)
 				 "map_bytes", (json_int_t)report->map_bytes, "map_budget_bytes",
 				 (json_int_t)REPORT_MAP_BUDGET_BYTES);
 
+	if (root && report->plain_text)
+		json_object_set_new(root, "tls", plain_text__json(report->plain_text));
 	return json_text__print(root, out);
 }

@@ -26,12 +26,15 @@ struct finding {
 	char remedy[REPORT_TEXT_BYTES]; /* what the user can do; "" for nothing */
 };
 
+struct plain_text;
+
 struct report {
 	struct finding findings[REPORT_MAX_FINDINGS];
 	size_t count;
 	const struct loader_hook *hooks; /* not the report's own */
 	size_t hook_count;
-	uint64_t map_bytes; /* 0: not known */
+	uint64_t map_bytes;		     /* 0: not known */
+	const struct plain_text *plain_text; /* not the report's own; NULL: not looked at */
 };
 
 /* Kernel memory that all maps together may take at the default sizes. */

@@ -96,6 +96,12 @@ bool loader__probes_by_event(const struct loader *loader);
 int loader__probe(const struct loader *loader, const char *path, const uint64_t *offsets,
 		  size_t count, const char *program, bool is_return, int *ret_links);
 
+/*
+ * How many links of uprobes there are in the kernel whose programs are called as
+ * ours: those of other agents, and of this loader. Or a negative errno.
+ */
+int loader__count_probes(const struct loader *loader);
+
 /* Ends it. The kernel waits for programs that are running, so this may take milliseconds. */
 void loader__unprobe(int link);
 

@@ -26,6 +26,7 @@
 
 /* include/uapi/linux/bpf.h since 6.6; the distribution's may be older than its kernel. */
 #define ATTACH_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI */
+#define LINK_UPROBE_MULTI 12   /* BPF_LINK_TYPE_UPROBE_MULTI */
 #define UPROBE_MULTI_RETURN 1U /* BPF_F_UPROBE_MULTI_RETURN */
 
 /* The part of union bpf_attr for BPF_LINK_CREATE of many uprobes. */
@@ -185,6 +186,55 @@ int loader__probe(const struct loader *loader, const char *path, const uint64_t 
 	for (size_t i = 0; i + 1 < done; i++)
 		close(ret_links[i]);
 	return err;
+}
+
+/* Whether one of the object's uprobe programs is called so; the kernel keeps 15 characters. */
+static bool is_name_of_ours(const struct loader *loader, const char *name)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, loader->skeleton->obj)
+		if (is_uprobe(program) &&
+		    !strncmp(bpf_program__name(program), name, BPF_OBJ_NAME_LEN - 1))
+			return true;
+	return false;
+}
+
+/* The id of a link's program if the link is of uprobes, else 0. */
+static uint32_t program_of_uprobes(uint32_t link_id)
+{
+	struct bpf_link_info info = {};
+	uint32_t size = sizeof(info);
+	int fd = bpf_link_get_fd_by_id(link_id), err;
+
+	if (fd < 0)
+		return 0;
+	err = bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	if (err || (info.type != LINK_UPROBE_MULTI && info.type != BPF_LINK_TYPE_PERF_EVENT))
+		return 0;
+	return info.prog_id;
+}
+
+int loader__count_probes(const struct loader *loader)
+{
+	uint32_t id = 0;
+	int count = 0;
+
+	if (!loader->skeleton)
+		return -EINVAL;
+	while (bpf_link_get_next_id(id, &id) == 0) {
+		struct bpf_prog_info info = {};
+		uint32_t size = sizeof(info), program = program_of_uprobes(id);
+		int fd = program ? bpf_prog_get_fd_by_id(program) : -1;
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &size))
+			count += is_name_of_ours(loader, info.name);
+		close(fd);
+	}
+	return errno == ENOENT ? count : -errno;
 }
 
 void loader__unprobe(int link)
