@@ -82,4 +82,45 @@ static __always_inline __u64 arrival_of(struct server_state *s, __u32 sequence)
 	return s->arrival_ns[slot];
 }
 
+/* As arrival_add(), where many may be under way. */
+static __always_inline void arrivals_add(struct arrivals *a, struct server_state *s, __u32 end,
+					 __u32 read_up_to, __u64 now_ns)
+{
+	__u64 i;
+
+	if (sequence_after(end, s->arrival_seen) <= 0)
+		return;
+	if (a->full && read_up_to == s->arrival_seen)
+		a->full = 0;
+	if (a->head - a->tail >= MANY_ARRIVALS)
+		a->full = 1;
+	if (!a->full) {
+		i = at_most(a->head % MANY_ARRIVALS, MANY_ARRIVALS - 1);
+		a->end[i] = end;
+		a->ns[i] = now_ns;
+		a->head++;
+	}
+	s->arrival_seen = end;
+}
+
+/*
+ * As arrival_of(), which comes first: what arrived before there were many is
+ * remembered there. Forgets what lies before.
+ */
+VERIFIED_ALONE __u64 arrivals_of(struct arrivals *a, __u32 sequence)
+{
+	if (!a)
+		return 0;
+	for (int n = 0; n < MANY_ARRIVALS; n++) {
+		__u64 i = at_most(a->tail % MANY_ARRIVALS, MANY_ARRIVALS - 1);
+
+		if (a->tail == a->head)
+			return 0;
+		if (sequence_after(a->end[i], sequence) > 0)
+			return a->ns[i];
+		a->tail++;
+	}
+	return 0;
+}
+
 #endif

@@ -40,6 +40,25 @@ static __always_inline bool crosses_gibibyte(__u32 sequence)
 	return (sequence & ((1U << 30) - 1)) < 1U << 20;
 }
 
+/* The same for protocols that may have many segments under way. */
+static __always_inline void framed_arrival(struct server_state *s, __u32 end, __u32 read_up_to,
+					   __u64 now_ns)
+{
+	__u32 id = s->protocol == PROTOCOL_HTTP2 ? s->connection : s->secure.tls.hello;
+	struct plain *plain;
+	struct http2 *h;
+
+	if (s->protocol == PROTOCOL_HTTP2) {
+		h = bpf_map_lookup_elem(&http2_by_connection, &id);
+		if (h)
+			arrivals_add(&h->arrivals, s, end, read_up_to, now_ns);
+	} else if (cfg_libraries) {
+		plain = bpf_map_lookup_elem(&plain_by_connection, &id);
+		if (plain)
+			arrivals_add(&plain->arrivals, s, end, read_up_to, now_ns);
+	}
+}
+
 /*
  * Bytes up to `end` have been queued on a connection, or a connection on a
  * listener. Under the socket's lock.
@@ -64,8 +83,10 @@ static __always_inline int handle_arrival(const struct sock *sk, const struct tc
 		return 0;
 	if (s->role == ROLE_LISTENER)
 		listener_ready(sk, s);
-	else if (PROTOCOL_HAS_ARRIVALS(s->protocol))
+	else if (s->protocol == PROTOCOL_HTTP1 || s->protocol == PROTOCOL_TLS)
 		arrival_add(s, end, tp->copied_seq, now_ns);
+	else if (s->protocol == PROTOCOL_HTTP2 || s->protocol == PROTOCOL_CIPHER)
+		framed_arrival(s, end, tp->copied_seq, now_ns);
 	return 0;
 }
 

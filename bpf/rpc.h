@@ -6,25 +6,22 @@
 #include "http2.h"
 #include "response.h"
 
-/* Index of the entry of (slot, path), taken from the pool at first use, within the instance's
- * share. */
-static __noinline __u32 rpc_index(const struct rpc_key *key)
+/* Index of the entry of (slot, path), taken from the pool at first use; 0 beyond the
+ * instance's share, or that of all. No path counts beyond the share, too. */
+static __always_inline __u32 rpc_look_up(const struct rpc_key *key)
 {
 	struct instance_slot *slot;
 	struct rpc_entry *entry;
 	__u32 *known, index;
 
-	if (!key)
-		return OTHER_INDEX;
 	known = bpf_map_lookup_elem(&index_by_rpc, key);
 	if (known)
 		return *known;
 	slot = slot_get(key->slot);
-	if (!slot || slot->count[GAUGE_RPC_METHODS] >= DEFAULT_MAX_RPCS_OF_INSTANCE ||
-	    bpf_map_pop_elem(&free_rpcs, &index)) {
-		lose(LOSS_RPCS_FULL);
+	if (!slot ||
+	    (key->bytes && slot->count[GAUGE_RPC_METHODS] >= DEFAULT_MAX_RPCS_OF_INSTANCE) ||
+	    bpf_map_pop_elem(&free_rpcs, &index))
 		return OTHER_INDEX;
-	}
 	entry = bpf_map_lookup_elem(&rpc_by_index, &index);
 	if (!entry)
 		return OTHER_INDEX;
@@ -38,10 +35,23 @@ static __noinline __u32 rpc_index(const struct rpc_key *key)
 	entry->in_use = 0;
 	bpf_map_push_elem(&free_rpcs, &index, 0);
 	known = bpf_map_lookup_elem(&index_by_rpc, key);
-	if (known)
-		return *known;
+	return known ? *known : OTHER_INDEX;
+}
+
+/* The same, where what is beyond the share is counted as (slot, no path). */
+VERIFIED_ALONE __u32 rpc_index(const struct rpc_key *key)
+{
+	struct rpc_key rest = {};
+	__u32 index;
+
+	if (!key)
+		return OTHER_INDEX;
+	index = rpc_look_up(key);
+	if (index != OTHER_INDEX)
+		return index;
 	lose(LOSS_RPCS_FULL);
-	return OTHER_INDEX;
+	rest.slot = key->slot;
+	return rpc_look_up(&rest);
 }
 
 /* Entry of the call whose request block has just been read. */
@@ -57,9 +67,10 @@ static __always_inline __u32 rpc_of(struct server_state *s, struct h2_parser *p)
 		break;
 	default:
 		lose(LOSS_HPACK);
-		return OTHER_INDEX;
 	}
 	key.slot = slot_current(s->slot, s->generation);
+	if (p->block.path != H2_PATH_TEXT)
+		return rpc_index(&key);
 	key.bytes = p->block.path_bytes;
 	key.huffman = p->block.path_huffman;
 	__builtin_memcpy(key.path, h2_path_text(p), sizeof(key.path));
@@ -98,8 +109,10 @@ static __always_inline void rpc_count(struct server_state *s, const struct strea
 		return;
 	time = time_between(stream->read_ns, end_ns);
 	row_add(&group->row[ROW_RPC_RESPONSE], grid_cell(time), time);
-	time = time_between(stream->read_ns, stream->first_ns);
-	row_add(&group->row[ROW_RPC_FIRST_BYTE], grid_cell(time), time);
+	if (stream->first_ns) {
+		time = time_between(stream->read_ns, stream->first_ns);
+		row_add(&group->row[ROW_RPC_FIRST_BYTE], grid_cell(time), time);
+	}
 	if (!stream->arrived_ns)
 		return;
 	time = time_between(stream->arrived_ns, stream->read_ns);

@@ -37,9 +37,6 @@ enum protocol {
 	PROTOCOL_OTHER,	 /* neither side has spoken anything that is followed */
 };
 
-/* Whether it matters when bytes of this protocol arrived. */
-#define PROTOCOL_HAS_ARRIVALS(protocol) ((protocol) <= PROTOCOL_CIPHER)
-
 /* A connection whose connect was not counted, because it is older, has no disconnect either. */
 #define CONNECT_COUNTED 1
 #define CONNECT_OLDER 2
@@ -159,11 +156,27 @@ enum tx_open {
 	TX_LOST,     /* a request that was lost sight of */
 };
 
+#define MANY_ARRIVALS 32
+
+/*
+ * Arrivals of a connection that has many of them under way: HTTP/2, TLS. Written by
+ * softirq under the socket's lock; `tail` by the reader.
+ */
+struct arrivals {
+	__u64 ns[MANY_ARRIVALS];
+	__u32 end[MANY_ARRIVALS];
+	__u32 head; /* counts on; modulo MANY_ARRIVALS it is the place */
+	__u32 tail;
+	__u32 full; /* some were not remembered since the ring was last empty */
+	__u32 pad;
+};
+
 /* The plain text of a TLS connection, as a TLS library gives and takes it. */
 struct plain {
-	struct server_state s; /* of the plain text; its socket's facts are the socket's */
-	__u64 arrived_ns;      /* when the ciphertext arrived that the next plain bytes come from */
-	__u64 object;	       /* the library's, and whose it is */
+	struct server_state s;	  /* of the plain text; its socket's facts are the socket's */
+	struct arrivals arrivals; /* of ciphertext */
+	__u64 arrived_ns; /* when the ciphertext arrived that the next plain bytes come from */
+	__u64 object;	  /* the library's, and whose it is */
 	__u32 tgid;
 	__u32 connection; /* its number */
 	__u8 fresh;	  /* arrived_ns has not been used yet */
@@ -174,13 +187,14 @@ struct plain {
 struct http2 {
 	struct h2_parser rx; /* what the client sends */
 	struct h2_parser tx;
-	__u64 block_ns;	   /* when the header block being read arrived; 0: not known */
-	__u32 last_stream; /* the highest that a request has opened */
-	__u32 waiting;	   /* streams without a byte of their response */
-	__u32 answering;   /* streams with a part of it */
-	__u8 older;	   /* picked up in its midst */
-	__u8 tx_synced;	   /* the position in what the server sends is known */
-	__u8 lost;	   /* no longer followed */
+	struct arrivals arrivals; /* unless it is inside TLS */
+	__u64 block_ns;		  /* when the header block being read arrived; 0: not known */
+	__u32 last_stream;	  /* the highest that a request has opened */
+	__u32 waiting;		  /* streams without a byte of their response */
+	__u32 answering;	  /* streams with a part of it */
+	__u8 older;		  /* picked up in its midst */
+	__u8 tx_synced;		  /* the position in what the server sends is known */
+	__u8 lost;		  /* no longer followed */
 	__u8 pad;
 };
 

@@ -182,12 +182,16 @@ static __always_inline bool http2_result(struct server_state *s, struct http2 *h
 					 int from_server, int result)
 {
 	const struct http_window *w = &k->window;
+	__u32 begin;
 
 	switch (result) {
 	case H2_FRAME:
-		if (!from_server)
-			h->block_ns =
-				arrival_of(s, k->sequence - (w->bytes - w->pos) - H2_HEADER_BYTES);
+		if (from_server)
+			return true;
+		begin = k->sequence - (w->bytes - w->pos) - H2_HEADER_BYTES;
+		h->block_ns = arrival_of(s, begin);
+		if (!h->block_ns)
+			h->block_ns = arrivals_of(&h->arrivals, begin);
 		return true;
 	case H2_BLOCK:
 		if (from_server && !h->tx.promised) {

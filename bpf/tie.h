@@ -118,6 +118,8 @@ static __always_inline void cipher_read(struct server_state *s, const struct wor
 	}
 	if (plain && !plain->fresh) {
 		plain->arrived_ns = arrival_of(s, k->sequence);
+		if (!plain->arrived_ns)
+			plain->arrived_ns = arrivals_of(&plain->arrivals, k->sequence);
 		plain->fresh = 1;
 	}
 }
