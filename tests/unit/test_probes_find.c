@@ -3,15 +3,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "probes/find.h"
+#include "probes/listeners.h"
 #include "probes_process.h"
 
 Suite *probes_find_suite(void);
@@ -254,6 +257,44 @@ START_TEST(no_descriptor_is_left_open)
 }
 END_TEST
 
+START_TEST(lines_of_listeners)
+{
+	ck_assert_uint_eq(listener__parse("   0: 0100007F:2531 00000000:0000 0A 00000000:00000000 "
+					  "00:00000000 00000000     0        0 123456 1 0"),
+			  123456);
+	ck_assert_uint_eq(listener__parse("  12: 00000000000000000000000000000000:1F90 "
+					  "00000000000000000000000000000000:0000 0A "
+					  "00000000:00000000 00:00000000 00000000 65534 0 77 1 0"),
+			  77);
+	/* established */
+	ck_assert_uint_eq(listener__parse("   0: 0100007F:2531 0100007F:1000 01 00000000:00000000 "
+					  "00:00000000 00000000     0        0 123456 1 0"),
+			  0);
+	ck_assert_uint_eq(listener__parse("  sl  local_address rem_address   st tx_queue"), 0);
+	ck_assert_uint_eq(listener__parse(""), 0);
+}
+END_TEST
+
+static void count_own(void *ctx, pid_t pid)
+{
+	*(int *)ctx += pid == getpid();
+}
+
+START_TEST(who_listens)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), count = 0;
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+	ck_assert_int_ge(listeners__each(count_own, &count), 0);
+	ck_assert_int_eq(count, 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ck_assert_int_ge(listeners__each(count_own, &count), 1);
+	ck_assert_int_eq(count, 1);
+	close(fd);
+}
+END_TEST
+
 Suite *probes_find_suite(void)
 {
 	Suite *suite = suite_create("probes_find");
@@ -266,6 +307,8 @@ Suite *probes_find_suite(void)
 	tcase_add_test(tc, replaced_files);
 	tcase_add_test(tc, layers_share_their_files);
 	tcase_add_test(tc, no_descriptor_is_left_open);
+	tcase_add_test(tc, lines_of_listeners);
+	tcase_add_test(tc, who_listens);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
