@@ -98,12 +98,19 @@ static __always_inline void tls_begin(struct server_state *s, const struct work 
 	s->protocol = older ? PROTOCOL_CIPHER : PROTOCOL_TLS;
 }
 
+/* How much of an HTTP/2 connection has gone by. */
+enum http2_at {
+	HTTP2_AT_START,
+	HTTP2_AT_SECOND_LINE, /* the preface's first was read as that of an HTTP/1.x request */
+	HTTP2_IN_MIDST,	      /* it is older than the agent */
+};
+
 /*
  * From here on the connection speaks HTTP/2. `first`, if not null, is its
  * stream 1, which began as a request of HTTP/1.1 that is counted as started.
  */
 static __always_inline void http2_begin(struct server_state *s, const struct stream *first,
-					bool older)
+					enum http2_at at)
 {
 	struct stream_key key = { .stream = 1 };
 	struct blank *zero = blank();
@@ -128,12 +135,11 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 		lose(LOSS_CONNECTIONS_FULL);
 		return;
 	}
-	h->older = older;
-	h->tx_synced = !older;
-	h2_begin(&h->rx, false, older);
-	h2_begin(&h->tx, true, older);
-	if (!older && !first) {
-		/* its first line has been read as that of an HTTP/1.x request */
+	h->older = at == HTTP2_IN_MIDST;
+	h->tx_synced = !h->older;
+	h2_begin(&h->rx, false, h->older);
+	h2_begin(&h->tx, true, h->older);
+	if (at == HTTP2_AT_SECOND_LINE) {
 		h->rx.head[0] = HTTP_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T');
 		h->rx.head[1] = HTTP_WORD('T', 'P', '/', '2', '.', '0', '\r', '\n');
 		h->rx.have = 16;

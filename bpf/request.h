@@ -209,7 +209,7 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 		return 0;
 	}
 	if (result == HTTP_PREFACE) {
-		http2_begin(s, NULL, false);
+		http2_begin(s, NULL, HTTP2_AT_SECOND_LINE);
 		return 1;
 	}
 	if (result == HTTP_NOT && request_other_protocol(s, k, k->window.pos - carry, trial))
@@ -218,7 +218,7 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 		if (result == HTTP_NOT && s->role == ROLE_SERVER && s->rx_desync == DESYNC_OLDER &&
 		    carry == 0 && h2_plausible(&k->window, false)) {
 			payload_back(k, k->window.pos);
-			http2_begin(s, NULL, true);
+			http2_begin(s, NULL, HTTP2_IN_MIDST);
 			return 1;
 		}
 		p->phase = HTTP_RESYNC;

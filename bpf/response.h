@@ -265,7 +265,22 @@ static __always_inline void upgrade_http2(struct server_state *s)
 		first.arrived_ns = batch_at(s, batch)->arrived_ns;
 		first.read_ns = batch_at(s, batch)->read_ns;
 	}
-	http2_begin(s, &first, false);
+	http2_begin(s, &first, HTTP2_AT_START);
+}
+
+/*
+ * A server that was chosen by ALPN may send its SETTINGS before it has read
+ * anything (RFC 9113, 3.4): no response of HTTP/1.x, and no request before it.
+ */
+static __always_inline bool speaks_http2_first(const struct server_state *s,
+					       const struct http_window *w)
+{
+	__u64 head = http_load(w, 0);
+
+	/* at most 255 bytes, type SETTINGS, no flags, stream 0 */
+	return w->bytes >= H2_HEADER_BYTES && !(head & 0xffffffff0000ffffULL) &&
+	       (__u8)(head >> 24) == H2_TYPE_SETTINGS && !http_byte(w, 8) && !s->status_cached &&
+	       s->request_head == s->request_tail && !s->request_open && http_at_start(&s->rx);
 }
 
 /* As request_step, for one piece of what was written. */
@@ -334,6 +349,12 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 		p->carry_bytes = 0;
 		p->line_kind = HTTP_LINE_WHOLE;
 		s->first_byte_ns = 0;
+		return 1;
+	}
+	if (result == HTTP_NOT && !carry && speaks_http2_first(s, &k->window)) {
+		payload_back(k, k->window.pos);
+		s->first_byte_ns = 0;
+		http2_begin(s, NULL, HTTP2_AT_START);
 		return 1;
 	}
 	if (result == HTTP_NOT && !k->plain && !s->status_cached && !carry)
