@@ -22,9 +22,9 @@ static __always_inline void server_http_end(const struct sock *sk, struct server
 		return;
 	if (s->protocol == PROTOCOL_TLS || s->protocol == PROTOCOL_CIPHER) {
 		secure_end(s, left,
-			   s->tcp & TCP_PEER_GONE ? TLS_OUTCOME_TIMEOUT
-			   : reset		  ? TLS_OUTCOME_RESET
-						  : TLS_OUTCOME_CLOSED);
+			   reset		    ? TLS_OUTCOME_RESET
+			   : s->tcp & TCP_PEER_GONE ? TLS_OUTCOME_TIMEOUT
+						    : TLS_OUTCOME_CLOSED);
 		plain_end(s, left, reset);
 	} else {
 		http_end(s, left, reset);
