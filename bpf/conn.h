@@ -146,6 +146,38 @@ static __always_inline bool socket_admitted(void)
 	return false;
 }
 
+/* What is remembered of a TLS connection's plain text. */
+static __always_inline void forget_plain(const struct server_state *s)
+{
+	__u32 connection = s->secure.tls.hello, *tied, http2;
+	struct object_key key = {};
+	struct plain *plain;
+
+	plain = bpf_map_lookup_elem(&plain_by_connection, &connection);
+	if (!plain)
+		return;
+	key.object = plain->object;
+	key.tgid = plain->tgid;
+	tied = bpf_map_lookup_elem(&connection_by_object, &key);
+	if (tied && *tied == connection)
+		bpf_map_delete_elem(&connection_by_object, &key);
+	http2 = plain->s.connection;
+	if (plain->s.protocol == PROTOCOL_HTTP2)
+		bpf_map_delete_elem(&http2_by_connection, &http2);
+	bpf_map_delete_elem(&plain_by_connection, &connection);
+}
+
+/* What is remembered of a connection elsewhere than at its socket. */
+static __always_inline void forget_connection(const struct server_state *s)
+{
+	__u32 connection = s->connection;
+
+	if (s->protocol == PROTOCOL_HTTP2)
+		bpf_map_delete_elem(&http2_by_connection, &connection);
+	else if (s->protocol == PROTOCOL_TLS || s->protocol == PROTOCOL_CIPHER)
+		forget_plain(s);
+}
+
 /*
  * The socket begins a new life (connect() or listen() after an earlier one), or
  * its memory is about to go: nothing of the old one may stay.
@@ -160,6 +192,7 @@ static __always_inline void forget_socket(struct sock *sk)
 			bpf_map_delete_elem(&owner_by_listener, &s->listener);
 		else if (s->tcp & TCP_LIVE)
 			__sync_fetch_and_add(&live_sockets, -1);
+		forget_connection(s);
 		bpf_sk_storage_delete(&server_by_socket, sk);
 	}
 	c = bpf_sk_storage_get(&client_by_socket, sk, 0, 0);

@@ -83,21 +83,4 @@ static __always_inline void plain_end(struct server_state *s, bool client_left, 
 		lose(LOSS_TLS_UNSEEN);
 }
 
-/* The socket's memory is about to go, and what was remembered elsewhere with it. */
-static __always_inline void plain_forget(const struct server_state *s)
-{
-	__u32 connection = s->secure.tls.hello, *tied;
-	struct plain *plain = plain_of(connection);
-	struct object_key key = {};
-
-	if (!plain)
-		return;
-	key.object = plain->object;
-	key.tgid = plain->tgid;
-	tied = bpf_map_lookup_elem(&connection_by_object, &key);
-	if (tied && *tied == connection)
-		bpf_map_delete_elem(&connection_by_object, &key);
-	bpf_map_delete_elem(&plain_by_connection, &connection);
-}
-
 #endif

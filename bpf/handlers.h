@@ -207,6 +207,7 @@ static __always_inline void tls_unknown_to_server(const struct sock *sk, struct 
 	if (!payload_window(k, NULL, 8) || (http_load(&k->window, 0) & 0xffffffffffffffULL) !=
 						   HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
 		return;
+	forget_plain(s);
 	__builtin_memset(&s->secure, 0, sizeof(s->secure));
 	s->rx.phase = HTTP_BODY_CLOSE;
 	s->tx.flags = HTTP_F_RESPONSE;
@@ -457,8 +458,6 @@ static __always_inline int handle_destroy(struct sock *sk)
 	if (s && s->role != ROLE_LISTENER) {
 		server_closed(sk, s, TCP_CLOSE);
 		server_http_end(sk, s);
-		if (s->protocol == PROTOCOL_CIPHER)
-			plain_forget(s);
 	}
 	forget_socket(sk);
 	return 0;

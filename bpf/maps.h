@@ -219,11 +219,6 @@ struct {
 /* Streams that wait for the end of their response. Added with the request, deleted with the
  * end of the response or of the connection; what a connection's end did not find, the agent
  * deletes. Full: a loss. */
-struct stream_key {
-	__u32 connection;
-	__u32 stream;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DEFAULT_MAX_STREAMS);

@@ -20,6 +20,8 @@ static __always_inline void handshake_end(struct server_state *s, int result)
 	struct row_group *group;
 	__u64 time;
 
+	if (result == TLS_NOT)
+		forget_plain(s);
 	s->protocol = result == TLS_NOT ? PROTOCOL_OTHER : PROTOCOL_CIPHER;
 	if (s->secure.counted)
 		return;

@@ -93,7 +93,7 @@ static __always_inline void cipher_read(struct server_state *s, const struct wor
 	struct plain *plain;
 	__u64 object;
 
-	if (!cfg_libraries)
+	if (!cfg_libraries || s->role != ROLE_SERVER)
 		return;
 	plain = plain_of(connection);
 	if (!plain && s->secure.untied < TIES) {

@@ -129,6 +129,12 @@ struct rpc_entry {
 	__u64 responses[RPC_CODES];
 };
 
+/* An HTTP/2 stream. Its connection's number is the key of http2_by_connection. */
+struct stream_key {
+	__u32 connection;
+	__u32 stream;
+};
+
 /* Client role: connections of one instance to one address. */
 struct destination_key {
 	__u32 slot;

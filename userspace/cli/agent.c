@@ -427,6 +427,7 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 		agent__announce_unknown(agent);
 		identity_table__sweep(agent->identity, now_ns, on_expired, agent);
 		identity_table__sweep_shared(agent->identity, on_shared_gone, agent);
+		loader__sweep_streams(agent->loader);
 		agent->next_sweep_ns = now_ns + SWEEP_NS;
 	}
 	pthread_mutex_unlock(&agent->lock);

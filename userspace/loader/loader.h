@@ -105,6 +105,9 @@ int loader__count_probes(const struct loader *loader);
 /* Ends it. The kernel waits for programs that are running, so this may take milliseconds. */
 void loader__unprobe(int link);
 
+/* Deletes HTTP/2 streams whose connection has ended and which its end did not find. */
+void loader__sweep_streams(struct loader *loader);
+
 /* Kernel memory that all maps take at the configured sizes, bytes. */
 uint64_t loader__map_bytes(const struct loader *loader);
 

@@ -237,6 +237,32 @@ const struct snapshot *loader__snapshot(struct loader *loader)
 	return snapshot;
 }
 
+/* Streams that one sweep takes away; what is left is the next one's. */
+#define STREAMS_A_SWEEP 4096
+
+void loader__sweep_streams(struct loader *loader)
+{
+	const struct bpf_map *connections = loader->skeleton->maps.http2_by_connection;
+	int streams = bpf_map__fd(loader->skeleton->maps.stream_by_id);
+	static struct stream_key gone[STREAMS_A_SWEEP];
+	struct stream_key key;
+	void *previous = NULL, *value;
+	size_t n = 0;
+
+	if (bpf_map_get_next_key(streams, NULL, &key))
+		return; /* none */
+	value = malloc(bpf_map__value_size(connections));
+	while (value && n < STREAMS_A_SWEEP && bpf_map_get_next_key(streams, previous, &key) == 0) {
+		previous = &key;
+		if (bpf_map_lookup_elem(bpf_map__fd(connections), &key.connection, value) &&
+		    errno == ENOENT)
+			gone[n++] = key;
+	}
+	free(value);
+	for (size_t i = 0; i < n; i++)
+		bpf_map_delete_elem(streams, &gone[i]);
+}
+
 uint64_t loader__map_bytes(const struct loader *loader)
 {
 	struct bpf_map *map;
