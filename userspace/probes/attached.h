@@ -75,6 +75,7 @@ int attached__process(struct attached *attached, pid_t pid, const char *app, uin
  */
 void attached__sweep(struct attached *attached, uint64_t now_ns);
 
+/* Of this moment, for the thread that uses it. */
 void attached__stats(const struct attached *attached, struct attached_stats *ret_stats);
 
 #endif

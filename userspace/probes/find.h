@@ -23,6 +23,7 @@ struct found {
 	int fd;		  /* open for reading, closed after the call */
 };
 
+/* Remembers nothing yet. 0 or -ENOMEM. NULL may be freed. */
 int find__new(struct find **ret_find);
 void find__free(struct find *find);
 
