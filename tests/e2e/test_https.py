@@ -13,7 +13,7 @@ from client import ab, request, wrk
 from lib import between, equal
 from oracle import Requests, expect_connections, expect_http, expect_time, settled
 from servers import Apache, Haproxy, Logged, Nginx, go, node
-from tls import Certificates, TlsConnection, children, context, mapped, probed
+from tls import Certificates, TlsConnection, children, context, library, mapped, probed
 
 MILLI = 0.001
 READ_WRITE = ("SSL_read", "SSL_write")
@@ -640,14 +640,15 @@ def test_memory(env):
 def test_started_before(env):
     """A server that is older than the agent, with a connection that is, and one whose request is answered later."""
     certificates = Certificates(env)
-    server = Nginx(env, "e2e-https-before", tls=certificates.nginx(), workers=2)
+    path, environ = library(env)
+    server = Nginx(env, "e2e-https-before", tls=certificates.nginx(), workers=2, environ=environ)
     used = [TlsConnection(server.port) for _ in range(6)]
     for c in used:
         equal(c.get()[0], 200, "status before the agent")
     settled(server, 6)
     agent = env.agent()
     for worker in children(server.process.pid):
-        probed(worker, mapped(worker, r"libssl\.so"), *READ_WRITE)
+        probed(worker, path, *READ_WRITE)
     books = Books(agent)
     fresh = [TlsConnection(server.port) for _ in range(6)]
     for _ in range(20):
@@ -686,13 +687,14 @@ def test_started_before(env):
 def test_agent_restarts(env):
     """Keep-alive connections that live through three agents: each counts its own share, none a wrong one."""
     certificates = Certificates(env)
-    server = Nginx(env, "e2e-https-restart", tls=certificates.nginx())
+    path, environ = library(env)
+    server = Nginx(env, "e2e-https-restart", tls=certificates.nginx(), environ=environ)
     held = [TlsConnection(server.port) for _ in range(5)]
     worker = children(server.process.pid)[0]
     total = 0
     for turn in range(3):
         agent = env.agent()
-        probed(worker, mapped(worker, r"libssl\.so"), *READ_WRITE)
+        probed(worker, path, *READ_WRITE)
         books = Books(agent)
         fresh = TlsConnection(server.port)
         for _ in range(30):

@@ -242,11 +242,27 @@ class Said:
         self.alert = ALERTS[int(alert[1])] if alert else None
         verify = re.search(r"verify error:num=(\d+)", text)
         self.verify_error = int(verify[1]) if verify else None
+        self.wire = self._wire()
+
+    def _wire(self):
+        """The alert that ended it, as it went over the wire: (by, name, could it be read), or None."""
+        record = by = None
+        for line in self.text.splitlines():
+            header = re.match(r"\s+(15|17) 03 0\d (\w\w) (\w\w)$", line)
+            if header:
+                record = header.groups()
+            alert = re.match(r"(>>>|<<<) .*Alert \[length 0002\]", line)
+            if alert:
+                by = "client" if alert[1] == ">>>" else "server"
+            body = re.match(r"    02 (\w\w)$", line)  # fatal
+            if body and by:
+                return by, ALERTS[int(body[1], 16)], record == ("15", "00", "02")
+        return None
 
 
 def s_client(port, *flags, name="good.test", send="", seconds=20):
     """One connection by `openssl s_client`. send: what to write once it is connected."""
-    argv = [need("openssl"), "s_client", "-connect", f"127.0.0.1:{port}"]
+    argv = [need("openssl"), "s_client", "-msg", "-connect", f"127.0.0.1:{port}"]
     argv += ["-servername", name] if name else ["-noservername"]
     argv += [str(f) for f in flags]
     done = subprocess.run(argv, input=send, capture_output=True, text=True, timeout=seconds, errors="replace")
@@ -335,10 +351,35 @@ def breakpoint_in(pid, path, name):
     raise AssertionError(f"{path} is not mapped by process {pid}")
 
 
+def attached_to(agent, path):
+    """Does an agent hold uprobes of this file? True, too, where the kernel does not tell of which file (before 6.8)."""
+    links = 0
+    for fd in os.listdir(f"/proc/{agent}/fdinfo"):
+        try:
+            info = Path(f"/proc/{agent}/fdinfo/{fd}").read_text()
+        except FileNotFoundError:
+            continue  # closed since
+        if "uprobe_multi" in info and "\npath:" in info:
+            links += 1
+            if f"/{Path(path).name}\n" in info:
+                return True
+    return not links
+
+
+def own_agents():
+    """Process ids of the agents that this test has started and that run."""
+    return [p for p in children(os.getpid()) if Path(f"/proc/{p}/comm").read_text().strip() == "edgetap"]
+
+
 def probed(pid, path, *names, seconds=20):
-    """Waits until these functions have a breakpoint: what is called from now on is seen."""
+    """
+    Waits until these functions have a breakpoint, one of our agent's: what is
+    called from now on is seen. Others may observe this machine, too.
+    """
 
     def check():
+        for agent in own_agents():
+            assert attached_to(agent, path), f"agent {agent} holds no uprobe of {path}"
         missing = [n for n in names if not breakpoint_in(pid, path, n)]
         assert not missing, f"no breakpoint in {', '.join(missing)} of {path}, process {pid}"
         return True
