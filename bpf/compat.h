@@ -76,6 +76,16 @@ static __always_inline __u64 at_most(__u64 value, __u64 most)
 	return value;
 }
 
+/* The same, where a value that is too large means 0. */
+static __always_inline __u64 below(__u64 value, __u64 limit)
+{
+	asm volatile("" : "+r"(value));
+	if (value >= limit)
+		value = 0;
+	asm volatile("" : "+r"(value));
+	return value;
+}
+
 /*
  * 0 or 1, for a callback's return. The compiler may know already that it is one
  * of these, the verifier does not, of a function that it looks at alone.

@@ -377,12 +377,17 @@ static __always_inline int http_coding_line(struct http_parser *p, const struct 
 	return HTTP_MORE;
 }
 
-/* The size that the line [at, end), or the start of it, begins with; -1 if there is none. */
-static __always_inline __s64 http_chunk_size(const struct http_window *w, __u32 at, __u32 end)
+/*
+ * The size that the line [at, end), or the start of it, begins with; -1 if there is none.
+ * Alone, because each line that http_scan() comes to would have the verifier walk all sizes.
+ */
+VERIFIED_ALONE __s64 http_chunk_size(const struct http_window *w, __u32 at, __u32 end)
 {
 	__u64 size = 0;
 	__u32 i;
 
+	if (!w)
+		return -1;
 	for (i = 0; i < 16; i++) {
 		__u8 c = http_byte(w, at + i);
 		__u8 digit;

@@ -61,7 +61,7 @@ static __always_inline void exchange_count(struct server_state *s, const struct 
 		if (counts)
 			count_add(counts, COUNT_HTTP_ELSEWHERE, 1);
 	}
-	__sync_fetch_and_add(&entry->responses[method < METHOD_N ? method : METHOD_OTHER], 1);
+	__sync_fetch_and_add(&entry->responses[METHOD_OTHER + below(method, METHOD_N)], 1);
 	if (!times)
 		return;
 	group = bpf_map_lookup_elem(&group_by_index, &entry->group);

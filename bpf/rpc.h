@@ -7,8 +7,9 @@
 #include "response.h"
 
 /* Index of the entry of (slot, path), taken from the pool at first use; 0 beyond the
- * instance's share, or that of all. No path counts beyond the share, too. */
-static __always_inline __u32 rpc_look_up(const struct rpc_key *key)
+ * instance's share, or that of all. No path counts beyond the share, too. No part of its
+ * caller, whose stack has room for one key and no copies of it. */
+static __noinline __u32 rpc_look_up(const struct rpc_key *key)
 {
 	struct instance_slot *slot;
 	struct rpc_entry *entry;
@@ -38,27 +39,40 @@ static __always_inline __u32 rpc_look_up(const struct rpc_key *key)
 	return known ? *known : OTHER_INDEX;
 }
 
-/* The same, where what is beyond the share is counted as (slot, no path). */
-VERIFIED_ALONE __u32 rpc_index(const struct rpc_key *key)
+/*
+ * The same for the path in p, or, without p, for calls whose path is not known; what is
+ * beyond the share is counted as such. The key is on this stack and no other: kernels
+ * before 6.2 take no key that a caller passes to a function verified alone, and those
+ * before 6.13 have 512 bytes for the stacks of all callers together.
+ */
+VERIFIED_ALONE __u32 rpc_index(__u32 slot, const struct h2_parser *p)
 {
-	struct rpc_key rest = {};
+	struct rpc_key key __attribute__((aligned(8))) = { .slot = slot };
 	__u32 index;
 
-	if (!key)
-		return OTHER_INDEX;
-	index = rpc_look_up(key);
-	if (index != OTHER_INDEX)
-		return index;
-	lose(LOSS_RPCS_FULL);
-	rest.slot = key->slot;
-	return rpc_look_up(&rest);
+	if (p) {
+		key.bytes = p->block.path_bytes;
+		key.huffman = p->block.path_huffman;
+		/* by words: of bytes the compiler keeps another copy */
+		__builtin_memcpy(__builtin_assume_aligned(key.path, 8),
+				 __builtin_assume_aligned(h2_path_text(p), 8), sizeof(key.path));
+	}
+	for (int i = 0; i < 2; i++) {
+		index = rpc_look_up(&key);
+		if (index != OTHER_INDEX)
+			return index;
+		if (i == 0)
+			lose(LOSS_RPCS_FULL);
+		__builtin_memset(&key, 0, sizeof(key));
+		key.slot = slot;
+	}
+	return OTHER_INDEX;
 }
 
 /* Entry of the call whose request block has just been read. */
 static __always_inline __u32 rpc_of(struct server_state *s, struct h2_parser *p)
 {
-	struct rpc_key key = {};
-	__u32 index;
+	__u32 slot, index;
 
 	switch (p->block.path) {
 	case H2_PATH_KNOWN:
@@ -68,13 +82,10 @@ static __always_inline __u32 rpc_of(struct server_state *s, struct h2_parser *p)
 	default:
 		lose(LOSS_HPACK);
 	}
-	key.slot = slot_current(s->slot, s->generation);
+	slot = slot_current(s->slot, s->generation);
 	if (p->block.path != H2_PATH_TEXT)
-		return rpc_index(&key);
-	key.bytes = p->block.path_bytes;
-	key.huffman = p->block.path_huffman;
-	__builtin_memcpy(key.path, h2_path_text(p), sizeof(key.path));
-	index = rpc_index(&key);
+		return rpc_index(slot, NULL);
+	index = rpc_index(slot, p);
 	hpack_remember_path(p, (__u16)index);
 	return index;
 }

@@ -291,13 +291,35 @@ static __always_inline void http2_follow(struct server_state *s, struct work *k,
 	}
 }
 
+/*
+ * A connection ends: takes one stream out of what is open, if it is. Alone, because
+ * the verifier walks it for each stream that is looked for.
+ */
+VERIFIED_ALONE int stream_end(struct server_state *s, struct http2 *h, __u32 id)
+{
+	struct stream_key key = {};
+	struct stream *stream;
+
+	if (!s || !h)
+		return 0;
+	key.connection = s->connection;
+	key.stream = id;
+	stream = bpf_map_lookup_elem(&stream_by_id, &key);
+	if (!stream)
+		return 0;
+	if (stream->arrived_ns && !h->lost)
+		connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
+				   time_between(stream->arrived_ns, stream->read_ns));
+	stream_close(h, &key, stream->flags);
+	return 0;
+}
+
 /* Nothing more will be written. */
 static __always_inline void http2_end(struct server_state *s, enum abort_by by)
 {
-	__u32 id = s->connection;
+	__u32 id = s->connection, stream;
 	struct http2 *h = bpf_map_lookup_elem(&http2_by_connection, &id);
 	struct instance_slot *slot = server_slot(s);
-	struct stream_key key = { .connection = id };
 
 	if (!h)
 		return;
@@ -307,20 +329,12 @@ static __always_inline void http2_end(struct server_state *s, enum abort_by by)
 		count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_RESPONSE,
 			  h->answering);
 	}
-	key.stream = h->last_stream;
+	stream = h->last_stream;
 	for (int i = 0; i < STREAMS_AT_END && h->waiting + h->answering; i++) {
-		struct stream *stream = bpf_map_lookup_elem(&stream_by_id, &key);
-
-		if (stream) {
-			if (stream->arrived_ns && !h->lost)
-				connection_row_add(
-					slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
-					time_between(stream->arrived_ns, stream->read_ns));
-			stream_close(h, &key, stream->flags);
-		}
-		if (key.stream < 2)
+		stream_end(s, h, stream);
+		if (stream < 2)
 			break;
-		key.stream -= 2;
+		stream -= 2;
 	}
 	bpf_map_delete_elem(&http2_by_connection, &id);
 }
