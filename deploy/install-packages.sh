@@ -71,6 +71,11 @@ needs_test() {
 	command:runc                      runc
 	command:bpftrace                  bpftrace
 	package                           busybox-static
+	library:openssl                   libssl-dev
+	command:h2load                    nghttp2-client
+	command:nghttpd                   nghttp2-server
+	command:gnutls-serv               gnutls-bin
+	package                           python3-grpcio
 	command:qemu-system-x86_64        qemu-system-x86
 	file:/usr/lib/qemu/virtiofsd,/usr/libexec/virtiofsd virtiofsd qemu-system-common
 	command:xz                        xz-utils
