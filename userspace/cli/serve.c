@@ -179,6 +179,14 @@ static void serve__announce(struct serve *serve)
 		  "already",
 		  serve->agent.config.host, chosen,
 		  (unsigned long long)agent__connections(&serve->agent));
+	if (serve->agent.config.tls_uprobes &&
+	    !loader__has_probe(serve->agent.loader, "plain_framed_read"))
+		log__warn(
+			"this kernel refuses programs for TLS libraries: %s inside TLS will not be "
+			"seen; EDGETAP_LIBBPF_LOG=1 shows its reasons",
+			loader__has_probe(serve->agent.loader, "plain_text_read")
+				? "HTTP/2 and WebSocket"
+				: "plain text");
 	log__info("metrics at http://%.*s:%u/metrics", (int)(strrchr(listen, ':') - listen), listen,
 		  http_server__port(serve->server));
 }

@@ -2,9 +2,14 @@
 #include "loader/hooks.h"
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "loader/probes.h"
+
+#define PROBES "uprobe" /* no hook of the kernel, but places in files */
 
 const struct hook hooks[] = {
 	{ "connections", "inet_sock_set_state", "inet_sock_set_state", 0, NULL, true, NULL },
@@ -45,12 +50,31 @@ const struct hook hooks[] = {
 	  "a container's end is noticed at the next sweep" },
 	{ "older sockets", "adopt_sockets", "task_file", 0, NULL, false,
 	  "sockets opened before the agent are met at their next read" },
+	{ "plain text of TLS", "plain_text_read", PROBES, 0, NULL, false,
+	  "plain text inside TLS is not seen" },
+	{ "frames of plain text", "plain_framed_read", PROBES, 0, "plain_text_read", false,
+	  "HTTP/2 and WebSocket inside TLS are not followed" },
 };
 const size_t hook_count = sizeof(hooks) / sizeof(hooks[0]);
 
 static bool is_iterator(const struct hook *hook)
 {
 	return !strcmp(hook->program, "adopt_sockets");
+}
+
+bool hook__is_probe(const struct hook *hook)
+{
+	return !strcmp(hook->target, PROBES);
+}
+
+bool hook__has_probe(const struct hook *hook, const struct bpf_program *program)
+{
+	static const char framed[] = "plain_framed_";
+	size_t length = sizeof(framed) - 1;
+
+	return probes__is_probe(program) &&
+	       !strncmp(hook->program, framed, length) ==
+		       !strncmp(bpf_program__name(program), framed, length);
 }
 
 const char *hook__tail(const struct hook *hook)
@@ -66,6 +90,8 @@ bool hook__in_btf(const struct hook *hook, const struct btf *btf)
 	char name[96];
 	int id;
 
+	if (hook__is_probe(hook))
+		return true;
 	if (is_iterator(hook)) {
 		snprintf(name, sizeof(name), "bpf_iter__%s", hook->target);
 		return btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT) > 0;
@@ -86,7 +112,9 @@ static const char *hook_label(const struct hook *hook)
 	static char labels[32][64];
 	char *label = labels[hook - hooks];
 
-	if (hook->arguments)
+	if (hook__is_probe(hook))
+		snprintf(label, sizeof(labels[0]), "%s", hook->target);
+	else if (hook->arguments)
 		snprintf(label, sizeof(labels[0]), "fexit/%s of %d", hook->target, hook->arguments);
 	else
 		snprintf(label, sizeof(labels[0]), "%s/%s", is_iterator(hook) ? "iter" : "tp_btf",
@@ -95,7 +123,7 @@ static const char *hook_label(const struct hook *hook)
 }
 
 int hooks__choose(struct loader_hook *ret_lines, const struct btf *btf, unsigned int refused,
-		  const char **ret_missing)
+		  bool probes, const char **ret_missing)
 {
 	const char *missing = NULL;
 
@@ -114,7 +142,8 @@ int hooks__choose(struct loader_hook *ret_lines, const struct btf *btf, unsigned
 		line->fact = hook->fact;
 		line->hook = hook_label(hook);
 		line->available = hook__in_btf(hook, btf) && !(refused & 1U << i);
-		line->chosen = line->available && !taken && partner;
+		line->chosen = line->available && !taken && partner &&
+			       (probes || !hook__is_probe(hook));
 		if (line->chosen)
 			line->reason = "";
 		else if (refused & 1U << i)
@@ -128,6 +157,8 @@ int hooks__choose(struct loader_hook *ret_lines, const struct btf *btf, unsigned
 		if (!line->chosen && !taken && hook->without &&
 		    (i + 1 == hook_count || strcmp(hooks[i + 1].fact, hook->fact)) && partner)
 			line->reason = hook->without;
+		if (!probes && hook__is_probe(hook))
+			line->reason = "tls_uprobes is false";
 	}
 	for (size_t i = 0; i < hook_count && !missing; i++) {
 		bool found = !hooks[i].required;

@@ -8,6 +8,7 @@
 
 #include "loader/loader.h"
 
+struct bpf_program;
 struct btf;
 
 /*
@@ -33,15 +34,22 @@ extern const size_t hook_count;
  */
 const char *hook__tail(const struct hook *hook);
 
+/*
+ * Whether the hook stands for programs that are attached to places in files
+ * (loader__probe()) and not by the loader, and whether this is one of them.
+ */
+bool hook__is_probe(const struct hook *hook);
+bool hook__has_probe(const struct hook *hook, const struct bpf_program *program);
+
 /* Whether the kernel's BTF has the hook as the program wants it. */
 bool hook__in_btf(const struct hook *hook, const struct btf *btf);
 
 /*
  * Chooses by BTF, except for programs in refused (bit i: hooks[i]), which the
- * kernel has been seen to refuse. Fills one line per hook. Returns 0, or
- * -EOPNOTSUPP and the fact that has no program.
+ * kernel has been seen to refuse, and, without probes, those of uprobes. Fills one line
+ * per hook. Returns 0, or -EOPNOTSUPP and the fact that has no program.
  */
 int hooks__choose(struct loader_hook *ret_lines, const struct btf *btf, unsigned int refused,
-		  const char **ret_missing);
+		  bool probes, const char **ret_missing);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The life of the BPF object: what the kernel offers is found out first (BTF,
- * then a trial load of what was chosen, because a hook that BTF names may still
- * be refused), then everything is loaded, the free lists are filled, the
+ * and, if what was chosen does not load together, a trial of each, because a hook
+ * that BTF names may still be refused), then everything is loaded, the free lists are filled, the
  * programs attached, and sockets that are older than the agent adopted.
  */
 #include "loader/loader.h"
@@ -131,52 +131,123 @@ static struct edgetap *open_object(const struct loader *loader)
 	skeleton->rodata->cfg_cgroup_subsys = loader->cgroup_subsys;
 	skeleton->rodata->cfg_max_sockets = or_default(config->max_sockets, DEFAULT_MAX_SOCKETS);
 	skeleton->rodata->cfg_status_by_code = config->status_by_code;
-	skeleton->rodata->cfg_libraries = config->tls_uprobes;
-	for (size_t i = 0; i < hook_count; i++) {
-		struct bpf_program *program =
-			bpf_object__find_program_by_name(skeleton->obj, hooks[i].program);
-
-		bpf_program__set_autoload(program, loader->lines[i].chosen);
-		if (loader->lines[i].chosen && !strcmp(hooks[i].fact, "accept"))
-			skeleton->rodata->has_accept = 1;
-	}
 	probes__prepare(skeleton->obj, config->tls_uprobes, loader->probe_links);
+	for (size_t i = 0; i < hook_count; i++) {
+		bool chosen = loader->lines[i].chosen;
+		struct bpf_program *program;
+
+		if (hook__is_probe(&hooks[i]))
+			bpf_object__for_each_program(program, skeleton->obj) {
+				if (hook__has_probe(&hooks[i], program))
+					bpf_program__set_autoload(program, chosen);
+			}
+		else
+			bpf_program__set_autoload(
+				bpf_object__find_program_by_name(skeleton->obj, hooks[i].program),
+				chosen);
+		if (chosen && !strcmp(hooks[i].fact, "accept"))
+			skeleton->rodata->has_accept = 1;
+		if (chosen && hook__is_probe(&hooks[i]))
+			skeleton->rodata->cfg_libraries = 1;
+	}
 	return skeleton;
 }
 
-/* Whether the kernel takes program i, and, for fexit, lets it be attached. */
+/* Whether an empty program can be put behind this function: fexit is not in every kernel. */
+static bool attaches_behind(const struct btf *btf, const char *function)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC), program, link = -1;
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = (uint32_t)id);
+
+	if (id <= 0)
+		return false;
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "edgetap_trial", "GPL", nothing,
+				sizeof(nothing) / sizeof(nothing[0]), &options);
+	if (program >= 0) {
+		link = bpf_raw_tracepoint_open(NULL, program);
+		close(program);
+	}
+	if (link >= 0)
+		close(link);
+	return link >= 0;
+}
+
+/* Whether the kernel takes the programs of hook i. */
 static bool trial(const struct loader *loader, size_t i)
 {
 	struct edgetap *skeleton = open_object(loader);
 	struct bpf_program *program;
-	struct bpf_link *link = NULL;
 	bool taken;
 
 	if (!skeleton)
 		return false;
-	bpf_object__for_each_program(program, skeleton->obj)
-		bpf_program__set_autoload(program, false);
-	program = bpf_object__find_program_by_name(skeleton->obj, hooks[i].program);
-	bpf_program__set_autoload(program, true);
-	taken = edgetap__load(skeleton) == 0;
-	if (taken && hooks[i].arguments) {
-		link = bpf_program__attach(program);
-		taken = link != NULL;
+	bpf_object__for_each_program(program, skeleton->obj) {
+		bool belongs = hook__is_probe(&hooks[i])
+				       ? hook__has_probe(&hooks[i], program)
+				       : !strcmp(bpf_program__name(program), hooks[i].program);
+
+		bpf_program__set_autoload(program, belongs);
 	}
-	bpf_link__destroy(link);
+	last_warning[0] = '\0';
+	taken = edgetap__load(skeleton) == 0;
 	edgetap__destroy(skeleton);
 	return taken;
+}
+
+/*
+ * Loads what is chosen. 0; or a negative errno with a sentence; or 1 if programs were
+ * found to be refused, whose bits are set now.
+ */
+static int load_chosen(struct loader *loader, unsigned int *refused, unsigned int *tried,
+		       const char **ret_message)
+{
+	unsigned int before = *refused;
+	int err;
+
+	last_warning[0] = '\0';
+	loader->skeleton = open_object(loader);
+	if (!loader->skeleton)
+		return explain(-ENOMEM, ret_message, "out of memory");
+	err = edgetap__load(loader->skeleton);
+	if (!err)
+		return 0;
+	edgetap__destroy(loader->skeleton);
+	loader->skeleton = NULL;
+	if (err == -EPERM)
+		return explain(err, ret_message,
+			       "the kernel does not permit loading BPF programs; run as root, or "
+			       "with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE");
+	for (size_t i = 0; i < hook_count; i++) {
+		if (!loader->lines[i].chosen || *tried & 1U << i)
+			continue;
+		*tried |= 1U << i;
+		if (trial(loader, i))
+			continue;
+		*refused |= 1U << i;
+		if (hooks[i].required)
+			break; /* there may be no other */
+	}
+	if (*refused != before)
+		return 1;
+	return explain(err, ret_message, "the BPF programs do not load: %s",
+		       last_warning[0] ? last_warning : strerror(-err));
 }
 
 /* Takes programs that the kernel refuses out of the choice until what is left loads. */
 static int settle(struct loader *loader, const char **ret_message)
 {
+	unsigned int refused = 0, attached = 0, tried = 0;
 	const char *missing;
-	unsigned int refused = 0, tried = 0;
 
 	for (;;) {
 		bool again = false;
-		int err = hooks__choose(loader->lines, loader->btf, refused, &missing);
+		int err = hooks__choose(loader->lines, loader->btf, refused,
+					loader->config->tls_uprobes, &missing);
 
 		if (err && refused)
 			return explain(
@@ -190,46 +261,20 @@ static int settle(struct loader *loader, const char **ret_message)
 				"no way to observe %s on this kernel; `edgetap doctor` tells "
 				"which hooks it has",
 				missing);
-		/* tracepoints are tried together when all is loaded, fexit one by one */
 		for (size_t i = 0; i < hook_count; i++) {
-			if (!loader->lines[i].chosen || !hooks[i].arguments || tried & 1U << i)
+			if (!loader->lines[i].chosen || !hooks[i].arguments || attached & 1U << i)
 				continue;
-			tried |= 1U << i;
-			last_warning[0] = '\0';
-			if (!trial(loader, i)) {
+			attached |= 1U << i;
+			if (!attaches_behind(loader->btf, hooks[i].target)) {
 				refused |= 1U << i;
 				again = true;
 			}
 		}
 		if (again)
 			continue;
-		last_warning[0] = '\0';
-		loader->skeleton = open_object(loader);
-		if (!loader->skeleton)
-			return explain(-ENOMEM, ret_message, "out of memory");
-		err = edgetap__load(loader->skeleton);
-		if (!err)
-			return 0;
-		edgetap__destroy(loader->skeleton);
-		loader->skeleton = NULL;
-		if (err == -EPERM)
-			return explain(
-				err, ret_message,
-				"the kernel does not permit loading BPF programs; run as root, or "
-				"with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE");
-		for (size_t i = 0; i < hook_count; i++) {
-			if (!loader->lines[i].chosen || tried & 1U << i)
-				continue;
-			tried |= 1U << i;
-			last_warning[0] = '\0';
-			if (!trial(loader, i)) {
-				refused |= 1U << i;
-				again = true;
-			}
-		}
-		if (!again)
-			return explain(err, ret_message, "the BPF programs do not load: %s",
-				       last_warning[0] ? last_warning : strerror(-err));
+		err = load_chosen(loader, &refused, &tried, ret_message);
+		if (err <= 0)
+			return err;
 	}
 }
 
@@ -390,7 +435,7 @@ static int attach_all(struct loader *loader, const char **ret_message)
 		struct bpf_program *program;
 
 		if (!loader->lines[i].chosen || hook__tail(&hooks[i]) ||
-		    !strcmp(hooks[i].program, "adopt_sockets"))
+		    hook__is_probe(&hooks[i]) || !strcmp(hooks[i].program, "adopt_sockets"))
 			continue;
 		program = bpf_object__find_program_by_name(loader->skeleton->obj, hooks[i].program);
 		loader->links[i] = bpf_program__attach(program);

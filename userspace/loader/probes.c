@@ -52,7 +52,7 @@ bool probes__has_links(const struct btf *btf)
 	return btf__find_by_name_kind(btf, "bpf_uprobe_multi_link", BTF_KIND_STRUCT) > 0;
 }
 
-static bool is_uprobe(const struct bpf_program *program)
+bool probes__is_probe(const struct bpf_program *program)
 {
 	const char *section = bpf_program__section_name(program);
 
@@ -64,7 +64,7 @@ void probes__prepare(struct bpf_object *object, bool wanted, bool by_links)
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, object) {
-		if (!is_uprobe(program))
+		if (!probes__is_probe(program))
 			continue;
 		bpf_program__set_autoload(program, wanted);
 		if (by_links)
@@ -194,7 +194,7 @@ static bool is_name_of_ours(const struct loader *loader, const char *name)
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, loader->skeleton->obj)
-		if (is_uprobe(program) &&
+		if (probes__is_probe(program) &&
 		    !strncmp(bpf_program__name(program), name, BPF_OBJ_NAME_LEN - 1))
 			return true;
 	return false;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 struct bpf_object;
+struct bpf_program;
 struct btf;
 
 /*
@@ -14,6 +15,9 @@ struct btf;
  * kernels of that time.
  */
 bool probes__has_links(const struct btf *btf);
+
+/* Whether the program is one of uprobes. */
+bool probes__is_probe(const struct bpf_program *program);
 
 /*
  * Sets for every uprobe program of the object whether it is loaded with it, and
