@@ -1,79 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP/1.1 inside TLS, by every library that is followed: against the servers' logs and timers."""
-import os
+"""HTTP/1.1 inside TLS by nginx, haproxy and Apache, and queue time: against the servers' logs and timers."""
 import re
 import ssl
 import subprocess
 import time
-from pathlib import Path
 
 import lib
-from client import ab, request, wrk
+from client import request, wrk
+from https import Books, EX, MILLI, READ_WRITE, load, python, watch
 from lib import between, equal
-from oracle import Requests, expect_connections, expect_http, expect_time, settled
-from servers import Apache, Haproxy, Logged, Nginx, go, node
-from tls import Certificates, TlsConnection, children, context, library, mapped, probed
-
-MILLI = 0.001
-READ_WRITE = ("SSL_read", "SSL_write")
-EX = ("SSL_read_ex", "SSL_write_ex")
-GO = ("crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).Write")
-# What may be lost for another reason than that plain text was not seen: none of these may grow.
-LOSSES = (
-    "tls_unseen", "tls_call", "sockets_full", "connections_full", "rows_full", "statuses_full",
-    "pipeline_full", "header_invalid", "resync", "gap", "budget", "fault", "iovec", "events_full",
-)
-
-
-def watch(process, pattern, names=READ_WRITE):
-    """Waits until a process's library is watched: what it serves from now on is seen."""
-    probed(process.pid, mapped(process.pid, pattern), *names)
-
-
-def watch_itself(process, names=READ_WRITE):
-    """The same for a process that has the library inside."""
-    probed(process.pid, Path(os.readlink(f"/proc/{process.pid}/exe")), *names)
-
-
-class Books:
-    """The losses before a test, so that it can say that it lost nothing."""
-
-    def __init__(self, agent):
-        self.agent = agent
-        self.before = agent.scrape()
-
-    def lost(self, *reasons):
-        return self.agent.scrape().loss(*reasons) - self.before.loss(*reasons)
-
-    def nothing_lost(self):
-        now = self.agent.scrape().losses()
-        before = self.before.losses()
-        grown = {r: now.get(r, 0) - before.get(r, 0) for r in LOSSES if now.get(r, 0) != before.get(r, 0)}
-        equal(grown, {}, "losses")
-
-
-def https(port, requests, **how):
-    return ab(port, requests, scheme="https", **how)
-
-
-def kinds(server, count=1):
-    """Requests of every kind to a server whose paths are those of server.go and server.js; how many."""
-    sent = 0
-    for _ in range(count):
-        with TlsConnection(server.port) as c:
-            for path, status in (
-                ("/", 200), ("/chunked", 200), ("/empty", 204), ("/missing", 404), ("/error", 500),
-                ("/slow", 200),
-            ):
-                for method in ("GET", "HEAD"):
-                    equal(c.get(path, method)[0], status, f"{method} {path}")
-                    sent += 1
-            for size in (1, 1000, 300000):
-                equal(c.get("/", "POST", body=b"p" * size)[0], 201, "POST")
-                sent += 1
-            c.finish()
-    return sent
+from oracle import expect_http, expect_time, settled
+from servers import Apache, Haproxy, Logged, Nginx
+from tls import Certificates, TlsConnection, children, context, mapped, probed
 
 
 def test_nginx_load(env):
@@ -88,11 +27,11 @@ def test_nginx_load(env):
         probed(worker, mapped(worker, r"libssl\.so"), *READ_WRITE)
     books = Books(agent)
     before = lib.passive_opens()
-    https(server.port, 20000, keep_alive=True)
-    https(server.port, 5000, keep_alive=True, args=["-f", "TLS1.2"])
-    https(server.port, 1500)
-    https(server.port, 500, args=["-f", "TLS1.2"])
-    https(server.port, 1000, keep_alive=True, path="/missing")
+    load(server.port, 20000, keep_alive=True)
+    load(server.port, 5000, keep_alive=True, args=["-f", "TLS1.2"])
+    load(server.port, 1500)
+    load(server.port, 500, args=["-f", "TLS1.2"])
+    load(server.port, 1000, keep_alive=True, path="/missing")
     count = 28000
     url = f"https://127.0.0.1:{server.port}"
     done = subprocess.run(
@@ -289,9 +228,9 @@ def test_haproxy(env):
     watch(proxy.process, r"libssl\.so")
     books = Books(agent)
     before = lib.passive_opens()
-    https(proxy.port, 15000, keep_alive=True)
-    https(proxy.port, 500, keep_alive=True, path="/missing")
-    https(proxy.port, 500)
+    load(proxy.port, 15000, keep_alive=True)
+    load(proxy.port, 500, keep_alive=True, path="/missing")
+    load(proxy.port, 500)
     want = settled(proxy, 16000)
     behind = settled(back, 16000)
     opened = lib.passive_opens() - before
@@ -341,10 +280,10 @@ def test_apache(env):
     )
     watch(server.process, r"libssl\.so")
     books = Books(agent)
-    https(server.port, 10000, keep_alive=True)
-    https(server.port, 800)
-    https(server.port, 200, path="/missing", args=["-f", "TLS1.2"])
-    https(server.port, 100, args=["-i"])  # HEAD
+    load(server.port, 10000, keep_alive=True)
+    load(server.port, 800)
+    load(server.port, 200, path="/missing", args=["-f", "TLS1.2"])
+    load(server.port, 100, args=["-i"])  # HEAD
     count = 11100
     (server.root / "text").write_bytes(b"HTTP/1.1 500 no\r\n\r\nGET /x HTTP/1.1\r\n\r\n" * 20000)
     for path, status in (
@@ -362,149 +301,6 @@ def test_apache(env):
     equal(len(found), 1, f"instances of ten workers {found}")
     have = scrape.histogram("edgetap_app_http_response_time_seconds", app=server.name)
     between(have.sum, want.seconds / 20, want.seconds * 1.05, "sum of app times")
-
-
-def test_go(env):
-    """A static program without any C library."""
-    certificates = Certificates(env)
-    agent = env.agent()
-    server = go(env, "e2e-https-go", certificates.environ())
-    watch_itself(server.process, GO)
-    books = Books(agent)
-    before = lib.passive_opens()
-    https(server.port, 15000, keep_alive=True)
-    https(server.port, 1000)
-    count = 16000 + kinds(server, 3)
-    opened = lib.passive_opens() - before
-    want = settled(server, count)
-    scrape = expect_http(agent, server.name, want)
-    books.nothing_lost()
-    expect_connections(agent, server.name, opened)
-    have = scrape.histogram("edgetap_app_http_response_time_seconds", app=server.name)
-    between(have.above(0.1), 6, 12, "slow answers")
-    got = scrape.value("edgetap_edge_tls_handshake_time_seconds_count", app=server.name)
-    equal(got, opened, "handshakes")
-
-
-def exact_or_unseen(agent, books, server, want, connections):
-    """
-    Of a server whose library does not touch the socket: every request is counted
-    as its log has it, or the connection is counted as not seen. Never a wrong one.
-    """
-
-    def check(scrape):
-        name = "edgetap_app_http_responses_total"
-        got = scrape.by(name, "status", "method", app=server.name)
-        unseen = scrape.loss("tls_unseen") - books.before.loss("tls_unseen")
-        for key, n in got.items():
-            between(n, 0, want.responses.get(key, 0), f"{server.name} {key}")
-        missing = want.total() - sum(got.values())
-        lost = scrape.value("edgetap_app_http_requests_lost_total", app=server.name)
-        if not missing:
-            equal((unseen, lost), (0, 0), "connections not seen, requests lost, of an exact count")
-        else:
-            between(unseen, 1, connections, f"connections not seen, of {missing} requests")
-        equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
-        equal(
-            scrape.by("edgetap_app_http_requests_aborted_total", "by", "phase", app=server.name), {}, "aborted"
-        )
-        return missing, unseen
-
-    scrape = agent.expect(check)
-    missing, unseen = check(scrape)
-    print(f"{server.name}: {missing} of {want.total()} requests, {unseen} of {connections} connections not seen")
-    return missing
-
-
-def test_node(env):
-    """Memory BIOs: the library never touches the socket."""
-    certificates = Certificates(env)
-    agent = env.agent()
-    server = node(env, "e2e-https-node", certificates.environ())
-    exe = Path(os.readlink(f"/proc/{server.process.pid}/exe"))
-    names = READ_WRITE
-    try:
-        probed(server.process.pid, exe, *names, seconds=15)
-    except AssertionError as e:
-        print(f"not watched: {e}")
-    books = Books(agent)
-    before = lib.passive_opens()
-    https(server.port, 8000, keep_alive=True)
-    https(server.port, 400)
-    count = 8400 + kinds(server, 3)
-    opened = lib.passive_opens() - before
-    want = settled(server, count)
-    exact_or_unseen(agent, books, server, want, opened)
-
-
-def python(env, name, certificates, mode, **more):
-    program, environ = env.python(name)
-    environ = dict(environ, MODE=mode, **certificates.environ(), **more)
-    environ.update(PYTHONHOME="/usr", PYTHONUNBUFFERED="1")
-    return Logged(env, name, [program, lib.HERE / "programs" / "tls_server.py"], environ)
-
-
-def every_path(server, rounds=20):
-    """Requests of every kind to tls_server.py; how many."""
-    count = 0
-    for _ in range(rounds):
-        with TlsConnection(server.port) as c:
-            for status in (200, 201, 204, 302, 304, 404, 418, 500, 503):
-                for method in ("GET", "HEAD", "DELETE"):
-                    equal(c.get(f"/?status={status}&n=100", method)[0], status, f"{method} {status}")
-                    count += 1
-            for size in (1, 20000, 200000):
-                equal(c.get("/?status=201", "POST", body=b"p" * size)[0], 201, "POST")
-                equal(len(c.get(f"/?n={size}&chunk=3000")[1]), size, "chunked")
-                count += 2
-            c.send(request("/?status=418") * 4)
-            for _ in range(4):
-                equal(c.response()[0], 418, "pipelined")
-                count += 1
-            c.finish()
-    return count
-
-
-def test_python(env):
-    """Python's ssl on blocking sockets: SSL_read_ex and SSL_write_ex."""
-    certificates = Certificates(env)
-    agent = env.agent()
-    server = python(env, "e2e-https-python", certificates, "blocking")
-    watch(server.process, r"libssl\.so", EX)
-    books = Books(agent)
-    count = every_path(server)
-    with TlsConnection(server.port) as c:
-        for _ in range(10):
-            equal(c.get("/?ms=50")[0], 200, "slow")
-        c.finish()
-    want = settled(server, count + 10)
-    scrape = expect_http(agent, server.name, want)
-    books.nothing_lost()
-    for side in ("edge", "app"):
-        expect_time(scrape, server.name, side, want.seconds, 0.1 + 0.25 * want.seconds)
-
-
-def test_asyncio(env):
-    """Python's streams keep TLS in memory BIOs: exact, or counted as not seen."""
-    certificates = Certificates(env)
-    agent = env.agent()
-    server = python(env, "e2e-https-asyncio", certificates, "asyncio")
-    watch(server.process, r"libssl\.so", EX)
-    books = Books(agent)
-    before = lib.passive_opens()
-    held = [TlsConnection(server.port) for _ in range(8)]
-    count = 0
-    for _ in range(200):  # several connections at once: none may be taken for another
-        for i, c in enumerate(held):
-            c.send(request(f"/?status={200 + i}"))
-        for i, c in enumerate(held):
-            equal(c.response()[0], 200 + i if i != 4 else 204, "status")
-            count += 1
-    for c in held:
-        c.finish()
-    count += every_path(server, 10)
-    want = settled(server, count)
-    exact_or_unseen(agent, books, server, want, lib.passive_opens() - before)
 
 
 def test_queue(env):
@@ -536,236 +332,6 @@ def test_queue(env):
     edge, app, queue = times(prompt)
     between(queue, 0, 0.1, "queue time of an idle server")
     between(edge - app - queue, -0.02, 0.02, "edge less app less queue")
-
-
-def test_gnutls(env):
-    """gnutls-serv answers every GET with a page and closes."""
-    certificates = Certificates(env)
-    agent = env.agent()
-    port = lib.free_port()
-    pair = certificates.server
-    program = env.renamed(lib.need("gnutls-serv"), "e2e-https-gnutls")
-    server = env.start(
-        [program, "--http", "-q", "-p", str(port), "--x509certfile", pair.cert, "--x509keyfile", pair.key,
-         "--disable-client-cert"],
-        name="e2e-https-gnutls",
-    )
-    server.name = "e2e-https-gnutls"
-    lib.listening(port, owner=server)
-    watch(server, r"libgnutls\.so", ("gnutls_record_recv", "gnutls_record_send"))
-    books = Books(agent)
-    want = Requests()
-    for i in range(300):
-        with TlsConnection(port) as c:
-            if i % 3:
-                c.send(b"GET / HTTP/1.0\r\nHost: test\r\n\r\n")
-            else:
-                for byte in b"GET /bytewise HTTP/1.0\r\n\r\n":
-                    c.send(bytes([byte]))
-            status, _ = c.response()
-            want.answered(status, "GET")
-    equal(dict(want.responses), {("200", "GET"): 300}, "what the client was answered")
-    expect_http(agent, server.name, want)
-    books.nothing_lost()
-    done = agent.scrape().value("edgetap_edge_tls_handshake_time_seconds_count", app=server.name)
-    equal(done, 300, "handshakes")
-
-
-def linked(static):
-    """A server of ours around OpenSSL, linked with the shared library or with the archive."""
-    found = subprocess.run(["cc", "-print-file-name=libssl.a"], capture_output=True, text=True, check=True)
-    if static and not Path(found.stdout.strip()).is_absolute():
-        raise lib.Skip("no libssl.a")
-    flags = ("-static",) if static else ()
-    return lib.compiled(
-        "tls_server.c", out="tls_static" if static else "tls_shared", flags=flags, libs=("-lssl", "-lcrypto")
-    )
-
-
-def own_server(env, static, how):
-    certificates = Certificates(env)
-    agent = env.agent()
-    name = f"e2e-https-{'static' if static else 'shared'}-{how}"
-    program = env.renamed(linked(static), name)
-    server = Logged(env, name, [program, how], certificates.environ())
-    names = EX if how == "ex" else READ_WRITE
-    if static:
-        watch_itself(server.process, names)
-    else:
-        watch(server.process, r"libssl\.so", names)
-    books = Books(agent)
-    before = lib.passive_opens()
-    https(server.port, 8000, keep_alive=True)
-    https(server.port, 500)
-    count = 8500
-    for _ in range(5):
-        with TlsConnection(server.port) as c:
-            for status in (200, 201, 204, 304, 403, 404, 500, 503, 599):
-                for size in (0, 1, 65536, 300000):
-                    for method in ("GET", "HEAD", "PUT"):
-                        body = b"b" * size if method == "PUT" else b""
-                        equal(c.get(f"/{status}/{size}", method, body=body)[0], status, f"{method} {status}")
-                        count += 1
-            c.finish()
-    want = settled(server, count)
-    return agent, books, server, want, lib.passive_opens() - before
-
-
-def test_static(env):
-    """OpenSSL inside a static program that has its symbols."""
-    agent, books, server, want, _ = own_server(env, True, "plain")
-    expect_http(agent, server.name, want)
-    books.nothing_lost()
-
-
-def test_static_ex(env):
-    agent, books, server, want, _ = own_server(env, True, "ex")
-    expect_http(agent, server.name, want)
-    books.nothing_lost()
-
-
-def test_shared(env):
-    agent, books, server, want, _ = own_server(env, False, "plain")
-    scrape = expect_http(agent, server.name, want)
-    books.nothing_lost()
-    # The server's own clock starts when it has the whole head, and is one of a thread that may wait for a CPU.
-    have = scrape.histogram("edgetap_app_http_response_time_seconds", app=server.name)
-    between(have.sum, want.seconds * 0.9 - 0.05, want.seconds * 1.5 + 0.5, "sum of app times")
-
-
-def test_memory(env):
-    exact_or_unseen(*own_server(env, False, "memory"))
-
-
-def test_started_before(env):
-    """A server that is older than the agent, with a connection that is, and one whose request is answered later."""
-    certificates = Certificates(env)
-    path, environ = library(env)
-    server = Nginx(env, "e2e-https-before", tls=certificates.nginx(), workers=2, environ=environ)
-    used = [TlsConnection(server.port) for _ in range(6)]
-    for c in used:
-        equal(c.get()[0], 200, "status before the agent")
-    settled(server, 6)
-    agent = env.agent()
-    for worker in children(server.process.pid):
-        probed(worker, path, *READ_WRITE)
-    books = Books(agent)
-    fresh = [TlsConnection(server.port) for _ in range(6)]
-    for _ in range(20):
-        for c in fresh:
-            equal(c.get("/missing")[0], 404, "status on a new connection")
-    for c in fresh:
-        c.finish()
-
-    def fresh_ones(scrape):
-        got = scrape.by("edgetap_app_http_responses_total", "status", app=server.name)
-        equal(got, {("404",): 120}, "responses on new connections")
-
-    agent.expect(fresh_ones)
-    for _ in range(20):
-        for c in used:
-            equal(c.get("/", "HEAD")[0], 200, "status on an old connection")
-    for c in used:
-        c.finish()
-    settled(server, 6 + 240)
-
-    def old_ones(scrape):
-        got = scrape.by("edgetap_app_http_responses_total", "status", "method", app=server.name)
-        assert set(got) <= {("404", "GET"), ("200", "HEAD")}, f"invented: {got}"
-        equal(got.get(("404", "GET")), 120, "responses on new connections")
-        seen = got.get(("200", "HEAD"), 0)
-        between(seen, 0, 120, "responses on old connections")
-        unseen = scrape.loss("tls_unseen") - books.before.loss("tls_unseen")
-        missing = 120 - seen
-        if missing:
-            between(unseen, (missing + 19) // 20, 6, f"old connections not seen, of {missing} requests")
-        equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
-
-    agent.expect(old_ones)
-
-
-def test_agent_restarts(env):
-    """Keep-alive connections that live through three agents: each counts its own share, none a wrong one."""
-    certificates = Certificates(env)
-    path, environ = library(env)
-    server = Nginx(env, "e2e-https-restart", tls=certificates.nginx(), environ=environ)
-    held = [TlsConnection(server.port) for _ in range(5)]
-    worker = children(server.process.pid)[0]
-    total = 0
-    for turn in range(3):
-        agent = env.agent()
-        probed(worker, path, *READ_WRITE)
-        books = Books(agent)
-        fresh = TlsConnection(server.port)
-        for _ in range(30):
-            equal(fresh.get("/missing")[0], 404, "status")
-            for c in held:
-                equal(c.get()[0], 200, "status")
-        total += 30 * 6
-        settled(server, total)
-
-        def check(scrape):
-            got = scrape.by("edgetap_app_http_responses_total", "status", "method", app=server.name)
-            assert set(got) <= {("404", "GET"), ("200", "GET")}, f"invented: {got}"
-            equal(got.get(("404", "GET")), 30, f"agent {turn}: responses on its own connection")
-            seen = got.get(("200", "GET"), 0)
-            between(seen, 0, 150, f"agent {turn}: responses on older connections")
-            equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
-
-        scrape = agent.expect(check)
-        seen = scrape.by("edgetap_app_http_responses_total", "status", app=server.name).get(("200",), 0)
-        fresh.finish()
-        if turn == 2:
-            for c in held:
-                c.finish()
-            unseen = books.lost("tls_unseen")
-            if seen < 150:
-                lib.eventually(lambda: books.lost("tls_unseen") >= (150 - seen + 29) // 30, 5,
-                               f"older connections counted: {150 - seen} requests missing, {unseen} connections")
-        agent.stop()
-
-
-def test_without(env):
-    """Switched off for an app or for a library: its connections are counted as not seen, others are followed."""
-    certificates = Certificates(env)
-    config = "apps:\n  rules:\n    - match: { app: e2e-https-without }\n      set: { uprobes: false }\n"
-    agent = env.agent(config)
-    seen = Logged(env, "e2e-https-with", [env.renamed(linked(True), "e2e-https-with")], certificates.environ())
-    watch_itself(seen.process)
-    unseen = Logged(env, "e2e-https-without", [env.renamed(linked(True), "e2e-https-without")], certificates.environ())
-    books = Books(agent)
-    for server in (unseen, seen):
-        for _ in range(4):
-            with TlsConnection(server.port) as c:
-                for _ in range(5):
-                    equal(c.get()[0], 200, "status")
-                c.finish()
-
-    def check(scrape):
-        name = "edgetap_app_http_responses_total"
-        equal(scrape.by(name, "status", app=seen.name), {("200",): 20}, "responses of the one that is followed")
-        equal(scrape.by(name, "status", app=unseen.name), {}, "responses of the one that is not")
-        equal(scrape.loss("tls_unseen") - books.before.loss("tls_unseen"), 4, "connections not seen")
-
-    agent.expect(check)
-    agent.stop()
-    agent = env.agent(flags=["--tls-libraries=gnutls,go"])
-    gopher = go(env, "e2e-https-only-go", certificates.environ())
-    watch_itself(gopher.process, GO)
-    books = Books(agent)
-    for server in (gopher, seen):
-        with TlsConnection(server.port) as c:
-            for _ in range(5):
-                equal(c.get()[0], 200, "status")
-            c.finish()
-
-    def only_go(scrape):
-        name = "edgetap_app_http_responses_total"
-        equal(scrape.by(name, "status", app=gopher.name), {("200",): 5}, "responses of Go")
-        equal(scrape.by(name, "status", app=seen.name), {}, "responses of OpenSSL")
-        equal(scrape.loss("tls_unseen") - books.before.loss("tls_unseen"), 1, "connections not seen")
-
-    agent.expect(only_go)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,8 @@ from client import Connection, request
 from lib import between, equal
 from oracle import expect_http, settled
 from places import Netns
-from scrape import delta
 from servers import Nginx, go
-from tls import (
-    ALERTS, OLD, Certificates, Handshake, TlsConnection, breakpoint_in, children, context,
-    expect_handshakes, library, own_agents, probed, s_client, uprobes,
-)
+from tls import ALERTS, OLD, Certificates, Handshake, TlsConnection, context, expect_handshakes, s_client
 
 GET = "GET / HTTP/1.0\r\n\r\n"
 EVERY = "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers ALL:@SECLEVEL=0;"
@@ -507,135 +503,6 @@ def test_older(env):
         c.finish()
     # Of the one in the middle nobody knows when it began: no time, and no error either.
     expect_handshakes(agent, server.name, {"1.3": 1}, {})
-
-
-def memory(pid):
-    """Resident bytes of a process that are its own: not the maps that it shares with the kernel."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no RssAnon")
-
-
-def flood(env, port, count, how):
-    """(alerts, other answers, silence) that the clients met."""
-    path = env.dir / "flood.hello"
-    name = "abcdefgh.ijklmnop.test"
-    path.write_bytes(hello_for(name))
-    program = lib.compiled("flood.c")
-    argv = [program, str(port), str(count), "200", how, path, name]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, f"flood: {done.stderr}"
-    return tuple(int(n) for n in done.stdout.split())
-
-
-def test_flood(env):
-    """100,000 names that nobody serves: all are counted, few are remembered, and the good one is kept."""
-    agent = env.agent()
-    certificates = Certificates(env)
-    served_port = lib.free_port()
-    server = Nginx(
-        env, "e2e-tls-flood", log_level="crit", tls=REJECT,
-        http=f"server {{ listen 127.0.0.1:{served_port} ssl backlog=4096; {certificates.nginx()} }}",
-    )
-    with TlsConnection(served_port) as c:
-        c.get()
-        c.finish()
-
-    def errors(scrape):
-        return scrape.by("edgetap_edge_tls_handshake_errors_total", "servername", "by", "reason", app=server.name)
-
-    equal(flood(env, server.port, 2000, "refused"), (2000, 0, 0), "answers to the flood")
-    agent.expect(lambda s: equal(sum(errors(s).values()), 2000, "failed handshakes"))
-    first = agent.scrape()
-    before = memory(agent.process.pid)
-    begun = time.monotonic()
-    equal(flood(env, server.port, 98000, "refused"), (98000, 0, 0), "answers to the flood")
-    print(f"98,000 refused in {time.monotonic() - begun:.1f} s", end="; ")
-    agent.expect(lambda s: equal(sum(errors(s).values()), 100000, "failed handshakes"), 30)
-    scrape = agent.scrape()
-    got = errors(scrape)
-    equal({key[1:] for key in got}, {("server", "unrecognized_name")}, "kinds of errors")
-    between(len(got), 1, 20, f"series of errors: {sorted(got)[:40]}")
-    assert got.get(("__other__", "server", "unrecognized_name"), 0) > 99000, f"not under __other__: {got}"
-    grown = [key for key in delta(first, scrape) if key not in first.series and ("app", server.name) in key[1]]
-    between(len(grown), 0, 60, f"series that came with 98,000 names: {grown[:100]}")
-    between(len(scrape.series) - len(first.series), 0, 1500, "series of all apps that came meanwhile")
-    between(memory(agent.process.pid) - before, -(64 << 20), 4 << 20, "memory that came with 98,000 names")
-
-    # They leave when the server has answered: other reasons, the same bound.
-    begun = time.monotonic()
-    equal(flood(env, served_port, 10000, "reset"), (0, 10000, 0), "answers to the second flood")
-    print(f"10,000 reset in {time.monotonic() - begun:.1f} s", end="; ")
-    agent.expect(lambda s: equal(sum(errors(s).values()), 110000, "failed handshakes"), 30)
-    scrape = agent.scrape()
-    resets = sum(n for (_, *how), n in errors(scrape).items() if how == ["client", "reset"])
-    equal(resets, 10000, "ended by the client's RST")
-    between(len(errors(scrape)), 2, 40, "series of errors")
-    between(memory(agent.process.pid) - before, -(64 << 20), 4 << 20, "memory that came with 108,000 names")
-    print(f"memory {(memory(agent.process.pid) - before) / 1024:+.0f} KiB, {len(errors(scrape))} series", end="; ")
-
-    # A name that was served once has a series of its own when it fails, flood or not.
-    c = Handshake(served_port, name="good.test")
-    c.send(c.flight())
-    c.feed_once()
-    c.finish()
-    agent.expect(lambda s: equal(errors(s).get(("good.test", "client", "closed")), 1, "the name that is served"))
-
-
-def test_uprobes_off(env):
-    """All of it without a single breakpoint: nothing is attached to any process."""
-    agent = env.agent(flags=["--tls-uprobes=false"])
-    certificates = Certificates(env)
-    path, environ = library(env)
-    watched = Nginx(env, "e2e-tls-off", tls=certificates.nginx(), environ=environ)
-    before = agent.scrape()
-    with TlsConnection(watched.port) as c:
-        for _ in range(5):
-            equal(c.get()[0], 200, "status")
-        c.finish()
-    every_version(env, agent, "e2e-off")
-    every_refusal(env, agent, "e2e-off")
-    scrape = expect_handshakes(agent, watched.name, {"1.3": 1}, {})
-    equal(scrape.by("edgetap_edge_http_responses_total", "status", app=watched.name), {}, "responses seen in TLS")
-    unseen = scrape.loss("tls_unseen") - before.loss("tls_unseen")
-    between(unseen, 1 + 23, 10**6, "connections counted as not seen")
-    for process in [watched.process.pid, *children(watched.process.pid)]:
-        for name in ("SSL_read", "SSL_write", "SSL_do_handshake"):
-            # Somebody else's agent on this machine watches our servers, too.
-            found = breakpoint_in(process, path, name) and not agents_elsewhere()
-            assert not found, f"a breakpoint in {name} of process {process}"
-    equal(uprobes(agent.process.pid), [], "uprobes of the agent")
-
-    # The same look at an agent that may: it must find what it looks for.
-    agent.stop()
-    other = env.agent()
-    for process in children(watched.process.pid):
-        probed(process, path, "SSL_read", "SSL_write")
-    assert uprobes(other.process.pid), "an agent with breakpoints holds no link of them"
-    with TlsConnection(watched.port) as c:
-        for _ in range(5):
-            equal(c.get()[0], 200, "status")
-        c.finish()
-    other.expect(
-        lambda s: equal(s.by("edgetap_edge_http_responses_total", "status", app=watched.name), {("200",): 5}, "seen")
-    )
-    other.stop()
-    for process in [watched.process.pid, *children(watched.process.pid)]:
-        left = breakpoint_in(process, path, "SSL_read")
-        assert not left or agents_elsewhere(), "the breakpoint outlived the agent"
-
-
-def agents_elsewhere():
-    """Does an agent run that is none of this test's?"""
-    own = own_agents()
-    for path in Path("/proc").glob("[0-9]*/comm"):
-        try:
-            if path.read_text().strip() == "edgetap" and int(path.parent.name) not in own:
-                return True
-        except (FileNotFoundError, ProcessLookupError):
-            pass  # ended since
-    return False
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 import lib
+from https import GO, READ_WRITE, linked
 from lib import between, equal
 from oracle import Requests
 from servers import go
-from test_https import linked
-from test_https import GO, READ_WRITE
 from tls import Certificates, TlsConnection, breakpoint_in, context, links, probed, uprobes
 
 TOGETHER = 10

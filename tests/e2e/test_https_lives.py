@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""TLS connections older than the agent, agents that come and go, and plain text that is switched off."""
+import lib
+from https import Books, GO, READ_WRITE, linked, watch_itself
+from lib import between, equal
+from oracle import settled
+from servers import Logged, Nginx, go
+from tls import Certificates, TlsConnection, children, library, probed
+
+
+def test_started_before(env):
+    """A server that is older than the agent, with a connection that is, and one whose request is answered later."""
+    certificates = Certificates(env)
+    path, environ = library(env)
+    server = Nginx(env, "e2e-https-before", tls=certificates.nginx(), workers=2, environ=environ)
+    used = [TlsConnection(server.port) for _ in range(6)]
+    for c in used:
+        equal(c.get()[0], 200, "status before the agent")
+    settled(server, 6)
+    agent = env.agent()
+    for worker in children(server.process.pid):
+        probed(worker, path, *READ_WRITE)
+    books = Books(agent)
+    fresh = [TlsConnection(server.port) for _ in range(6)]
+    for _ in range(20):
+        for c in fresh:
+            equal(c.get("/missing")[0], 404, "status on a new connection")
+    for c in fresh:
+        c.finish()
+
+    def fresh_ones(scrape):
+        got = scrape.by("edgetap_app_http_responses_total", "status", app=server.name)
+        equal(got, {("404",): 120}, "responses on new connections")
+
+    agent.expect(fresh_ones)
+    for _ in range(20):
+        for c in used:
+            equal(c.get("/", "HEAD")[0], 200, "status on an old connection")
+    for c in used:
+        c.finish()
+    settled(server, 6 + 240)
+
+    def old_ones(scrape):
+        got = scrape.by("edgetap_app_http_responses_total", "status", "method", app=server.name)
+        assert set(got) <= {("404", "GET"), ("200", "HEAD")}, f"invented: {got}"
+        equal(got.get(("404", "GET")), 120, "responses on new connections")
+        seen = got.get(("200", "HEAD"), 0)
+        between(seen, 0, 120, "responses on old connections")
+        unseen = scrape.loss("tls_unseen") - books.before.loss("tls_unseen")
+        missing = 120 - seen
+        if missing:
+            between(unseen, (missing + 19) // 20, 6, f"old connections not seen, of {missing} requests")
+        equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
+
+    agent.expect(old_ones)
+
+
+def test_agent_restarts(env):
+    """Keep-alive connections that live through three agents: each counts its own share, none a wrong one."""
+    certificates = Certificates(env)
+    path, environ = library(env)
+    server = Nginx(env, "e2e-https-restart", tls=certificates.nginx(), environ=environ)
+    held = [TlsConnection(server.port) for _ in range(5)]
+    worker = children(server.process.pid)[0]
+    total = 0
+    for turn in range(3):
+        agent = env.agent()
+        probed(worker, path, *READ_WRITE)
+        books = Books(agent)
+        fresh = TlsConnection(server.port)
+        for _ in range(30):
+            equal(fresh.get("/missing")[0], 404, "status")
+            for c in held:
+                equal(c.get()[0], 200, "status")
+        total += 30 * 6
+        settled(server, total)
+
+        def check(scrape):
+            got = scrape.by("edgetap_app_http_responses_total", "status", "method", app=server.name)
+            assert set(got) <= {("404", "GET"), ("200", "GET")}, f"invented: {got}"
+            equal(got.get(("404", "GET")), 30, f"agent {turn}: responses on its own connection")
+            seen = got.get(("200", "GET"), 0)
+            between(seen, 0, 150, f"agent {turn}: responses on older connections")
+            equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
+
+        scrape = agent.expect(check)
+        seen = scrape.by("edgetap_app_http_responses_total", "status", app=server.name).get(("200",), 0)
+        fresh.finish()
+        if turn == 2:
+            for c in held:
+                c.finish()
+            unseen = books.lost("tls_unseen")
+            if seen < 150:
+                lib.eventually(lambda: books.lost("tls_unseen") >= (150 - seen + 29) // 30, 5,
+                               f"older connections counted: {150 - seen} requests missing, {unseen} connections")
+        agent.stop()
+
+
+def test_without(env):
+    """Switched off for an app or for a library: its connections are counted as not seen, others are followed."""
+    certificates = Certificates(env)
+    config = "apps:\n  rules:\n    - match: { app: e2e-https-without }\n      set: { uprobes: false }\n"
+    agent = env.agent(config)
+    seen = Logged(env, "e2e-https-with", [env.renamed(linked(True), "e2e-https-with")], certificates.environ())
+    watch_itself(seen.process)
+    unseen = Logged(env, "e2e-https-without", [env.renamed(linked(True), "e2e-https-without")], certificates.environ())
+    books = Books(agent)
+    for server in (unseen, seen):
+        for _ in range(4):
+            with TlsConnection(server.port) as c:
+                for _ in range(5):
+                    equal(c.get()[0], 200, "status")
+                c.finish()
+
+    def check(scrape):
+        name = "edgetap_app_http_responses_total"
+        equal(scrape.by(name, "status", app=seen.name), {("200",): 20}, "responses of the one that is followed")
+        equal(scrape.by(name, "status", app=unseen.name), {}, "responses of the one that is not")
+        equal(scrape.loss("tls_unseen") - books.before.loss("tls_unseen"), 4, "connections not seen")
+
+    agent.expect(check)
+    agent.stop()
+    agent = env.agent(flags=["--tls-libraries=gnutls,go"])
+    gopher = go(env, "e2e-https-only-go", certificates.environ())
+    watch_itself(gopher.process, GO)
+    books = Books(agent)
+    for server in (gopher, seen):
+        with TlsConnection(server.port) as c:
+            for _ in range(5):
+                equal(c.get()[0], 200, "status")
+            c.finish()
+
+    def only_go(scrape):
+        name = "edgetap_app_http_responses_total"
+        equal(scrape.by(name, "status", app=gopher.name), {("200",): 5}, "responses of Go")
+        equal(scrape.by(name, "status", app=seen.name), {}, "responses of OpenSSL")
+        equal(scrape.loss("tls_unseen") - books.before.loss("tls_unseen"), 1, "connections not seen")
+
+    agent.expect(only_go)
+
+
+if __name__ == "__main__":
+    lib.main(globals())
