@@ -75,7 +75,8 @@ def equal(got, want, what):
             for k in sorted(set(got) | set(want), key=str)
             if got.get(k, 0) != want.get(k, 0)
         ]
-        raise AssertionError("\n".join([f"{what} differs:"] + rows))
+        more = [f"    and {len(rows) - 15} more"] if len(rows) > 15 else []
+        raise AssertionError("\n".join([f"{what} differs:"] + rows[:15] + more))
     raise AssertionError(f"{what}: got {got!r}, want {want!r}")
 
 

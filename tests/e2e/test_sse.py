@@ -35,8 +35,10 @@ def expect_stream(agent, server, want, first_s, within):
     """Whole streams by both clocks, and first bytes that did not wait for them."""
     count = want.total()
     scrape = expect_http(agent, server.name, want)
-    for side in ("edge", "app"):
-        expect_time(scrape, server.name, side, want.seconds, count * within)
+    app = expect_time(scrape, server.name, "app", want.seconds, count * within)
+    edge = scrape.histogram("edgetap_edge_http_response_time_seconds", app=server.name)
+    queue = scrape.histogram("edgetap_app_http_queue_time_seconds", app=server.name)
+    between(edge.sum, app.sum + queue.sum - count * MILLI, app.sum + queue.sum + count * MILLI, "edge: app and queue")
     between(want.seconds, count * STREAM_S, count * 3, "the server's own sum")
     first = scrape.histogram("edgetap_app_http_time_to_first_byte_seconds", app=server.name)
     unseen = scrape.value("edgetap_app_http_first_bytes_unseen_total", app=server.name)

@@ -10,7 +10,8 @@ An HTTP/2 server (clear text, prior knowledge) that answers as a path tells it:
 Its first argument, as JSON: seed (of the representations of header fields, per
 connection), write ("whole", "bytewise", or a number: at most so many bytes at
 once), read (most bytes of a read), table (SETTINGS_HEADER_TABLE_SIZE),
-window (SETTINGS_INITIAL_WINDOW_SIZE). Writes into ACCESS_LOG `STATUS METHOD SECONDS`
+window (SETTINGS_INITIAL_WINDOW_SIZE), late (its SETTINGS come behind the first read,
+not before). Writes into ACCESS_LOG `STATUS METHOD SECONDS`
 per response and `ABORTED BY PHASE` per request that got none; what it pushes is a
 response to the request that it promised.
 """
@@ -78,7 +79,8 @@ class Connection:
     def serve(self):
         pairs = [(f.SETTING_STREAMS, 100000), (f.SETTING_WINDOW, HOW.get("window", 65535))]
         pairs += [(f.SETTING_TABLE, HOW["table"])] if "table" in HOW else []
-        self.write(f.settings(pairs))
+        if not HOW.get("late"):
+            self.write(f.settings(pairs))
         by = "server"
         try:
             while True:
@@ -91,6 +93,8 @@ class Connection:
                     by = "client"
                     return
                 now = time.monotonic()
+                if self.preface == len(f.PREFACE) and HOW.get("late"):
+                    self.write(f.settings(pairs))
                 skip = min(self.preface, len(data))
                 self.preface -= skip
                 for frame in self.reader.feed(data[skip:]):
