@@ -8,7 +8,7 @@
 #include "tie.h"
 #include "upgrade.h"
 
-#define UNSEEN_BYTES 40 /* less ciphertext is no request: a close_notify, a ticket */
+#define UNSEEN_BYTES 37 /* less ciphertext is no request: a close_notify, a ticket */
 
 /*
  * Nothing more will be written: what was not answered completely never will be.

@@ -86,16 +86,21 @@ static __always_inline bool tls_complaint(const struct server_state *s, const st
 	return true;
 }
 
+/*
+ * The bytes at k->sequence are TLS. `older`: on a connection of before the agent,
+ * whose handshake may have been then, unless it begins only now.
+ */
 static __always_inline void tls_begin(struct server_state *s, const struct work *k, bool older)
 {
 	__u64 arrived = arrival_of(s, k->sequence);
+	bool over = older && http_byte(&k->window, 0) != TLS_RECORD_HANDSHAKE;
 
 	__builtin_memset(&s->secure, 0, sizeof(s->secure));
 	s->secure.tls.hello = connection_number();
 	s->secure.tls.start_ns = arrived && arrived < k->now_ns ? arrived : k->now_ns;
-	s->secure.counted = older;
+	s->secure.counted = over;
 	s->request_open = 0;
-	s->protocol = older ? PROTOCOL_CIPHER : PROTOCOL_TLS;
+	s->protocol = over ? PROTOCOL_CIPHER : PROTOCOL_TLS;
 }
 
 /* How much of an HTTP/2 connection has gone by. */

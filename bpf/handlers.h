@@ -179,7 +179,8 @@ static __always_inline bool server_read(struct sock *sk, struct server_state *s,
 	gap = read_begin(sk, s, tp, k, ret);
 	if (s->protocol == PROTOCOL_HTTP1) {
 		request_read(sk, s, k, gap, flags);
-		return k->left && is_framed(s);
+		if (s->protocol != PROTOCOL_CIPHER)
+			return k->left && is_framed(s);
 	}
 	if (s->protocol == PROTOCOL_CIPHER) {
 		if (s->secure.taken < 0x8000)

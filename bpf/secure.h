@@ -10,7 +10,7 @@
 #include "request.h"
 #include "response.h"
 
-#define SECURE_STEPS 256 /* pieces of one read or write of a handshake */
+#define SECURE_STEPS 4096 /* pieces of one read or write of a handshake */
 
 /* The result of a handshake is known; what follows is ciphertext. */
 static __always_inline void handshake_end(struct server_state *s, int result)
@@ -20,12 +20,17 @@ static __always_inline void handshake_end(struct server_state *s, int result)
 	struct row_group *group;
 	__u64 time;
 
-	if (result == TLS_NOT)
+	/* one that is older may have been met in the midst of its handshake */
+	if (s->connect_counted == CONNECT_OLDER && result != TLS_DONE && result != TLS_FAILED)
+		s->secure.counted = 1;
+	else if (result == TLS_NOT)
 		forget_plain(s);
-	s->protocol = result == TLS_NOT ? PROTOCOL_OTHER : PROTOCOL_CIPHER;
+	s->protocol = result == TLS_NOT && !s->secure.counted ? PROTOCOL_OTHER : PROTOCOL_CIPHER;
 	if (s->secure.counted)
 		return;
 	s->secure.counted = 1;
+	if (result == TLS_LOST)
+		lose(LOSS_TLS_HANDSHAKE);
 	if (result != TLS_DONE && result != TLS_FAILED)
 		return;
 	emit_tls_end(s, t);

@@ -99,9 +99,9 @@ static __always_inline void cipher_read(struct server_state *s, const struct wor
 	if (!plain && s->secure.untied < TIES) {
 		object = object_of_current(task);
 		if (object) {
+			/* behind the handshake plain bytes may have gone by unseen */
 			plain = tie(connection, object, task->tgid, owner,
-				    s->connect_counted == CONNECT_OLDER &&
-					    s->rx_desync == DESYNC_OLDER);
+				    s->protocol == PROTOCOL_CIPHER);
 		} else {
 			struct thread *thread = bpf_task_storage_get(
 				&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);

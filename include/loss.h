@@ -35,6 +35,7 @@
 	X(STREAM_UNKNOWN, "stream_unknown", "HTTP/2 responses whose request was not seen")         \
 	X(HPACK, "hpack", "HTTP/2 header fields that refer to what was not seen or remembered")    \
 	X(RPCS_FULL, "rpcs_full", "gRPC calls counted under method __other__")                     \
+	X(TLS_HANDSHAKE, "tls_handshake", "TLS handshakes whose end could not be followed")        \
 	X(TLS_UNSEEN, "tls_unseen", "TLS connections whose plain text was not seen")               \
 	X(TLS_CALL, "tls_call", "calls of a TLS library whose begin was not seen")
 /* clang-format on */
