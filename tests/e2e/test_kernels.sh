@@ -3,7 +3,7 @@
 #
 # The agent on kernels other than this machine's, each booted in an emulated
 # machine (QEMU without KVM, a few seconds): the programs load, attach and count
-# exactly (tests/kernels/inside.py). The kernels are downloaded once, into
+# exactly HTTP/1.1, HTTP/2, TLS and what is inside it (tests/kernels/inside.py). The kernels are downloaded once, into
 # build/kernels. KERNELS=DIR:... names unpacked kernel packages to use instead.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -18,7 +18,7 @@ skip() {
 }
 
 [[ $(uname -m) == x86_64 ]] || skip "the kernels are those of x86_64"
-for program in qemu-system-x86_64 busybox bpftool xz; do
+for program in qemu-system-x86_64 busybox bpftool xz nginx h2load openssl; do
 	command -v "$program" >/dev/null || skip "$program is not installed"
 done
 [[ -x /usr/lib/qemu/virtiofsd || -x /usr/libexec/virtiofsd ]] || skip "virtiofsd is not installed"

@@ -5,6 +5,7 @@ What a kernel is expected to do with the agent; runs inside a guest that booted
 it (boot.sh), where everything is some ten times slower than outside.
 """
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,14 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import lib  # noqa: E402
+import tls  # noqa: E402
 from client import Connection  # noqa: E402
+from h2 import h2load  # noqa: E402
 from lib import EDGETAP, between, equal, free_port, listening  # noqa: E402
-from oracle import Requests, expect_http  # noqa: E402
+from oracle import Requests, expect_http, settled  # noqa: E402
+from servers import Nginx  # noqa: E402
 
+CLEAR, INSIDE, HTTP1 = 200, 100, 25  # requests
 FILE_BYTES = 5 << 20
 RELEASE = tuple(int(n) for n in os.uname().release.split(".")[:2])
 
@@ -37,6 +42,11 @@ def hooks_expected():
     return hooks
 
 
+def facts_expected():
+    """What needs programs that a kernel may refuse without the agent ending."""
+    return {"frames read", "frames written", "plain text of TLS", "frames of plain text"}
+
+
 def attached():
     """Programs and links that the kernel holds, as lines of text."""
     bpftool = lib.need("bpftool")
@@ -55,6 +65,8 @@ def test_doctor(env):
     chosen = {" ".join(line.split()) for line in done.stdout.splitlines() if line.startswith("* ")}
     for hook in hooks_expected():
         assert any(f" {hook} " in line for line in chosen), f"{hook} is not used"
+    for fact in facts_expected():
+        assert any(line.startswith(f"* {fact} ") for line in chosen), f"{fact}: not observed"
 
 
 def test_requests(env):
@@ -114,6 +126,43 @@ def test_requests(env):
     equal(attached(), before, "what the agent leaves behind")
 
 
+def test_protocols(env):
+    """HTTP/2 in the clear, HTTP/1.1 and HTTP/2 inside TLS, and handshakes by version."""
+    agent = env.agent()
+    lost = agent.scrape().losses()
+    cert, key = env.dir / "server.crt", env.dir / "server.key"
+    tls.openssl(
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-subj", "/CN=good.test", "-days", "3650", "-keyout", key, "-out", cert,
+    )
+    clear, secure = free_port(), free_port()
+    server = Nginx(
+        env, "kernel-nginx", http="keepalive_requests 1000;", log_level="error",
+        tls=f"ssl_certificate {cert}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;",
+        listen=f"listen 127.0.0.1:{clear} http2; listen 127.0.0.1:{secure} ssl http2;",
+    )
+    for port in (clear, secure):
+        listening(port, owner=server.process)
+    tls.probed(server.process.pid, tls.mapped(server.process.pid, r"libssl\.so"), "SSL_read", "SSL_write")
+
+    equal(h2load(clear, CLEAR, ("/", "/missing"), clients=2, streams=10)["4xx"], CLEAR // 2, "404")
+    h2load(secure, INSIDE, clients=1, streams=10, tls=True)
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        with tls.TlsConnection(server.port, tls=tls.context(version=version)) as c:
+            for _ in range(HTTP1):
+                equal(c.get("/")[0], 200, f"status inside {version.name}")
+
+    want = settled(server, CLEAR + INSIDE + 2 * HTTP1)
+    equal(
+        dict(want.responses), {("200", "GET"): CLEAR // 2 + INSIDE + 2 * HTTP1, ("404", "GET"): CLEAR // 2},
+        "nginx's log",
+    )
+    scrape = expect_http(agent, server.name, want)
+    equal(scrape.losses(), lost, "losses")
+    shaken = scrape.by("edgetap_edge_tls_handshake_time_seconds_count", "version", app=server.name)
+    equal(shaken, {("1.2",): 1, ("1.3",): 2}, "handshakes")
+
+
 def test_refusal(env):
     """Kernels whose BPF cannot do it: one sentence, exit status 1, nothing left."""
     del env
@@ -131,5 +180,6 @@ def test_refusal(env):
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
-        sys.argv += ["test_refusal"] if RELEASE < (5, 15) else ["test_doctor", "test_requests"]
+        able = RELEASE >= (5, 15)
+        sys.argv += ["test_doctor", "test_requests", "test_protocols"] if able else ["test_refusal"]
     lib.main(globals())
