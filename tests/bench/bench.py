@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-Measures everything that has a budget, and what one would use instead. Prints
-each figure beside its budget and writes them to bench.json in the build folder.
+Measures everything that has a budget, the protocols beside clear text, and what one
+would use instead. Prints each figure beside its budget, or beside that for clear text,
+and writes them to bench.json in the build folder.
 
 Usage: bench.py [--anyway] [PART...]
-Parts: kernel load bpftrace proxy loss memory idle; all unless named.
+Parts: kernel load protocols bpftrace proxy loss memory idle; all unless named.
 
 Missing a budget is no failure; the exit status is 1 only when something could
 not be measured. Needs root, two CPUs, and no other edgetap on this machine:
@@ -25,6 +26,7 @@ import kernel  # noqa: E402
 import load  # noqa: E402
 import machine  # noqa: E402
 import memory  # noqa: E402
+import protocols  # noqa: E402
 import proxy  # noqa: E402
 from figures import Figures, progress  # noqa: E402
 
@@ -43,6 +45,7 @@ def kernel_part(env, figures):
 PARTS = {
     "kernel": ("BPF time, events, map memory", kernel_part),
     "load": ("a loaded nginx with and without the agent", lambda e, f: load.agent(e, f, machine.Nginx(e))),
+    "protocols": ("HTTPS/1.1 and HTTP/2", protocols.beside_clear_text),
     "bpftrace": ("the same with a bpftrace script", lambda e, f: load.bpftrace(e, f, machine.Nginx(e))),
     "proxy": ("haproxy in front of nginx", lambda e, f: proxy.haproxy(e, f, machine.Nginx(e))),
     "loss": ("requests lost at a high rate", lambda e, f: kernel.loss(e, f, e.agent())),

@@ -18,10 +18,10 @@ def on(cpu):
     return lambda: os.sched_setaffinity(0, {cpu})
 
 
-def run(argv, cpu=None, seconds=120):
+def run(argv, cpu=None, seconds=120, environ=None):
     """Output of a program that must succeed."""
     done = subprocess.run(
-        [str(a) for a in argv], capture_output=True, text=True, timeout=seconds,
+        [str(a) for a in argv], capture_output=True, text=True, timeout=seconds, env=environ,
         preexec_fn=on(cpu) if cpu is not None else None,
     )
     if done.returncode:
@@ -82,15 +82,30 @@ def tree_seconds(pid):
 
 def wrk(port, seconds, connections=16, path="/"):
     """Requests answered, and requests per second."""
-    out = run(
-        [lib.need("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}{path}"],
-        cpu=CLIENT_CPU,
-    )
+    return wrk_url(f"http://127.0.0.1:{port}{path}", seconds, connections)
+
+
+def wrk_url(url, seconds, connections, environ=None):
+    argv = [lib.need("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", url]
+    out = run(argv, cpu=CLIENT_CPU, environ=environ)
     bad = re.search(r"Non-2xx or 3xx responses: \d+|Socket errors: .*", out)
     if bad:
         raise RuntimeError(f"wrk: {bad[0]}")
     done, elapsed = re.search(r"(\d+) requests in ([\d.]+)s", out).groups()
     return int(done), int(done) / float(elapsed)
+
+
+def h2load(url, requests, connections, streams, environ=None):
+    """HTTP/2, in the clear by prior knowledge. Requests per second, all answered with a 2xx."""
+    argv = [lib.need("h2load"), "-t1", "-n", requests, "-c", connections, "-m", streams, url]
+    out = run(argv, cpu=CLIENT_CPU, environ=environ)
+    done = re.search(r"^requests: .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", out, re.M)
+    codes = re.search(r"^status codes: (\d+) 2xx", out, re.M)
+    rate = re.search(r"^finished in .*, ([\d.]+) req/s", out, re.M)
+    wanted = (str(requests), "0", "0", "0")
+    if not rate or not done or done.groups() != wanted or not codes or codes[1] != wanted[0]:
+        raise RuntimeError(f"h2load: not all of {requests} requests were answered well:\n{out}")
+    return float(rate[1])
 
 
 def closed_loop(port, seconds, connections=1, depth=1):
@@ -112,7 +127,7 @@ class Nginx:
     from memory and writes no log, which is the least that nginx can do.
     """
 
-    def __init__(self, env, name="bench-nginx", server=""):
+    def __init__(self, env, name="bench-nginx", server="", environ=None):
         self.port = lib.free_port()
         self.name = name
         self.log = env.dir / f"{name}.access.log"
@@ -148,7 +163,7 @@ http {{
         )
         argv = [env.renamed(lib.need("nginx"), name), "-c", conf, "-p", env.dir]
         argv += ["-e", env.dir / f"{name}.error.log"]
-        self.process = env.start(argv, name=name, preexec=on(SERVER_CPU))
+        self.process = env.start(argv, name=name, preexec=on(SERVER_CPU), env=environ)
         lib.listening(self.port, owner=self.process)
 
     def cpu_seconds(self):

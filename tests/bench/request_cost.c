@@ -15,7 +15,6 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -29,8 +28,10 @@
 #include <unistd.h>
 
 #include "empty.skel.h"
+#include "held.h"
 
 #define HOOKS 4
+#define MOST_PROGRAMS 256
 #define ROUNDS 15
 #define REQUESTS 4000
 
@@ -79,48 +80,29 @@ static void die(const char *what)
 /* File descriptor of the program of this (kernel-truncated) name that process `pid` holds. */
 static int find_program(int pid, const char *name)
 {
-	char path[64], line[128];
-	struct dirent *entry;
-	int found = -1;
-	DIR *directory;
+	int fds[MOST_PROGRAMS], count = held_programs(pid, fds, MOST_PROGRAMS), found = -1;
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo", pid);
-	directory = opendir(path);
-	if (!directory)
-		die(path);
-	while (found < 0 && (entry = readdir(directory))) {
-		struct bpf_prog_info info = {};
-		__u32 size = sizeof(info), id = 0;
-		FILE *file;
-		int fd;
-
-		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", pid, entry->d_name);
-		file = fopen(path, "re");
-		if (!file)
-			continue;
-		while (fgets(line, sizeof(line), file))
-			if (sscanf(line, "prog_id: %u", &id) == 1)
-				break;
-		fclose(file);
-		fd = id ? bpf_prog_get_fd_by_id(id) : -1;
-		if (fd < 0)
-			continue;
-		if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
-		    strncmp(info.name, name, sizeof(info.name) - 1) == 0)
-			found = fd;
-		else
-			close(fd);
+	if (count < 0) {
+		errno = -count;
+		die("the agent's programs");
 	}
-	closedir(directory);
+	for (int i = 0; i < count; i++) {
+		struct bpf_prog_info info;
+
+		if (found < 0 && !held_info(fds[i], &info) &&
+		    strncmp(info.name, name, sizeof(info.name) - 1) == 0)
+			found = fds[i];
+		else
+			close(fds[i]);
+	}
 	return found;
 }
 
 static struct run read_run(int fd)
 {
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info);
+	struct bpf_prog_info info;
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+	if (held_info(fd, &info))
 		die("program statistics");
 	return (struct run){ info.run_time_ns, info.run_cnt };
 }
