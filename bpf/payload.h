@@ -148,6 +148,12 @@ static __always_inline void payload_skip(struct work *k, __u64 bytes)
 	k->at += bytes;
 }
 
+/* The same behind the first ones; alone, because the verifier walks it for each that is passed. */
+VERIFIED_ALONE int further_segments(struct work *k)
+{
+	return k && next_segments(k);
+}
+
 /* Goes on to the segment that k->at falls in. False, and counted, if there are too many before it. */
 VERIFIED_ALONE int payload_seek(struct work *k)
 {
@@ -157,7 +163,7 @@ VERIFIED_ALONE int payload_seek(struct work *k)
 		__u32 current = k->current;
 
 		if (current >= SEGMENTS || current >= k->segments) {
-			if (!next_segments(k))
+			if (!further_segments(k))
 				return 0;
 			continue;
 		}

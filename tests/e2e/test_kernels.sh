@@ -3,8 +3,9 @@
 #
 # The agent on kernels other than this machine's, each booted in an emulated
 # machine (QEMU without KVM, a few seconds): the programs load, attach and count
-# exactly HTTP/1.1, HTTP/2, TLS and what is inside it (tests/kernels/inside.py). The kernels are downloaded once, into
-# build/kernels. KERNELS=DIR:... names unpacked kernel packages to use instead.
+# exactly HTTP/1.1, HTTP/2, TLS and what is inside it (tests/kernels/inside.py).
+# The kernels are downloaded once, into build/kernels. KERNELS=DIR:... names
+# unpacked kernel packages to use instead.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 here=$(dirname "$(dirname "$(realpath "$0")")")/kernels
