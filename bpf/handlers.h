@@ -358,6 +358,7 @@ static __always_inline int handle_framed_write(struct sock *sk)
 		return 0;
 	}
 	tp = tcp_of(sk);
+	forget_candidate();
 	/* the server complains because the client has left: it was not the server who ended it */
 	if (tp && got_fin(sk) && tp->copied_seq == tp->rcv_nxt)
 		secure_end(s, true, TLS_OUTCOME_CLOSED);

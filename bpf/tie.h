@@ -82,6 +82,22 @@ static __always_inline void tell_unseen(const struct server_state *s, struct tas
 }
 
 /*
+ * The thread has answered a ClientHello that it read outside of any call, and no
+ * call came in between: the library is not one that is seen, or its call began
+ * before it was.
+ */
+static __always_inline void forget_candidate(void)
+{
+	struct thread *thread;
+
+	if (!cfg_libraries)
+		return;
+	thread = bpf_task_storage_get(&thread_by_task, bpf_get_current_task_btf(), 0, 0);
+	if (thread)
+		thread->candidate.connection = 0;
+}
+
+/*
  * Ciphertext has been read from a socket, k->sequence on: finds out who has its
  * plain text, and notes when it arrived. Task context.
  */

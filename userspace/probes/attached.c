@@ -127,7 +127,11 @@ static void say_full(struct attached *attached, const char *what)
 			   what);
 }
 
-/* All probes of the plan, grouped by program, or none. Returns the links' number or an errno. */
+/*
+ * All probes of the plan, grouped by program, or none; the last first, so that the
+ * end of a call is seen wherever its begin is, and handshakes before what they lead to.
+ * Returns the links' number or an errno.
+ */
 static int attach_plan(struct attached *attached, const struct plan *plan, const char *path,
 		       int *links, const char **ret_program)
 {
@@ -135,14 +139,14 @@ static int attach_plan(struct attached *attached, const struct plan *plan, const
 	bool done[PLAN_MAX_PROBES] = { false };
 	int total = 0;
 
-	for (size_t i = 0; i < plan->count; i++) {
+	for (size_t i = plan->count; i-- > 0;) {
 		uint64_t offsets[PLAN_MAX_PROBES];
 		size_t count = 0;
 		int made;
 
 		if (done[i])
 			continue;
-		for (size_t j = i; j < plan->count; j++) {
+		for (size_t j = 0; j < plan->count; j++) {
 			if (strcmp(plan->probe[j].program, plan->probe[i].program) != 0 ||
 			    plan->probe[j].is_return != plan->probe[i].is_return)
 				continue;
