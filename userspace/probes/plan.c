@@ -30,6 +30,8 @@ static const struct wanted openssl[] = {
 	{ "SSL_read_ex", ROLE_READ, "tls_read_ex_enter", "tls_read_return" },
 	{ "SSL_write", ROLE_WRITE, "tls_write_enter", "tls_write_return" },
 	{ "SSL_write_ex", ROLE_WRITE, "tls_write_ex_enter", "tls_write_return" },
+	{ "SSL_read_early_data", ROLE_READ, "tls_read_ex_enter", "tls_read_return" },
+	{ "SSL_write_early_data", ROLE_WRITE, "tls_write_ex_enter", "tls_write_return" },
 	{ "SSL_do_handshake", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
 	{ "SSL_accept", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
 	{ "SSL_peek", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
