@@ -364,12 +364,13 @@ def test_apache(env):
     for _ in range(20):
         equal(curl(server.port, ["/", "/none"], "--http2"), [(200, "2"), (404, "2")], "curl with an upgrade")
         count += 2
-    said = nghttp(server.port, APACHE_PATHS, args=["--upgrade"])
-    equal(len(re.findall(r"recv \(stream_id=\d+\) :status: \d+", said)), 6, "nghttp with an upgrade")
-    count += 6
+    for _ in range(5):  # one request each: Apache may leave at once when that of the upgrade is answered
+        said = nghttp(server.port, ["/"], args=["--upgrade"])
+        equal(len(re.findall(r"recv \(stream_id=\d+\) :status: 200", said)), 1, "nghttp with an upgrade")
+        count += 1
     logged = lib.eventually(lambda: logged_at_least(server, count), 20, "Apache's log")
     switched = sum(n for (status, _), n in logged.responses.items() if status == "101")
-    assert switched in (0, 41), f"101 in Apache's log: {switched}"
+    assert switched in (0, 45), f"101 in Apache's log: {switched}"
     want, scrape = exact(agent, server, count + switched, before)
     upgraded = scrape.value("edgetap_app_upgraded_connections_total", app=server.name)
     equal(upgraded, 0, "upgraded connections")

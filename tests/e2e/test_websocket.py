@@ -147,7 +147,7 @@ def expect_upgraded(agent, app, want, within=0.0, messages=True, lengths=True):
 
     def check(scrape):
         equal(scrape.value("edgetap_app_upgraded_connections_total", app=app), want.count, f"{app} upgraded")
-        equal(scrape.value("edgetap_app_upgraded_connections", app=app), 0, f"{app} still open")
+        equal(scrape.value("edgetap_app_open_upgraded_connections", app=app), 0, f"{app} still open")
         name = "edgetap_app_upgraded_connection_time_seconds"
         have = scrape.histogram(name, app=app)
         equal(have.count, want.count, f"{app} {name}")
@@ -194,7 +194,7 @@ def test_messages(env):
             assert client.receive().startswith(b"greeting"), "no greeting"
 
         def open_now(scrape):
-            equal(scrape.value("edgetap_app_upgraded_connections", app=server.name), 1, "upgraded and open")
+            equal(scrape.value("edgetap_app_open_upgraded_connections", app=server.name), 1, "upgraded and open")
             equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
 
         agent.expect(open_now)
@@ -250,7 +250,7 @@ def test_many(env):
     clients = [Client(server.port, f"/?push={i % 5}&ms=20") for i in range(200)]
 
     def open_now(scrape):
-        equal(scrape.value("edgetap_app_upgraded_connections", app=server.name), 200, "upgraded and open")
+        equal(scrape.value("edgetap_app_open_upgraded_connections", app=server.name), 200, "upgraded and open")
 
     agent.expect(open_now)
     for i, client in enumerate(clients):
