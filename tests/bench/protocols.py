@@ -172,7 +172,7 @@ class Ledger:
         self.requests += asked
 
     def close(self, agent):
-        """To be called before an agent ends."""
+        """To be called before an agent ends that saw the load."""
         self.counted(agent)
         for (reason,), value in self._agent.by("edgetap_losses_total", "reason").items():
             self.losses[reason] += int(value)
@@ -305,8 +305,9 @@ def rounds(env, server, ledger):
         this = {}
         for state in STATES if i % 2 == 0 else reversed(STATES):
             if state != current:
-                if agent:
+                if current == WITH:
                     ledger.close(agent)
+                if agent:
                     agent.stop()
                 flags = ["--tls-uprobes=false"] if state == WITHOUT_UPROBES else []
                 agent = env.agent(flags=flags) if state != BARE else None
@@ -318,35 +319,38 @@ def rounds(env, server, ledger):
             this[state] = phase(env, server, ledger, state, agent)
         found.append(this)
         progress(f"    {i + 1} of {ROUNDS} rounds")
-    if agent:
+    if current == WITH:
         ledger.close(agent)
+    if agent:
         agent.stop()
     return found
 
 
 def add_cpu(figures, found):
-    """CPU time of nginx per request, without the agent, and what the agent adds."""
-    clear_bare, clear_added = {}, {}
+    """CPU time of nginx per request without the agent, what the agent adds, and its uprobes of that."""
+    clear = {}
+
+    def more(load, state, than):
+        return [this[state][load][1] - this[than][load][1] for this in found]
+
     for load in LOADS:
-        bare = [this[BARE][load][1] for this in found]
-        added = {
-            state: [this[state][load][1] - this[BARE][load][1] for this in found if load in this[state]]
-            for state in (WITH, WITHOUT_UPROBES)
-        }
-        clear_bare[load.name], clear_added[load.name] = median(bare), median(added[WITH])
-        figures.add(
-            f"{load.name}_cpu", median(bare), "ns", f"nginx CPU per request without the agent, {load.what}",
-            section=SECTION, clear=clear_bare[load.clear], note=f"middle half {spread(bare, 0)}",
-        )
-        for state, name, what in (
-            (WITH, "cpu_added", "added by the agent"),
-            (WITHOUT_UPROBES, "cpu_added_no_uprobes", "added without uprobes"),
-        ):
-            if added[state]:
-                figures.add(
-                    f"{load.name}_{name}", median(added[state]), "ns", f"... {what}",
-                    section=SECTION, clear=clear_added[load.clear], note=f"middle half {spread(added[state], 0)}",
-                )
+        shown = [
+            ("cpu", f"nginx CPU per request without the agent, {load.what}",
+             [this[BARE][load][1] for this in found]),
+            ("cpu_added", "... added by the agent", more(load, WITH, BARE)),
+        ]
+        if load.secure:
+            shown += [
+                ("cpu_added_no_uprobes", "... added without uprobes", more(load, WITHOUT_UPROBES, BARE)),
+                ("cpu_uprobes", "... the difference: uprobes, traps included", more(load, WITH, WITHOUT_UPROBES)),
+            ]
+        for name, what, values in shown:
+            clear.setdefault((load.name, name), median(values))
+            against = clear.get((load.clear, "cpu" if name == "cpu" else "cpu_added"))
+            figures.add(
+                f"{load.name}_{name}", median(values), "ns", what,
+                section=SECTION, clear=against, note=f"middle half {spread(values, 0)}",
+            )
 
 
 def add_throughput(figures, found):
