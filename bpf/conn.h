@@ -146,25 +146,28 @@ static __always_inline bool socket_admitted(void)
 	return false;
 }
 
-/* What is remembered of a TLS connection's plain text. */
-static __always_inline void forget_plain(const struct server_state *s)
+/* Forgets a connection's plain text. */
+static __always_inline void forget_plain_of(struct plain *plain)
 {
-	__u32 connection = s->secure.tls.hello, *tied, http2;
-	struct object_key key = {};
-	struct plain *plain;
+	struct object_key key = { .object = plain->object, .tgid = plain->tgid };
+	__u32 connection = plain->connection, http2 = plain->s.connection, *tied;
 
-	plain = bpf_map_lookup_elem(&plain_by_connection, &connection);
-	if (!plain)
-		return;
-	key.object = plain->object;
-	key.tgid = plain->tgid;
 	tied = bpf_map_lookup_elem(&connection_by_object, &key);
 	if (tied && *tied == connection)
 		bpf_map_delete_elem(&connection_by_object, &key);
-	http2 = plain->s.connection;
 	if (plain->s.protocol == PROTOCOL_HTTP2)
 		bpf_map_delete_elem(&http2_by_connection, &http2);
 	bpf_map_delete_elem(&plain_by_connection, &connection);
+}
+
+/* The same by the socket, unless a call that has yet to return does it. */
+static __always_inline void forget_plain(const struct server_state *s)
+{
+	__u32 connection = s->secure.tls.hello;
+	struct plain *plain = bpf_map_lookup_elem(&plain_by_connection, &connection);
+
+	if (plain && !plain->over)
+		forget_plain_of(plain);
 }
 
 /* What is remembered of a connection elsewhere than at its socket. */

@@ -261,6 +261,7 @@ int plain_text_write(struct pt_regs *ctx)
 
 	if (plain && plain_write(plain, &thread->work, thread->begun_ns))
 		GO_ON_PLAIN(ctx, TAIL_FRAMED_WRITE);
+	plain_written(plain);
 	return 0;
 }
 
@@ -285,6 +286,7 @@ int plain_framed_write(struct pt_regs *ctx)
 
 	if (plain)
 		framed_follow(&plain->s, &thread->work, true);
+	plain_written(plain);
 	return 0;
 }
 
@@ -348,14 +350,14 @@ SEC("uprobe")
 int go_read_enter(struct pt_regs *ctx)
 {
 	return go_enter(GO_REGISTER_G(ctx), GO_REGISTER_1(ctx), GO_REGISTER_2(ctx),
-			GO_REGISTER_3(ctx));
+			GO_REGISTER_3(ctx), false);
 }
 
 SEC("uprobe")
 int go_write_enter(struct pt_regs *ctx)
 {
 	return go_enter(GO_REGISTER_G(ctx), GO_REGISTER_1(ctx), GO_REGISTER_2(ctx),
-			GO_REGISTER_3(ctx));
+			GO_REGISTER_3(ctx), true);
 }
 
 SEC("uprobe")

@@ -69,12 +69,23 @@ static __always_inline void framed_follow(struct server_state *s, struct work *k
 	}
 }
 
-/* The plain text of a TLS connection ends with it. */
-static __always_inline void plain_end(struct server_state *s, bool client_left, bool reset)
+/*
+ * The plain text of a TLS connection ends with it. The response may have reached
+ * the client, and made it close, before the call that wrote it has returned
+ * (another goroutine reads the end): then that call ends it, at the latest.
+ */
+static __always_inline void plain_end(struct server_state *s, bool client_left, bool reset,
+				      bool gone)
 {
 	struct plain *plain = plain_of(s->secure.tls.hello);
 
-	if (plain)
+	/* a process that is being killed will not return */
+	if (plain && plain->writing && (bpf_get_current_task_btf()->flags & PF_EXITING))
+		plain->writing = 0;
+	if (plain && plain->writing && gone)
+		plain->over = PLAIN_OVER | (client_left ? PLAIN_CLIENT_LEFT : 0) |
+			      (reset ? PLAIN_RESET : 0);
+	else if (plain && !plain->writing)
 		http_end(&plain->s, client_left, reset);
 	if (s->http_ended)
 		return;

@@ -148,6 +148,13 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 		h->rx.head[0] = HTTP_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T');
 		h->rx.head[1] = HTTP_WORD('T', 'P', '/', '2', '.', '0', '\r', '\n');
 		h->rx.have = 16;
+	} else if (at == HTTP2_AT_START) {
+		/* what has been read of the preface, less than a line, waits for the rest */
+		const __u64 *kept = (const __u64 *)s->rx.carry;
+
+		h->rx.head[0] = kept[0];
+		h->rx.head[1] = kept[1];
+		h->rx.have = (__u8)at_most(s->rx.carry_bytes, 15);
 	}
 	s->connection = id;
 	s->protocol = PROTOCOL_HTTP2;

@@ -14,7 +14,8 @@ static __always_inline bool client_left(const struct sock *sk, const struct serv
 	return got_fin(sk) || (s->tcp & (TCP_GOT_RESET | TCP_PEER_GONE)) || sk->sk_err;
 }
 
-static __always_inline void server_http_end(const struct sock *sk, struct server_state *s)
+static __always_inline void server_http_end(const struct sock *sk, struct server_state *s,
+					    bool gone)
 {
 	bool left = client_left(sk, s), reset = s->tcp & TCP_GOT_RESET;
 
@@ -25,7 +26,7 @@ static __always_inline void server_http_end(const struct sock *sk, struct server
 			   reset		    ? TLS_OUTCOME_RESET
 			   : s->tcp & TCP_PEER_GONE ? TLS_OUTCOME_TIMEOUT
 						    : TLS_OUTCOME_CLOSED);
-		plain_end(s, left, reset);
+		plain_end(s, left, reset, gone);
 	} else {
 		http_end(s, left, reset);
 	}
@@ -226,6 +227,8 @@ static __always_inline bool server_write(struct sock *sk, struct server_state *s
 		return false;
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, ret, false);
+	if (s->protocol == PROTOCOL_CIPHER)
+		cipher_written(s);
 	if (s->protocol != PROTOCOL_HTTP1 && !is_framed(s))
 		return false;
 	write_begin(k, ret);
@@ -234,6 +237,7 @@ static __always_inline bool server_write(struct sock *sk, struct server_state *s
 	if (s->protocol != PROTOCOL_HTTP1)
 		return true;
 	response_write(sk, s, tp, k);
+	upgraded_behind(s, k);
 	return k->left && is_framed(s);
 }
 
@@ -439,7 +443,7 @@ static __always_inline int handle_state(const struct sock *sk, int old_state, in
 		}
 		s->tcp |= TCP_SENT_FIN;
 		server_leaving(sk, s, new_state == TCP_FIN_WAIT1 && !got_fin(sk));
-		server_http_end(sk, s);
+		server_http_end(sk, s, false);
 		return 0;
 	}
 	c = bpf_sk_storage_get(&client_by_socket, (void *)sk, 0, 0);
@@ -459,7 +463,7 @@ static __always_inline int handle_destroy(struct sock *sk)
 
 	if (s && s->role != ROLE_LISTENER) {
 		server_closed(sk, s, TCP_CLOSE);
-		server_http_end(sk, s);
+		server_http_end(sk, s, true);
 	}
 	forget_socket(sk);
 	return 0;

@@ -27,10 +27,10 @@
 
 #include "hpack_text.h"
 
-#define HPACK_ENTRIES 64
-#define HPACK_STATIC 61 /* entries of the static table, appendix A */
-#define HPACK_NAME 12	/* bytes of the longest name that matters */
-#define HPACK_VALUE 24	/* bytes of a value that are kept: a content type needs 17 */
+#define HPACK_ENTRIES 128 /* more than a table of 4,096 bytes has (RFC 7541, 4.1) */
+#define HPACK_STATIC 61	  /* entries of the static table, appendix A */
+#define HPACK_NAME 12	  /* bytes of the longest name that matters */
+#define HPACK_VALUE 24	  /* bytes of a value that are kept: a content type needs 17 */
 #define HPACK_PATH_AT 32
 #define HPACK_TEXT_MASK 127
 

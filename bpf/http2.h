@@ -113,7 +113,9 @@ static __always_inline void h2_collect(struct h2_parser *p, __u8 phase, __u8 byt
  */
 static __always_inline void h2_begin(struct h2_parser *p, bool response, bool older)
 {
-	__builtin_memset(p, 0, sizeof(*p));
+#ifndef __bpf__
+	memset(p, 0, sizeof(*p)); /* in BPF it is a new entry of a map, which is zero */
+#endif
 	p->flags = (response ? H2_F_RESPONSE : 0) | (older ? 0 : H2_F_FIRST);
 	if (response || older)
 		h2_collect(p, H2_HEADER, H2_HEADER_BYTES);

@@ -171,6 +171,7 @@ static __always_inline bool plain_write(struct plain *plain, struct work *k, __u
 		response_follow(NULL, s, k, 0, 0);
 		if (s->protocol == PROTOCOL_HTTP1)
 			k->left = 0;
+		upgraded_behind(s, k);
 	}
 	return k->left && is_framed(s);
 }
@@ -210,6 +211,18 @@ static __always_inline int library_other_return(void)
 
 /* ---- Go: a goroutine may go on on another thread ---- */
 
+/* A call that writes has returned, and what it wrote has been followed. */
+static __always_inline void plain_written(struct plain *plain)
+{
+	if (!plain || !plain->writing)
+		return;
+	plain->writing = 0;
+	if (plain->over) {
+		http_end(&plain->s, plain->over & PLAIN_CLIENT_LEFT, plain->over & PLAIN_RESET);
+		forget_plain_of(plain);
+	}
+}
+
 static __always_inline struct goroutine goroutine_of(__u64 g)
 {
 	struct goroutine key = { .g = g, .tgid = bpf_get_current_pid_tgid() >> 32 };
@@ -217,12 +230,13 @@ static __always_inline struct goroutine goroutine_of(__u64 g)
 	return key;
 }
 
-static __always_inline int go_enter(__u64 g, __u64 object, __u64 buffer, __u64 length)
+static __always_inline int go_enter(__u64 g, __u64 object, __u64 buffer, __u64 length, bool writes)
 {
 	struct goroutine key = goroutine_of(g);
 	struct library_call call = {};
 
 	call_begin(&call, object, buffer, length, 0);
+	call.writes = writes;
 	bpf_map_update_elem(&call_by_goroutine, &key, &call, BPF_ANY);
 	return 0;
 }
@@ -234,7 +248,7 @@ static __always_inline int go_other_enter(__u64 g, __u64 object)
 
 	if (known && known->object == object && known->buffer)
 		return 0;
-	return go_enter(g, object, 0, 0);
+	return go_enter(g, object, 0, 0, false);
 }
 
 static __always_inline bool go_return(__u64 g, __s64 returned)
@@ -250,10 +264,12 @@ static __always_inline bool go_return(__u64 g, __s64 returned)
 	}
 	call = *known;
 	bpf_map_delete_elem(&call_by_goroutine, &key);
-	if (returned <= 0)
-		return false;
 	thread = thread_of_current();
-	return thread && library_moved(thread, &call, returned);
+	if (thread && library_moved(thread, &call, returned))
+		return true;
+	if (call.writes)
+		plain_written(plain_of_object(call.object));
+	return false;
 }
 
 static __always_inline int go_other_return(__u64 g)

@@ -298,6 +298,7 @@ struct library_call {
 	__u64 length;
 	__u64 result; /* where the number of bytes will be; 0: it is the return value */
 	__u64 begun_ns;
+	__u64 writes; /* Go's Write */
 };
 
 /* A TLS connection whose ClientHello a thread has just read outside of any call: that of the

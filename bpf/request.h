@@ -216,10 +216,15 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 		return 1;
 	if (trial) {
 		if (result == HTTP_NOT && s->role == ROLE_SERVER && s->rx_desync == DESYNC_OLDER &&
-		    carry == 0 && h2_plausible(&k->window, false)) {
-			payload_back(k, k->window.pos);
-			http2_begin(s, NULL, HTTP2_IN_MIDST);
-			return 1;
+		    carry == 0) {
+			__u32 seen = k->window.pos;
+
+			k->window.pos = 0;
+			if (h2_plausible(&k->window, false)) {
+				payload_back(k, seen);
+				http2_begin(s, NULL, HTTP2_IN_MIDST);
+				return 1;
+			}
 		}
 		p->phase = HTTP_RESYNC;
 		p->body_left = trials;

@@ -246,41 +246,56 @@ static __always_inline bool response_head(struct server_state *s)
 	return false;
 }
 
-/* RFC 7540, 3.2: the request that asked for HTTP/2 is its first stream, and has no other response. */
-static __always_inline void upgrade_http2(struct server_state *s)
+/*
+ * RFC 7540, 3.2: the request that asked for HTTP/2 is its first stream, too. Servers
+ * log both, the response 101 and what the stream is answered with.
+ */
+VERIFIED_ALONE int upgrade_http2(struct server_state *s, __u64 now_ns)
 {
-	struct stream first = { .method = s->tx_method };
+	struct stream first = { .grpc_status = H2_GRPC_STATUS_NONE };
+	bool known;
+	struct instance_slot *slot;
 	__u8 batch;
 
-	if (s->tx_open != TX_REQUEST) {
-		response_lost(s);
-		s->protocol = PROTOCOL_OTHER;
-		return;
-	}
+	if (!s)
+		return 0;
+	first.method = s->tx_method;
+	known = s->tx_open == TX_REQUEST;
 	batch = REQUEST_BATCH(s->request[s->request_tail % REQUESTS]);
-	s->request_tail++;
-	s->tx_open = TX_NONE;
-	response_lost(s);
 	if (batch != BATCH_NONE) {
 		first.arrived_ns = batch_at(s, batch)->arrived_ns;
 		first.read_ns = batch_at(s, batch)->read_ns;
 	}
+	response_done(s, now_ns);
+	response_lost(s); /* requests behind it get no response */
+	if (!known) {
+		s->protocol = PROTOCOL_OTHER;
+		return 0;
+	}
+	slot = server_slot(s);
+	if (slot)
+		count_add(slot, COUNT_HTTP_STARTED, 1);
 	http2_begin(s, &first, HTTP2_AT_START);
+	return 0;
 }
 
 /*
  * A server that was chosen by ALPN may send its SETTINGS before it has read
- * anything (RFC 9113, 3.4): no response of HTTP/1.x, and no request before it.
+ * anything (RFC 9113, 3.4), or all of the preface: no response of HTTP/1.x, and
+ * no request before it.
  */
 static __always_inline bool speaks_http2_first(const struct server_state *s,
 					       const struct http_window *w)
 {
-	__u64 head = http_load(w, 0);
+	__u64 head = http_load(w, 0), known = ~0ULL;
 
-	/* at most 255 bytes, type SETTINGS, no flags, stream 0 */
-	return w->bytes >= H2_HEADER_BYTES && !(head & 0xffffffff0000ffffULL) &&
-	       (__u8)(head >> 24) == H2_TYPE_SETTINGS && !http_byte(w, 8) && !s->status_cached &&
-	       s->request_head == s->request_tail && !s->request_open && http_at_start(&s->rx);
+	/* what there is of: at most 255 bytes, type SETTINGS, no flags, stream 0 */
+	if (w->bytes && w->bytes < 8)
+		known >>= 64 - 8 * at_most(w->bytes, 7);
+	return w->bytes && !((head ^ (__u64)H2_TYPE_SETTINGS << 24) & known & ~0xff0000ULL) &&
+	       (w->bytes < H2_HEADER_BYTES || !http_byte(w, 8)) && !s->status_cached &&
+	       s->request_head == s->request_tail && s->rx.phase == HTTP_START &&
+	       s->rx.line_kind == HTTP_LINE_WHOLE;
 }
 
 /* As request_step, for one piece of what was written. */
@@ -368,7 +383,7 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 	return 1;
 done:
 	if (s->protocol == PROTOCOL_HTTP2) {
-		upgrade_http2(s);
+		upgrade_http2(s, k->now_ns);
 		return 1;
 	}
 	response_done(s, k->now_ns);

@@ -181,8 +181,15 @@ struct plain {
 	__u32 connection; /* its number */
 	__u8 fresh;	  /* arrived_ns has not been used yet */
 	__u8 seen;	  /* plain bytes have come */
-	__u8 pad[6];
+	__u8 go;	  /* the object is Go's */
+	__u8 writing;	  /* the socket was written to in a call that has not returned */
+	__u8 over;	  /* PLAIN_*: the socket is gone, the call is to end what it left */
+	__u8 pad[3];
 };
+
+#define PLAIN_OVER 1
+#define PLAIN_CLIENT_LEFT 2
+#define PLAIN_RESET 4
 
 struct http2 {
 	struct h2_parser rx; /* what the client sends */

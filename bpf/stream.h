@@ -60,6 +60,8 @@ VERIFIED_ALONE int stream_begin(struct server_state *s, struct http2 *h, struct 
 		lose(LOSS_HPACK);
 	if (stream.method == METHOD_CONNECT)
 		stream.flags |= STREAM_CONNECT;
+	if (p->block.grpc == H2_GRPC_UNKNOWN)
+		lose(LOSS_HPACK); /* it may have been a call */
 	if (p->block.grpc == H2_GRPC_YES) {
 		stream.flags |= STREAM_RPC;
 		stream.rpc = rpc_of(s, p);
@@ -328,6 +330,9 @@ static __always_inline void http2_end(struct server_state *s, enum abort_by by)
 			  h->waiting);
 		count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_RESPONSE,
 			  h->answering);
+		if ((h->rx.flags & H2_F_BLOCK) && h->rx.stream > h->last_stream)
+			count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_REQUEST,
+				  1);
 	}
 	stream = h->last_stream;
 	for (int i = 0; i < STREAMS_AT_END && h->waiting + h->answering; i++) {

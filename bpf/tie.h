@@ -35,7 +35,7 @@ static __always_inline struct plain *tie(__u32 connection, __u64 object, __u32 t
 
 			s->slot = owner.slot;
 			s->generation = owner.generation;
-			s->role = older ? ROLE_UNKNOWN : ROLE_SERVER;
+			s->role = ROLE_SERVER;
 			s->accepted = 1;
 			s->connect_counted = CONNECT_OLDER;
 			s->tx.flags = HTTP_F_RESPONSE;
@@ -56,18 +56,44 @@ static __always_inline struct plain *tie(__u32 connection, __u64 object, __u32 t
 	return plain;
 }
 
+/* The library call that the current goroutine is in, or null. */
+static __always_inline struct library_call *call_of_goroutine(struct task_struct *task)
+{
+	struct goroutine key = { .g = goroutine_in_syscall(task), .tgid = task->tgid };
+
+	return bpf_map_lookup_elem(&call_by_goroutine, &key);
+}
+
 /* Object of the library call that the current thread, or goroutine, is in; 0: none. */
-static __always_inline __u64 object_of_current(struct task_struct *task)
+static __always_inline __u64 object_of_current(struct task_struct *task, bool *ret_go)
 {
 	struct thread *thread = bpf_task_storage_get(&thread_by_task, task, 0, 0);
-	struct goroutine key = { .tgid = task->tgid };
 	struct library_call *call;
 
+	*ret_go = false;
 	if (thread && thread->call.object)
 		return thread->call.object;
-	key.g = goroutine_in_syscall(task);
-	call = bpf_map_lookup_elem(&call_by_goroutine, &key);
-	return call ? call->object : 0;
+	call = call_of_goroutine(task);
+	if (!call)
+		return 0;
+	*ret_go = true;
+	return call->object;
+}
+
+/* Ciphertext has been written to a socket: within Go's Write, it is not over before that returns. */
+static __always_inline void cipher_written(struct server_state *s)
+{
+	struct library_call *call;
+	struct plain *plain;
+
+	if (!cfg_libraries)
+		return;
+	plain = plain_of(s->secure.tls.hello);
+	if (!plain || !plain->go)
+		return;
+	call = call_of_goroutine(bpf_get_current_task_btf());
+	if (call && call->writes)
+		plain->writing = 1;
 }
 
 /* Tells the agent, once, of a process whose plain text is not seen. */
@@ -108,16 +134,19 @@ static __always_inline void cipher_read(struct server_state *s, const struct wor
 	struct owner owner = { .slot = s->slot, .generation = s->generation };
 	struct plain *plain;
 	__u64 object;
+	bool go;
 
 	if (!cfg_libraries || s->role != ROLE_SERVER)
 		return;
 	plain = plain_of(connection);
 	if (!plain && s->secure.untied < TIES) {
-		object = object_of_current(task);
+		object = object_of_current(task, &go);
 		if (object) {
 			/* behind the handshake plain bytes may have gone by unseen */
 			plain = tie(connection, object, task->tgid, owner,
 				    s->protocol == PROTOCOL_CIPHER);
+			if (plain)
+				plain->go = go;
 		} else {
 			struct thread *thread = bpf_task_storage_get(
 				&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);

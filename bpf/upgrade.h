@@ -124,6 +124,13 @@ static __always_inline void upgraded_bytes(struct server_state *s, __u32 bytes, 
 		count_add(slot, in ? COUNT_UPGRADED_BYTES_IN : COUNT_UPGRADED_BYTES_OUT, bytes);
 }
 
+/* What the server has written behind the response that ended HTTP, in one write with it. */
+static __always_inline void upgraded_behind(struct server_state *s, const struct work *k)
+{
+	if (k->left && (s->protocol == PROTOCOL_WEBSOCKET || s->protocol == PROTOCOL_TUNNEL))
+		upgraded_bytes(s, k->left, false);
+}
+
 static __always_inline void websocket_count(struct server_state *s, struct work *k, bool in)
 {
 	__u64 messages = websocket_follow(in ? &s->upgraded.rx : &s->upgraded.tx, k);

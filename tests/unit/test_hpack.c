@@ -594,7 +594,7 @@ END_TEST
 /* A path whose place a later insertion of the same block has taken must not take it back. */
 START_TEST(place_taken)
 {
-	static const uint8_t again[] = { 0xbe }, path[] = { 0xfe };
+	static const uint8_t again[] = { 0xbe }, path[] = { 0xff, HPACK_ENTRIES - 65 };
 	uint8_t data[512];
 	size_t n = 0, frame;
 
@@ -604,17 +604,17 @@ START_TEST(place_taken)
 	       "5",
 	       38);
 	n = 38;
-	/* insertions 4 to 65: the entry before, under its name; 65 has the place of 1 */
-	for (int i = 4; i <= 65; i++) {
+	/* the entry before, under its name, until an insertion has the place of the first */
+	for (int i = 4; i <= HPACK_ENTRIES + 1; i++) {
 		data[n++] = 0x7e;
 		data[n++] = 1;
-		data[n++] = i == 65 ? '7' : '6';
+		data[n++] = i == HPACK_ENTRIES + 1 ? '7' : '6';
 	}
 	stream.n = 0;
 	put_frame(H2_TYPE_HEADERS, H2_FLAG_END_HEADERS, 1, data, n);
 	frame = stream.n;
 	put_frame(H2_TYPE_HEADERS, H2_FLAG_END_HEADERS, 3, again, 1);
-	put_frame(H2_TYPE_HEADERS, H2_FLAG_END_HEADERS, 5, path, 1);
+	put_frame(H2_TYPE_HEADERS, H2_FLAG_END_HEADERS, 5, path, sizeof(path));
 	h2d_begin(&whole, false, true, 0);
 	h2d_piece(&whole, stream.byte, stream.n);
 	ck_assert(!whole.bad);
@@ -623,7 +623,7 @@ START_TEST(place_taken)
 	ck_assert_uint_eq(whole.event[1].path, 1);
 	ck_assert_uint_eq(whole.event[1].block.path_number, 1);
 	ck_assert_uint_eq(whole.event[3].block.grpc_status, 7);
-	/* index 126 is insertion 65 - 64: the path, which was displaced */
+	/* the first insertion: the path, which was displaced */
 	ck_assert_uint_eq(whole.event[5].block.grpc_status, H2_GRPC_STATUS_UNKNOWN);
 	ck_assert_uint_eq(whole.event[5].block.path, H2_PATH_UNKNOWN);
 }
