@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "probes/attached.h"
+#include "probes/heirs.h"
 #include "probes/worker.h"
 #include "probes_process.h"
 
@@ -78,7 +80,34 @@ __attribute__((format(printf, 1, 2))) static void warn(const char *format, ...)
 	kernel.warnings++;
 }
 
-static const struct attached_ops ops = { attach, detach, has_program, warn, &kernel };
+static const struct attached_ops ops = { attach, detach, has_program, warn, &kernel, NULL };
+
+static struct serving serving_of(pid_t pid)
+{
+	struct serving serving = {
+		.pid = pid,
+		.kind = INSTANCE_EXECUTABLE,
+		.comm = "mapper",
+		.instance = "mapper",
+		.app = "web",
+	};
+
+	return serving;
+}
+
+static int look(pid_t pid, uint64_t now_ns)
+{
+	const struct serving serving = serving_of(pid);
+
+	return attached__process(attached, &serving, now_ns);
+}
+
+static void push(struct worker *worker, pid_t pid)
+{
+	const struct serving serving = serving_of(pid);
+
+	worker__push(worker, &serving);
+}
 
 static void setup(void)
 {
@@ -109,10 +138,10 @@ START_TEST(a_file_is_attached_once_and_let_go)
 	pid_t first = probes_process__start(paths, 1, 0, NULL);
 	pid_t second = probes_process__start(paths, 1, 0, NULL);
 
-	ck_assert_int_eq(attached__process(attached, first, "web", 1 * S), 0);
+	ck_assert_int_eq(look(first, 1 * S), 0);
 	ck_assert_int_eq(kernel.open, PROGRAMS);
-	ck_assert_int_eq(attached__process(attached, second, "web", 1 * S), 0);
-	ck_assert_int_eq(attached__process(attached, first, "web", 9 * S), 0);
+	ck_assert_int_eq(look(second, 1 * S), 0);
+	ck_assert_int_eq(look(first, 9 * S), 0);
 	ck_assert_int_eq(kernel.open, PROGRAMS);
 	ck_assert_uint_eq(stats().files, 1);
 	ck_assert_uint_eq(stats().probes, 4);
@@ -141,7 +170,7 @@ START_TEST(a_process_that_becomes_another_program)
 	int go_on;
 	pid_t pid = probes_process__start(paths, 1, 0, &go_on);
 
-	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	ck_assert_int_eq(look(pid, 1 * S), 0);
 	ck_assert_int_eq(kernel.open, PROGRAMS);
 	ck_assert_int_eq(write(go_on, "", 1), 1);
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
@@ -165,7 +194,7 @@ START_TEST(a_pid_that_is_used_again)
 {
 	pid_t pid = probes_process__start(paths, 1, 0, NULL), again;
 
-	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	ck_assert_int_eq(look(pid, 1 * S), 0);
 	probes_process__end(pid);
 	usleep(30000); /* three ticks of the clock that starts are told in */
 	again = probes_process__start(NULL, 0, pid, NULL);
@@ -175,7 +204,7 @@ START_TEST(a_pid_that_is_used_again)
 	}
 	attached__sweep(attached, 10 * S);
 	ck_assert_uint_eq(stats().processes, 0);
-	ck_assert_int_eq(attached__process(attached, pid, "web", 10 * S), 0);
+	ck_assert_int_eq(look(pid, 10 * S), 0);
 	ck_assert_uint_eq(stats().processes, 1);
 	attached__sweep(attached, 20 * S);
 	ck_assert_int_eq(kernel.open, 0);
@@ -188,12 +217,12 @@ START_TEST(a_file_that_is_written_to)
 	pid_t pid = probes_process__start(paths, 1, 0, NULL);
 	int fd;
 
-	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	ck_assert_int_eq(look(pid, 1 * S), 0);
 	fd = open(library, O_WRONLY | O_APPEND | O_CLOEXEC);
 	ck_assert_int_eq(write(fd, "more", 4), 4);
 	close(fd);
 	/* the old places are given up at once, the new ones taken */
-	ck_assert_int_eq(attached__process(attached, pid, "web", 5 * S), 0);
+	ck_assert_int_eq(look(pid, 5 * S), 0);
 	ck_assert_int_eq(kernel.open, PROGRAMS);
 	ck_assert_int_eq(kernel.next, 2 * PROGRAMS);
 	ck_assert(!kernel.is_open[0]);
@@ -207,16 +236,16 @@ START_TEST(what_the_kernel_refuses)
 	pid_t pid = probes_process__start(paths, 1, 0, NULL);
 
 	kernel.fail_at = _i;
-	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	ck_assert_int_eq(look(pid, 1 * S), 0);
 	ck_assert_int_eq(kernel.open, 0);
 	ck_assert_uint_eq(stats().refused, 1);
 	ck_assert_int_eq(kernel.warnings, 1);
 	ck_assert_ptr_nonnull(strstr(kernel.warning, "Permission denied"));
 	ck_assert_ptr_nonnull(strstr(kernel.warning, library));
 	kernel.fail_at = -1;
-	ck_assert_int_eq(attached__process(attached, pid, "web", 30 * S), 0);
+	ck_assert_int_eq(look(pid, 30 * S), 0);
 	ck_assert_int_eq(kernel.open, 0);
-	ck_assert_int_eq(attached__process(attached, pid, "web", 70 * S), 0);
+	ck_assert_int_eq(look(pid, 70 * S), 0);
 	ck_assert_int_eq(kernel.open, PROGRAMS);
 	ck_assert_uint_eq(stats().refused, 0);
 	ck_assert_int_eq(kernel.warnings, 1);
@@ -229,7 +258,7 @@ START_TEST(programs_that_are_not_loaded)
 	pid_t pid = probes_process__start(paths, 1, 0, NULL);
 
 	kernel.lacks_programs = true;
-	ck_assert_int_eq(attached__process(attached, pid, "web", 1 * S), 0);
+	ck_assert_int_eq(look(pid, 1 * S), 0);
 	ck_assert_int_eq(kernel.next, 0);
 	ck_assert_uint_eq(stats().refused, 1);
 	ck_assert_ptr_nonnull(strstr(kernel.warning, "no program for it is loaded"));
@@ -245,7 +274,7 @@ START_TEST(processes_that_come_and_go)
 		pid_t pid = probes_process__start(paths, 1, 0, NULL);
 
 		now_ns += S / 50;
-		ck_assert_int_eq(attached__process(attached, pid, "web", now_ns), 0);
+		ck_assert_int_eq(look(pid, now_ns), 0);
 		probes_process__end(pid);
 		if (i % 50 == 49)
 			attached__sweep(attached, now_ns);
@@ -256,8 +285,8 @@ START_TEST(processes_that_come_and_go)
 	attached__sweep(attached, now_ns += 10 * S);
 	ck_assert_int_eq(kernel.open, 0);
 	ck_assert_uint_eq(stats().processes, 0);
-	ck_assert_int_eq(attached__process(attached, -1, "web", now_ns), -ESRCH);
-	ck_assert_int_eq(attached__process(attached, 1 << 30, "web", now_ns), -ESRCH);
+	ck_assert_int_eq(look(-1, now_ns), -ESRCH);
+	ck_assert_int_eq(look(1 << 30, now_ns), -ESRCH);
 	ck_assert_uint_eq(stats().processes, 0);
 }
 END_TEST
@@ -281,7 +310,7 @@ START_TEST(tables_are_bounded)
 			files[j] = copy[i][j];
 		}
 		pid[i] = probes_process__start(files, ATTACHED_FILES_OF_PROCESS + 1, 0, NULL);
-		ck_assert_int_eq(attached__process(attached, pid[i], "web", 1 * S), 0);
+		ck_assert_int_eq(look(pid[i], 1 * S), 0);
 	}
 	ck_assert_uint_eq(stats().files, ATTACHED_MAX_FILES);
 	ck_assert_uint_gt(stats().full_total, 0);
@@ -297,6 +326,141 @@ START_TEST(tables_are_bounded)
 }
 END_TEST
 
+/* A process that nobody told of takes over from the one that was looked at; its end is the end. */
+START_TEST(an_heir_keeps_the_file)
+{
+	pid_t first = probes_process__start(paths, 1, 0, NULL);
+	pid_t second = probes_process__start(paths, 1, 0, NULL);
+	uint64_t now_ns = 10 * S;
+
+	ck_assert_int_eq(look(first, 1 * S), 0);
+	probes_process__end(first);
+	for (int i = 0; i < 10; i++, now_ns += 10 * S) {
+		attached__sweep(attached, now_ns);
+		ck_assert_int_eq(kernel.open, PROGRAMS);
+		ck_assert_uint_eq(stats().processes, 1);
+		ck_assert_uint_eq(stats().heirs_total, 1);
+	}
+	ck_assert_int_eq(kernel.next, PROGRAMS); /* never let go between */
+	probes_process__end(second);
+	attached__sweep(attached, now_ns);
+	ck_assert_uint_eq(stats().processes, 0);
+	attached__sweep(attached, now_ns + 10 * S);
+	ck_assert_int_eq(kernel.open, 0);
+	ck_assert_uint_eq(stats().detached_total, 1);
+}
+END_TEST
+
+/* One that has ended and that nobody has waited for is no reason to let go, nor to hold on. */
+START_TEST(a_zombie_has_ended)
+{
+	pid_t first = probes_process__start(paths, 1, 0, NULL);
+	pid_t second = probes_process__start(paths, 1, 0, NULL);
+	siginfo_t info;
+
+	ck_assert_int_eq(look(first, 1 * S), 0);
+	kill(first, SIGKILL);
+	ck_assert_int_eq(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
+	attached__sweep(attached, 10 * S);
+	ck_assert_uint_eq(stats().heirs_total, 1);
+	ck_assert_uint_eq(stats().processes, 1);
+	kill(second, SIGKILL);
+	ck_assert_int_eq(waitid(P_PID, (id_t)second, &info, WEXITED | WNOWAIT), 0);
+	attached__sweep(attached, 20 * S);
+	attached__sweep(attached, 30 * S);
+	ck_assert_int_eq(kernel.open, 0);
+	probes_process__end(first);
+	probes_process__end(second);
+}
+END_TEST
+
+/* The same executable, but nothing of the library in it: neither kept, nor an heir. */
+START_TEST(a_relative_without_the_file)
+{
+	pid_t first = probes_process__start(paths, 1, 0, NULL);
+	pid_t other = probes_process__start(NULL, 0, 0, NULL);
+
+	ck_assert_int_eq(look(first, 1 * S), 0);
+	probes_process__end(first);
+	attached__sweep(attached, 10 * S);
+	ck_assert_uint_eq(stats().processes, 0);
+	ck_assert_uint_eq(stats().heirs_total, 0);
+	attached__sweep(attached, 20 * S);
+	ck_assert_int_eq(kernel.open, 0);
+	probes_process__end(other);
+}
+END_TEST
+
+/* Gone at the first look: the instance's other processes are looked at instead, soon. */
+START_TEST(gone_before_it_was_looked_at)
+{
+	pid_t gone = probes_process__start(paths, 1, 0, NULL), heir;
+
+	probes_process__end(gone);
+	heir = probes_process__start(paths, 1, 0, NULL);
+	ck_assert_uint_eq(attached__due_ns(attached), UINT64_MAX);
+	ck_assert_int_eq(look(gone, 1 * S), -ESRCH);
+	ck_assert_uint_le(attached__due_ns(attached), 1 * S);
+	attached__inherit(attached, 1 * S);
+	ck_assert_uint_eq(attached__due_ns(attached), UINT64_MAX);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	ck_assert_uint_eq(stats().processes, 1);
+	/* the next search waits: it is not cheap */
+	ck_assert_int_eq(look(gone, 1 * S), -ESRCH);
+	ck_assert_uint_gt(attached__due_ns(attached), 1 * S);
+	probes_process__end(heir);
+	attached__sweep(attached, 20 * S);
+	attached__sweep(attached, 30 * S);
+	ck_assert_uint_eq(attached__due_ns(attached), UINT64_MAX);
+	ck_assert_int_eq(kernel.open, 0);
+}
+END_TEST
+
+/* Many of one executable end at once: one search, no file let go while one lives, none held after. */
+START_TEST(many_end_at_once)
+{
+	enum { PROCESSES = 300 };
+	static pid_t pid[PROCESSES];
+	pid_t left = probes_process__start(paths, 1, 0, NULL);
+
+	for (int i = 0; i < PROCESSES; i++) {
+		pid[i] = probes_process__start(paths, 1, 0, NULL);
+		ck_assert_int_eq(look(pid[i], 1 * S), 0);
+	}
+	ck_assert_uint_eq(stats().processes, PROCESSES);
+	for (int i = 0; i < PROCESSES; i++)
+		probes_process__end(pid[i]);
+	attached__sweep(attached, 10 * S);
+	ck_assert_uint_eq(stats().processes, 1);
+	ck_assert_uint_eq(stats().heirs_total, 1);
+	ck_assert_uint_eq(stats().full_total, 0);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	probes_process__end(left);
+	attached__sweep(attached, 20 * S);
+	attached__sweep(attached, 30 * S);
+	ck_assert_int_eq(kernel.open, 0);
+}
+END_TEST
+
+/* More instances whose processes are gone than wait at a time: counted, and room is used again. */
+START_TEST(what_waits_is_bounded)
+{
+	struct serving serving = serving_of(1 << 30);
+
+	for (int i = 0; i < HEIRS_MAX + 3; i++) {
+		snprintf(serving.instance, sizeof(serving.instance), "nobody-%d", i);
+		ck_assert_int_eq(attached__process(attached, &serving, 1 * S), -ESRCH);
+		ck_assert_int_eq(attached__process(attached, &serving, 1 * S), -ESRCH);
+	}
+	ck_assert_uint_eq(stats().full_total, 2 * 3);
+	attached__inherit(attached, 1 * S);
+	ck_assert_uint_eq(attached__due_ns(attached), UINT64_MAX);
+	ck_assert_int_eq(attached__process(attached, &serving, 2 * S), -ESRCH);
+	ck_assert_uint_eq(stats().full_total, 2 * 3);
+	ck_assert_uint_eq(stats().processes, 0);
+}
+END_TEST
+
 /* The thread: what is pushed is done, and all is closed at the end. */
 START_TEST(the_worker_attaches)
 {
@@ -307,7 +471,7 @@ START_TEST(the_worker_attaches)
 
 	ck_assert_int_eq(attached__new(&other, &ops, ALL), 0);
 	ck_assert_int_eq(worker__new(&worker, other, S / 20), 0);
-	worker__push(worker, pid, "web");
+	push(worker, pid);
 	ck_assert_int_eq(worker__start(worker), 0);
 	for (int i = 0; i < 5000 && now.attached.files != 1; i++) {
 		usleep(1000);
@@ -322,7 +486,7 @@ START_TEST(the_worker_attaches)
 	}
 	ck_assert_uint_eq(now.attached.processes, 0);
 	for (int i = 0; i < 2 * WORKER_MAX_WAITING; i++)
-		worker__push(worker, 1 << 30, "web");
+		push(worker, 1 << 30);
 	ck_assert(worker__free(worker));
 	ck_assert_int_eq(kernel.open, 0);
 	/* one that was never started */
@@ -347,6 +511,12 @@ Suite *probes_attached_suite(void)
 	tcase_add_test(tc, programs_that_are_not_loaded);
 	tcase_add_test(tc, processes_that_come_and_go);
 	tcase_add_test(tc, tables_are_bounded);
+	tcase_add_test(tc, an_heir_keeps_the_file);
+	tcase_add_test(tc, a_zombie_has_ended);
+	tcase_add_test(tc, a_relative_without_the_file);
+	tcase_add_test(tc, gone_before_it_was_looked_at);
+	tcase_add_test(tc, many_end_at_once);
+	tcase_add_test(tc, what_waits_is_bounded);
 	tcase_add_test(tc, the_worker_attaches);
 	suite_add_tcase(suite, tc);
 	return suite;

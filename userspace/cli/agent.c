@@ -2,6 +2,7 @@
 #include "cli/agent.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -126,7 +127,7 @@ static void raise_descriptors(void)
 
 static int agent__new_probes(struct agent *agent)
 {
-	const struct attached_ops ops = {
+	struct attached_ops ops = {
 		.attach = attach_probes,
 		.detach = detach_probe,
 		.has_program = has_program,
@@ -139,6 +140,8 @@ static int agent__new_probes(struct agent *agent)
 	if (!agent->config.tls_uprobes)
 		return 0;
 	raise_descriptors();
+	if (identity_table__hierarchy(agent->identity, &ops.controller) < 0)
+		ops.controller = NULL;
 	err = attached__new(&attached, &ops, agent->config.tls_libraries);
 	return err ? err : worker__new(&agent->probes, attached, SWEEP_NS);
 }
@@ -264,6 +267,7 @@ static void agent__born(struct agent *agent, uint32_t slot, uint64_t cgroup_id, 
 static void agent__serving(struct agent *agent, const struct event *event)
 {
 	const struct identity *identity;
+	struct serving serving;
 
 	/* not ours: its server's library knows TLS, and half of the machine maps it */
 	if (!agent->probes || event->slot == OTHER_INDEX || event->tgid == (uint32_t)getpid())
@@ -276,8 +280,13 @@ static void agent__serving(struct agent *agent, const struct event *event)
 						  &event->key));
 		identity = identity_table__get(agent->identity, event->slot);
 	}
-	if (identity && !identity->no_uprobes)
-		worker__push(agent->probes, (pid_t)event->tgid, identity->app);
+	if (!identity || identity->no_uprobes)
+		return;
+	serving = (struct serving){ .pid = (pid_t)event->tgid, .kind = identity->kind };
+	memcpy(serving.comm, event->comm, sizeof(serving.comm));
+	snprintf(serving.instance, sizeof(serving.instance), "%s", identity->instance);
+	snprintf(serving.app, sizeof(serving.app), "%s", identity->app);
+	worker__push(agent->probes, &serving);
 }
 
 static void on_event(void *ctx, const void *any, size_t bytes)

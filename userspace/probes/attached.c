@@ -5,14 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "probes/find.h"
+#include "probes/heirs.h"
 
 #define NS_PER_S 1000000000ULL
 #define LOOK_AGAIN_NS NS_PER_S	 /* a process that is told of again */
 #define LOOKS_PER_SWEEP 64	 /* at processes that nobody told of */
 #define RETRY_NS (60 * NS_PER_S) /* what the kernel refused */
-#define NAME_BYTES 64
+/* After a search for heirs that took t, the next one outside a sweep is this many t later. */
+#define SEARCH_REST 100
+
+_Static_assert(ATTACHED_FILES_OF_PROCESS <= HEIRS_FILES, "a bit for each");
 
 struct attached_file {
 	struct file_state state; /* as it was read */
@@ -33,13 +38,16 @@ struct attached_process {
 	uint64_t looked_ns;
 	uint16_t file[ATTACHED_FILES_OF_PROCESS];
 	uint8_t file_count;
-	char app[NAME_BYTES];
+	struct kin kin;
+	char app[LABEL_BYTES];
 };
 
 struct attached {
 	struct attached_ops ops;
 	uint32_t libraries;
 	struct find *find;
+	struct heirs *heirs; /* files that they are to have count one process more */
+	uint64_t next_search_ns;
 	struct attached_file files[ATTACHED_MAX_FILES];
 	struct attached_process *processes; /* by pid, open addressing */
 	uint32_t process_count;
@@ -49,6 +57,7 @@ struct attached {
 	uint64_t attached_total;
 	uint64_t detached_total;
 	uint64_t full_total;
+	uint64_t heirs_total;
 	bool said_full;
 };
 
@@ -73,7 +82,8 @@ int attached__new(struct attached **ret_attached, const struct attached_ops *ops
 	attached->ops = *ops;
 	attached->libraries = libraries;
 	attached->processes = calloc(PROCESS_PLACES, sizeof(*attached->processes));
-	if (!attached->processes || find__new(&attached->find)) {
+	if (!attached->processes || find__new(&attached->find) ||
+	    heirs__new(&attached->heirs, ops->controller)) {
 		attached__free(attached);
 		return -ENOMEM;
 	}
@@ -113,6 +123,7 @@ void attached__free(struct attached *attached)
 		if (attached->files[i].in_use)
 			entry__close(attached, &attached->files[i]);
 	find__free(attached->find);
+	heirs__free(attached->heirs);
 	free(attached->processes);
 	free(attached);
 }
@@ -287,12 +298,27 @@ static uint32_t place_of(const struct attached *attached, pid_t pid)
 	return i;
 }
 
-/* Takes a process out; those behind it move up, so that they are still found. */
-static void remove_process(struct attached *attached, uint32_t i, uint64_t now_ns)
+/* Its files wait for its heirs; those that cannot are let go. */
+static void leave_to_heirs(struct attached *attached, const struct attached_process *process,
+			   uint64_t now_ns)
+{
+	uint8_t kept = 0;
+
+	if (!process->file_count)
+		return;
+	if (heirs__ended(attached->heirs, process->pid, &process->kin, process->app, process->file,
+			 process->file_count, &kept))
+		attached->full_total++;
+	for (size_t i = 0; i < process->file_count; i++)
+		if (!(kept >> i & 1))
+			let_go(attached, &process->file[i], 1, now_ns);
+}
+
+/* Those behind it move up, so that they are still found. */
+static void clear_place(struct attached *attached, uint32_t i)
 {
 	struct attached_process *process = attached->processes;
 
-	let_go(attached, process[i].file, process[i].file_count, now_ns);
 	attached->process_count--;
 	process[i].pid = 0;
 	for (uint32_t j = (i + 1) % PROCESS_PLACES; process[j].pid; j = (j + 1) % PROCESS_PLACES) {
@@ -303,33 +329,66 @@ static void remove_process(struct attached *attached, uint32_t i, uint64_t now_n
 	}
 }
 
-/* What it maps now takes the place of what it mapped before. */
+/* Takes out a process that has ended. */
+static void remove_process(struct attached *attached, uint32_t i, uint64_t now_ns)
+{
+	leave_to_heirs(attached, &attached->processes[i], now_ns);
+	clear_place(attached, i);
+}
+
+static bool has_ended(const struct attached_process *process)
+{
+	struct kin_stat stat;
+	int err = kin_stat__read(&stat, process->pid);
+
+	return err == -ENOENT || err == -ESRCH || (!err && stat.start != process->start);
+}
+
+/*
+ * What it maps now takes the place of what it mapped before. -ESRCH if it has ended: what it
+ * mapped before stays, for its heirs.
+ */
 static int look_at(struct attached *attached, struct attached_process *process, uint64_t now_ns)
 {
 	struct look look = { .attached = attached, .process = process, .now_ns = now_ns };
-	int err = find__process(attached->find, process->pid, attached->libraries, on_found, &look,
-				NULL);
+	struct kin kin = process->kin;
+	int err = kin__read(&kin, process->pid, attached->ops.controller);
 
+	process->looked_ns = now_ns;
+	if (!err)
+		err = find__process(attached->find, process->pid, attached->libraries, on_found,
+				    &look, NULL);
+	if (err == -E2BIG)
+		err = 0;
+	if (err == -ENOENT || (!err && look.file_count < process->file_count && has_ended(process)))
+		err = -ESRCH;
+	if (err == -ESRCH && process->file_count) {
+		let_go(attached, look.file, look.file_count, now_ns);
+		return err;
+	}
+	process->kin = kin;
 	let_go(attached, process->file, process->file_count, now_ns);
 	memcpy(process->file, look.file, sizeof(look.file));
 	process->file_count = look.file_count;
-	process->looked_ns = now_ns;
-	return err == -E2BIG ? 0 : err;
+	return err;
 }
 
-int attached__process(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns)
+/* The entry of a living process, a new one if there is none. */
+static int take_process(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns,
+			struct attached_process **ret_process)
 {
 	struct attached_process *process;
-	uint64_t start;
+	struct kin_stat stat;
 	uint32_t i;
 	int err;
 
 	if (pid <= 0)
 		return -ESRCH;
-	err = file__process_start(pid, &start);
+	err = kin_stat__read(&stat, pid);
 	i = place_of(attached, pid);
 	process = &attached->processes[i];
-	if (process->pid && (err || process->start != start)) {
+	if (process->pid &&
+	    (err == -ENOENT || err == -ESRCH || (!err && process->start != stat.start))) {
 		remove_process(attached, i, now_ns);
 		i = place_of(attached, pid);
 		process = &attached->processes[i];
@@ -341,26 +400,103 @@ int attached__process(struct attached *attached, pid_t pid, const char *app, uin
 			say_full(attached, "processes");
 			return -ENOSPC;
 		}
-		*process = (struct attached_process){ .pid = pid, .start = start };
+		*process = (struct attached_process){ .pid = pid, .start = stat.start };
 		snprintf(process->app, sizeof(process->app), "%s", app);
 		attached->process_count++;
-	} else if (now_ns - process->looked_ns < LOOK_AGAIN_NS) {
+	}
+	*ret_process = process;
+	return 0;
+}
+
+static int look_at_pid(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns)
+{
+	struct attached_process *process;
+	int err = take_process(attached, pid, app, now_ns, &process);
+
+	if (err)
+		return err;
+	if (process->looked_ns && now_ns - process->looked_ns < LOOK_AGAIN_NS)
 		return 0;
-	}
 	err = look_at(attached, process, now_ns);
-	if (err == -ENOENT || err == -ESRCH) {
-		remove_process(attached, i, now_ns);
-		return -ESRCH;
-	}
+	if (err == -ESRCH)
+		remove_process(attached, place_of(attached, pid), now_ns);
 	return err;
 }
 
-static bool has_ended(const struct attached_process *process)
+int attached__process(struct attached *attached, const struct serving *serving, uint64_t now_ns)
 {
-	uint64_t start;
-	int err = file__process_start(process->pid, &start);
+	int err = look_at_pid(attached, serving->pid, serving->app, now_ns);
 
-	return err == -ENOENT || err == -ESRCH || (!err && start != process->start);
+	if (err == -ESRCH && heirs__missed(attached->heirs, serving))
+		attached->full_total++;
+	return err;
+}
+
+/* One search for heirs. */
+struct inheritance {
+	struct attached *attached;
+	uint64_t now_ns;
+};
+
+static uint8_t look_at_heir(void *ctx, pid_t pid, const char *app, const uint16_t *file,
+			    size_t count)
+{
+	const struct inheritance *inheritance = ctx;
+	struct attached *attached = inheritance->attached;
+	uint32_t known = attached->process_count;
+	struct attached_process *process;
+	uint8_t has = 0;
+
+	if (look_at_pid(attached, pid, app, inheritance->now_ns))
+		return 0;
+	process = &attached->processes[place_of(attached, pid)];
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < process->file_count; j++)
+			has |= (uint8_t)((process->file[j] == file[i]) << i);
+	if (attached->process_count == known)
+		return has;
+	/* another process of an interpreter, perhaps, which has nothing to do with TLS */
+	if (count && !process->file_count)
+		clear_place(attached, place_of(attached, pid));
+	else
+		attached->heirs_total++;
+	return has;
+}
+
+static void release_files(void *ctx, const uint16_t *file, size_t count)
+{
+	const struct inheritance *inheritance = ctx;
+
+	let_go(inheritance->attached, file, count, inheritance->now_ns);
+}
+
+static uint64_t elapsed_ns(const struct timespec *start, const struct timespec *end)
+{
+	return (uint64_t)(end->tv_sec - start->tv_sec) * NS_PER_S + (uint64_t)end->tv_nsec -
+	       (uint64_t)start->tv_nsec;
+}
+
+static void search_heirs(struct attached *attached, uint64_t now_ns)
+{
+	struct inheritance inheritance = { attached, now_ns };
+	const struct heirs_ops ops = { look_at_heir, release_files, &inheritance };
+	struct timespec start, end;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+	heirs__search(attached->heirs, &ops);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	attached->next_search_ns = now_ns + SEARCH_REST * elapsed_ns(&start, &end);
+}
+
+uint64_t attached__due_ns(const struct attached *attached)
+{
+	return heirs__waiting(attached->heirs) ? attached->next_search_ns : UINT64_MAX;
+}
+
+void attached__inherit(struct attached *attached, uint64_t now_ns)
+{
+	if (now_ns >= attached__due_ns(attached))
+		search_heirs(attached, now_ns);
 }
 
 void attached__sweep(struct attached *attached, uint64_t now_ns)
@@ -385,6 +521,8 @@ void attached__sweep(struct attached *attached, uint64_t now_ns)
 		attached->cursor = (i + 1) % PROCESS_PLACES;
 		look_at(attached, process, now_ns);
 	}
+	if (heirs__waiting(attached->heirs))
+		search_heirs(attached, now_ns);
 	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++) {
 		struct attached_file *file = &attached->files[i];
 
@@ -402,6 +540,7 @@ void attached__stats(const struct attached *attached, struct attached_stats *ret
 		.attached_total = attached->attached_total,
 		.detached_total = attached->detached_total,
 		.full_total = attached->full_total,
+		.heirs_total = attached->heirs_total,
 	};
 
 	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++) {

@@ -3,7 +3,8 @@
  * What is attached: the probes of each file that an observed process has mapped.
  * A probe is in the file and so in every process that maps it; a file is attached
  * when the first observed process is seen to map it, and let go when none does any
- * more. Every table is bounded. One thread uses it.
+ * more. Of a process that has ended, living ones of its executable, its session or its process
+ * group are observed in its place. Every table is bounded. One thread uses it.
  */
 #ifndef EDGETAP_PROBES_ATTACHED_H
 #define EDGETAP_PROBES_ATTACHED_H
@@ -12,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "probes/kin.h"
 
 #define ATTACHED_MAX_FILES 512
 #define ATTACHED_MAX_LINKS 8192
@@ -37,6 +40,8 @@ struct attached_ops {
 	/* One line for the user; format as printf. May be NULL. */
 	void (*warn)(const char *format, ...) __attribute__((format(printf, 1, 2)));
 	void *ctx;
+	/* the cgroup hierarchy that tells instances apart, static; NULL: v2 */
+	const char *controller;
 };
 
 struct attached_stats {
@@ -47,7 +52,8 @@ struct attached_stats {
 	uint32_t refused;   /* files with TLS that cannot be attached, mapped now */
 	uint64_t attached_total;
 	uint64_t detached_total;
-	uint64_t full_total; /* files or processes left out because a table was full */
+	uint64_t full_total;  /* files or processes left out because a table was full */
+	uint64_t heirs_total; /* processes that were found when others had ended */
 };
 
 struct attached;
@@ -62,16 +68,25 @@ int attached__new(struct attached **ret_attached, const struct attached_ops *ops
 void attached__free(struct attached *attached);
 
 /*
- * A server process was seen (again): attaches what it maps. app is its name in
- * messages. Cheap for one that was looked at less than a second ago. now_ns is
- * CLOCK_MONOTONIC, here and below. Returns 0; -ESRCH if it has ended; -ENOSPC if there is no
- * room for it; or another negative errno.
+ * A server process was seen (again): attaches what it maps. Cheap for one that was looked at
+ * less than a second ago. now_ns is CLOCK_MONOTONIC, here and below. Returns 0; -ESRCH if it has
+ * ended, and others of its instance are to be looked for; -ENOSPC if there is no room for it; or
+ * another negative errno.
  */
-int attached__process(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns);
+int attached__process(struct attached *attached, const struct serving *serving, uint64_t now_ns);
 
 /*
- * Lets go processes that have ended, looks again at some that live (by turns: they
- * may have loaded a library or become another program), detaches files without a process.
+ * Looks through /proc, once for all, for the heirs of processes that have ended, if there are
+ * any and the last search was long enough ago. attached__due_ns: when that will be; UINT64_MAX if
+ * nobody waits.
+ */
+void attached__inherit(struct attached *attached, uint64_t now_ns);
+uint64_t attached__due_ns(const struct attached *attached);
+
+/*
+ * Leaves the files of processes that have ended to their heirs, looks again at some that live
+ * (by turns: they may have loaded a library or become another program), detaches files without
+ * a process.
  */
 void attached__sweep(struct attached *attached, uint64_t now_ns);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,11 +14,6 @@
 #define END_WAIT_S 2
 #define NICE 10 /* of no hurry beside what it observes */
 
-struct waiting {
-	pid_t pid;
-	char app[WORKER_APP_BYTES];
-};
-
 struct worker {
 	struct attached *attached; /* the thread's own, once it runs */
 	uint64_t sweep_ns;
@@ -28,7 +22,7 @@ struct worker {
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t wake;
 	bool is_ending;
-	struct waiting *ring;
+	struct serving *ring;
 	uint32_t head; /* of the ring */
 	uint32_t count;
 	struct worker_stats stats;
@@ -65,8 +59,8 @@ int worker__new(struct worker **ret_worker, struct attached *attached, uint64_t 
 	return 0;
 }
 
-/* Waits for something to do until due_ns. Holds the lock. Returns true with one in ret_waiting. */
-static bool worker__next(struct worker *worker, uint64_t due_ns, struct waiting *ret_waiting)
+/* Waits for something to do until due_ns. Holds the lock. Returns true with one in ret_serving. */
+static bool worker__next(struct worker *worker, uint64_t due_ns, struct serving *ret_serving)
 {
 	const struct timespec until = { .tv_sec = (time_t)(due_ns / NS_PER_S),
 					.tv_nsec = (long)(due_ns % NS_PER_S) };
@@ -76,7 +70,7 @@ static bool worker__next(struct worker *worker, uint64_t due_ns, struct waiting 
 			break;
 	if (!worker->count || worker->is_ending)
 		return false;
-	*ret_waiting = worker->ring[worker->head];
+	*ret_serving = worker->ring[worker->head];
 	worker->head = (worker->head + 1) % WORKER_MAX_WAITING;
 	worker->count--;
 	return true;
@@ -90,15 +84,18 @@ static void *worker__run(void *ctx)
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 	pthread_mutex_lock(&worker->lock);
 	while (!worker->is_ending) {
+		uint64_t heirs_ns = attached__due_ns(worker->attached);
 		struct attached_stats stats;
-		struct waiting waiting;
-		bool has = worker__next(worker, due_ns, &waiting);
+		struct serving serving;
+		bool has = worker__next(worker, heirs_ns < due_ns ? heirs_ns : due_ns, &serving);
 
 		if (worker->is_ending)
 			break;
 		pthread_mutex_unlock(&worker->lock);
 		if (has)
-			attached__process(worker->attached, waiting.pid, waiting.app, now_ns());
+			attached__process(worker->attached, &serving, now_ns());
+		else
+			attached__inherit(worker->attached, now_ns());
 		if (now_ns() >= due_ns) {
 			attached__sweep(worker->attached, now_ns());
 			due_ns = now_ns() + worker->sweep_ns;
@@ -127,7 +124,7 @@ bool worker__is_started(const struct worker *worker)
 	return worker->is_started;
 }
 
-void worker__push(struct worker *worker, pid_t pid, const char *app)
+void worker__push(struct worker *worker, const struct serving *serving)
 {
 	pthread_mutex_lock(&worker->lock);
 	if (worker->count == WORKER_MAX_WAITING) {
@@ -135,8 +132,7 @@ void worker__push(struct worker *worker, pid_t pid, const char *app)
 	} else {
 		uint32_t i = (worker->head + worker->count++) % WORKER_MAX_WAITING;
 
-		worker->ring[i].pid = pid;
-		snprintf(worker->ring[i].app, sizeof(worker->ring[i].app), "%s", app);
+		worker->ring[i] = *serving;
 		pthread_cond_signal(&worker->wake);
 	}
 	pthread_mutex_unlock(&worker->lock);

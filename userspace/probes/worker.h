@@ -10,7 +10,6 @@
 
 /* Processes that wait to be looked at. One too many is left out, and told of again. */
 #define WORKER_MAX_WAITING 4096
-#define WORKER_APP_BYTES 64
 
 struct worker;
 
@@ -31,7 +30,7 @@ int worker__start(struct worker *worker);
 bool worker__is_started(const struct worker *worker);
 
 /* A server process was seen. Any thread; returns at once. */
-void worker__push(struct worker *worker, pid_t pid, const char *app);
+void worker__push(struct worker *worker, const struct serving *serving);
 
 /* As of the last thing done. Any thread. NULL gives zeros. */
 void worker__stats(struct worker *worker, struct worker_stats *ret_stats);
