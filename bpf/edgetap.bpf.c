@@ -233,7 +233,7 @@ static __always_inline void plain_missing(void)
 	if (!plain)
 		return;
 	lose(LOSS_CONNECTIONS_FULL);
-	plain->s.protocol = PROTOCOL_OTHER;
+	plain_lost(plain);
 }
 
 #define GO_ON_PLAIN(ctx, way)                                                                      \

@@ -209,6 +209,7 @@ static __always_inline void tls_unknown_to_server(const struct sock *sk, struct 
 	if (!payload_window(k, NULL, 8) || (http_load(&k->window, 0) & 0xffffffffffffffULL) !=
 						   HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
 		return;
+	forget_candidate();
 	forget_plain(s);
 	__builtin_memset(&s->secure, 0, sizeof(s->secure));
 	s->rx.phase = HTTP_BODY_CLOSE;
@@ -294,6 +295,8 @@ static __always_inline bool handle_write(struct sock *sk, int ret)
 	if (ret <= 0) {
 		if (s && s->protocol == PROTOCOL_HTTP1 && http_at_start(&s->tx))
 			s->first_byte_ns = 0; /* nothing of the large write was taken */
+		if (s && s->protocol == PROTOCOL_TLS)
+			forget_candidate();
 		return false;
 	}
 	tp = tcp_of(sk);
@@ -375,10 +378,17 @@ static __always_inline int handle_framed_write(struct sock *sk)
 static __always_inline int framed_missing(struct sock *sk)
 {
 	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	struct http2 *h;
+	__u32 id;
 
 	if (!s || !is_framed(s))
 		return 0;
 	lose(LOSS_CONNECTIONS_FULL);
+	id = s->connection;
+	h = s->protocol == PROTOCOL_HTTP2 ? bpf_map_lookup_elem(&http2_by_connection, &id) : NULL;
+	if (h)
+		http2_lost(s, h);
+	forget_connection(s);
 	s->protocol = s->protocol == PROTOCOL_WEBSOCKET ? PROTOCOL_TUNNEL : PROTOCOL_OTHER;
 	return 0;
 }

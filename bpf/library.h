@@ -31,25 +31,30 @@ static __always_inline struct plain *plain_of_object(__u64 object)
 	return bpf_map_lookup_elem(&plain_by_connection, &id);
 }
 
+#define CANDIDATE_NS 100000000 /* for so long a thread may do something else in between */
+
 /*
  * Ties the object to the connection whose ClientHello this thread has read just
- * before, if the object is not tied to one that lives.
+ * before, if that lives and has none, and the object is not tied to one that lives.
  */
 static __always_inline void take_candidate(struct thread *thread, __u64 object)
 {
-	struct candidate *candidate = &thread->candidate;
-	struct plain *plain;
-	struct owner owner;
+	__u32 connection = thread->candidate.connection;
+	struct plain *plain, *wanted;
 
-	if (!candidate->connection)
+	if (!connection)
 		return;
+	wanted = plain_of(connection);
+	if (!wanted || wanted->object || wanted->s.http_ended ||
+	    bpf_ktime_get_ns() - thread->candidate.since_ns > CANDIDATE_NS) {
+		thread->candidate.connection = 0;
+		return;
+	}
 	plain = plain_of_object(object);
 	if (plain && !plain->s.http_ended)
 		return;
-	owner.slot = candidate->slot;
-	owner.generation = candidate->generation;
-	tie(candidate->connection, object, bpf_get_current_pid_tgid() >> 32, owner, false);
-	candidate->connection = 0;
+	tie(wanted, object, bpf_get_current_pid_tgid() >> 32);
+	thread->candidate.connection = 0;
 }
 
 static __always_inline void call_begin(struct library_call *call, __u64 object, __u64 buffer,
@@ -99,6 +104,21 @@ static __always_inline __u32 call_bytes(const struct library_call *call, __s64 r
 	return bytes > call->length || bytes > 0x7fffffff ? 0 : (__u32)bytes;
 }
 
+/* The connection's plain text is followed no further. */
+static __always_inline void plain_lost(struct plain *plain)
+{
+	__u32 http2 = plain->s.connection;
+	struct http2 *h;
+
+	if (plain->s.protocol == PROTOCOL_HTTP2) {
+		h = bpf_map_lookup_elem(&http2_by_connection, &http2);
+		if (h)
+			http2_lost(&plain->s, h);
+		bpf_map_delete_elem(&http2_by_connection, &http2);
+	}
+	plain->s.protocol = PROTOCOL_OTHER;
+}
+
 /*
  * A call that reads or writes returns. True if plain bytes of an observed
  * connection were moved: they are in thread->work then, and the program behind
@@ -110,12 +130,18 @@ static __always_inline bool library_moved(struct thread *thread, const struct li
 	__u32 bytes = call_bytes(call, returned);
 	struct plain *plain;
 
-	if (!bytes)
+	if (returned <= 0)
 		return false;
 	plain = plain_of_object(call->object);
 	if (!plain || plain->s.http_ended)
 		return false;
 	plain->seen = 1;
+	if (!bytes && !call->result) {
+		lose(LOSS_FAULT); /* more than there was room for: not what it seems to be */
+		plain_lost(plain);
+	}
+	if (!bytes)
+		return false;
 	thread->connection = plain->connection;
 	thread->begun_ns = call->begun_ns;
 	payload_plain(&thread->work, call->buffer, bytes);

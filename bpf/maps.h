@@ -305,9 +305,8 @@ struct library_call {
  * call which the thread makes next. */
 struct candidate {
 	__u32 connection; /* 0: none */
-	__u32 slot;
-	__u32 generation;
-	__u32 older;
+	__u32 pad;
+	__u64 since_ns;
 };
 
 /* A thread that calls a TLS library. Added at its first call, dies with the thread. */

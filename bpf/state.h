@@ -156,11 +156,11 @@ enum tx_open {
 	TX_LOST,     /* a request that was lost sight of */
 };
 
-#define MANY_ARRIVALS 32
+#define MANY_ARRIVALS 128 /* HTTP/2: as many as a server usually allows streams */
 
 /*
- * Arrivals of a connection that has many of them under way: HTTP/2, TLS. Written by
- * softirq under the socket's lock; `tail` by the reader.
+ * Arrivals of an HTTP/2 connection, or of ciphertext. Written by softirq under the
+ * socket's lock; `tail` by the reader.
  */
 struct arrivals {
 	__u64 ns[MANY_ARRIVALS];

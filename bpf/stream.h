@@ -75,29 +75,37 @@ VERIFIED_ALONE int stream_begin(struct server_state *s, struct http2 *h, struct 
 	return 0;
 }
 
-/* Takes a stream out of what is open. */
-static __always_inline void stream_close(struct http2 *h, const struct stream_key *key, __u8 flags)
+/*
+ * Takes a stream out of what is open. False if another has just done so: reader
+ * and writer may both find that it is over. The entry is gone then, so callers
+ * have a copy.
+ */
+static __always_inline bool stream_close(struct http2 *h, const struct stream_key *key, __u8 flags)
 {
-	bpf_map_delete_elem(&stream_by_id, key);
+	if (bpf_map_delete_elem(&stream_by_id, key))
+		return false;
 	__sync_fetch_and_add(flags & STREAM_ANSWERED ? &h->answering : &h->waiting, -1);
+	return true;
 }
 
 static __always_inline void stream_done(struct server_state *s, struct http2 *h, __u64 now_ns,
-					const struct stream_key *key, const struct stream *stream)
+					const struct stream_key *key, const struct stream *entry)
 {
+	struct stream stream = *entry;
 	struct exchange x = {
-		.status = stream->status,
-		.method = stream->method,
-		.arrived_ns = stream->arrived_ns,
-		.read_ns = stream->read_ns,
-		.first_ns = stream->first_ns,
+		.status = stream.status,
+		.method = stream.method,
+		.arrived_ns = stream.arrived_ns,
+		.read_ns = stream.read_ns,
+		.first_ns = stream.first_ns,
 		.end_ns = now_ns,
 	};
 
-	exchange_count(s, &x, stream->read_ns && !(stream->flags & STREAM_CONNECT));
-	if (stream->flags & STREAM_RPC)
-		rpc_count(s, stream, now_ns);
-	stream_close(h, key, stream->flags);
+	if (!stream_close(h, key, stream.flags))
+		return;
+	exchange_count(s, &x, stream.read_ns && !(stream.flags & STREAM_CONNECT));
+	if (stream.flags & STREAM_RPC)
+		rpc_count(s, &stream, now_ns);
 }
 
 /* RST_STREAM: by whom. */
@@ -106,6 +114,8 @@ VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, int fro
 	struct stream_key key = {};
 	struct instance_slot *slot;
 	struct stream *stream;
+	__u64 arrived, queued;
+	__u8 flags;
 
 	if (!s || !h)
 		return 0;
@@ -114,14 +124,17 @@ VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, int fro
 	stream = bpf_map_lookup_elem(&stream_by_id, &key);
 	if (!stream)
 		return 0; /* over already, or never begun */
+	arrived = stream->arrived_ns;
+	queued = time_between(arrived, stream->read_ns);
+	flags = stream->flags;
+	if (!stream_close(h, &key, flags))
+		return 0;
 	slot = server_slot(s);
 	if (slot)
 		abort_count(slot, from_server ? ABORT_BY_SERVER : ABORT_BY_CLIENT,
-			    stream->flags & STREAM_ANSWERED ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
-	if (stream->arrived_ns)
-		connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
-				   time_between(stream->arrived_ns, stream->read_ns));
-	stream_close(h, &key, stream->flags);
+			    flags & STREAM_ANSWERED ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
+	if (arrived)
+		connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE, queued);
 	return 0;
 }
 
@@ -165,6 +178,12 @@ VERIFIED_ALONE int stream_answer(struct server_state *s, struct http2 *h, __u64 
 	return 0;
 }
 
+/* A counter that reader and writer move; each may be ahead of the other for a moment. */
+static __always_inline __u64 streams_open(__u32 count)
+{
+	return (__s32)count > 0 ? count : 0;
+}
+
 /* Neither side's position is known any more; nothing guesses. */
 static __always_inline void http2_lost(struct server_state *s, struct http2 *h)
 {
@@ -174,7 +193,8 @@ static __always_inline void http2_lost(struct server_state *s, struct http2 *h)
 		return;
 	h->lost = 1;
 	if (slot)
-		count_add(slot, COUNT_HTTP_LOST, h->waiting + h->answering);
+		count_add(slot, COUNT_HTTP_LOST,
+			  streams_open(h->waiting) + streams_open(h->answering));
 	h->waiting = 0;
 	h->answering = 0;
 }
@@ -327,15 +347,15 @@ static __always_inline void http2_end(struct server_state *s, enum abort_by by)
 		return;
 	if (slot && !h->lost) {
 		count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_WAIT,
-			  h->waiting);
+			  streams_open(h->waiting));
 		count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_RESPONSE,
-			  h->answering);
+			  streams_open(h->answering));
 		if ((h->rx.flags & H2_F_BLOCK) && h->rx.stream > h->last_stream)
 			count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_REQUEST,
 				  1);
 	}
 	stream = h->last_stream;
-	for (int i = 0; i < STREAMS_AT_END && h->waiting + h->answering; i++) {
+	for (int i = 0; i < STREAMS_AT_END && (h->waiting | h->answering); i++) {
 		stream_end(s, h, stream);
 		if (stream < 2)
 			break;

@@ -12,48 +12,57 @@
 
 #include "framed.h"
 
-#define TIES 8 /* reads after which a connection is taken for one that nobody shows */
+#define TIES 8		/* reads in which a connection's object is looked for */
+#define UNTIED_READS 64 /* of so many */
 
 static __always_inline struct plain *plain_of(__u32 connection)
 {
 	return bpf_map_lookup_elem(&plain_by_connection, &connection);
 }
 
-/* The object has the connection's plain text. Returns its state, or null and counted. */
-static __always_inline struct plain *tie(__u32 connection, __u64 object, __u32 tgid,
-					 struct owner owner, bool older)
+/* State for the plain text of a connection, which nobody shows yet; null and counted if full. */
+static __always_inline struct plain *plain_new(__u32 connection, struct owner owner, bool older)
 {
-	struct object_key key = { .object = object, .tgid = tgid };
 	struct blank *zero = blank();
-	struct plain *plain = plain_of(connection);
+	struct server_state *s;
+	struct plain *plain;
 
-	if (!plain && zero) {
-		bpf_map_update_elem(&plain_by_connection, &connection, &zero->plain, BPF_NOEXIST);
-		plain = plain_of(connection);
-		if (plain) {
-			struct server_state *s = &plain->s;
-
-			s->slot = owner.slot;
-			s->generation = owner.generation;
-			s->role = ROLE_SERVER;
-			s->accepted = 1;
-			s->connect_counted = CONNECT_OLDER;
-			s->tx.flags = HTTP_F_RESPONSE;
-			if (older) {
-				s->rx_desync = DESYNC_OLDER;
-				s->rx.phase = HTTP_RESYNC;
-				s->tx.phase = HTTP_RESYNC;
-			}
-		}
-	}
-	if (!plain || bpf_map_update_elem(&connection_by_object, &key, &connection, BPF_ANY)) {
+	if (!zero)
+		return NULL;
+	bpf_map_update_elem(&plain_by_connection, &connection, &zero->plain, BPF_NOEXIST);
+	plain = plain_of(connection);
+	if (!plain) {
 		lose(LOSS_CONNECTIONS_FULL);
 		return NULL;
 	}
 	plain->connection = connection;
+	s = &plain->s;
+	s->slot = owner.slot;
+	s->generation = owner.generation;
+	s->role = ROLE_SERVER;
+	s->accepted = 1;
+	s->connect_counted = CONNECT_OLDER;
+	s->tx.flags = HTTP_F_RESPONSE;
+	if (older) {
+		s->rx_desync = DESYNC_OLDER;
+		s->rx.phase = HTTP_RESYNC;
+		s->tx.phase = HTTP_RESYNC;
+	}
+	return plain;
+}
+
+/* The object has the plain text, which no other object has. */
+static __always_inline void tie(struct plain *plain, __u64 object, __u32 tgid)
+{
+	struct object_key key = { .object = object, .tgid = tgid };
+	__u32 connection = plain->connection;
+
+	if (bpf_map_update_elem(&connection_by_object, &key, &connection, BPF_ANY)) {
+		lose(LOSS_CONNECTIONS_FULL);
+		return;
+	}
 	plain->object = object;
 	plain->tgid = tgid;
-	return plain;
 }
 
 /* The library call that the current goroutine is in, or null. */
@@ -107,6 +116,18 @@ static __always_inline void tell_unseen(const struct server_state *s, struct tas
 	emit_process(EVENT_TLS_UNSEEN, task, slot_current(s->slot, s->generation), s->generation);
 }
 
+/* A ClientHello has been read outside of any call: maybe for the thread's next one. */
+static __always_inline void set_candidate(struct task_struct *task, __u32 connection)
+{
+	struct thread *thread =
+		bpf_task_storage_get(&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!thread)
+		return;
+	thread->candidate.connection = connection;
+	thread->candidate.since_ns = bpf_ktime_get_ns();
+}
+
 /*
  * The thread has answered a ClientHello that it read outside of any call, and no
  * call came in between: the library is not one that is seen, or its call began
@@ -139,26 +160,21 @@ static __always_inline void cipher_read(struct server_state *s, const struct wor
 	if (!cfg_libraries || s->role != ROLE_SERVER)
 		return;
 	plain = plain_of(connection);
-	if (!plain && s->secure.untied < TIES) {
+	/* some reads of many: probes may be attached while it lives */
+	if ((!plain || !plain->object) && (s->secure.untied++ % UNTIED_READS) < TIES) {
+		/* behind the handshake plain bytes may have gone by unseen */
+		if (!plain)
+			plain = plain_new(connection, owner, s->protocol == PROTOCOL_CIPHER);
+		if (!plain)
+			return;
 		object = object_of_current(task, &go);
 		if (object) {
-			/* behind the handshake plain bytes may have gone by unseen */
-			plain = tie(connection, object, task->tgid, owner,
-				    s->protocol == PROTOCOL_CIPHER);
-			if (plain)
-				plain->go = go;
+			tie(plain, object, task->tgid);
+			plain->go = go;
+		} else if (s->protocol == PROTOCOL_TLS) {
+			set_candidate(task, connection);
 		} else {
-			struct thread *thread = bpf_task_storage_get(
-				&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-
-			s->secure.untied++;
-			if (thread && s->protocol == PROTOCOL_TLS) {
-				thread->candidate.connection = connection;
-				thread->candidate.slot = owner.slot;
-				thread->candidate.generation = owner.generation;
-			}
-			if (s->protocol == PROTOCOL_CIPHER)
-				tell_unseen(s, task);
+			tell_unseen(s, task);
 		}
 	}
 	if (plain && !plain->fresh) {
