@@ -115,7 +115,7 @@ START_TEST(processes)
 {
 	pid_t leader = sleeper("kin-test", true), other = sleeper("kin-test", false);
 	struct kin kin, own, again;
-	struct kin_stat stat;
+	struct kin_stat stat, earlier;
 	siginfo_t info;
 
 	ck_assert_int_eq(kin__read(&own, getpid(), NULL), 0);
@@ -128,10 +128,14 @@ START_TEST(processes)
 	ck_assert_int_eq(kin_stat__read(&stat, leader), 0);
 	ck_assert_str_eq(stat.comm, "kin-test");
 	ck_assert_int_eq(stat.session, leader);
+	ck_assert_int_eq(kin_stat__read(&earlier, getpid()), 0);
+	ck_assert_uint_ge(stat.start, earlier.start);
+	ck_assert(kin__has_memory(leader));
 	/* ended, and nobody has waited for it */
 	kill(leader, SIGKILL);
 	ck_assert_int_eq(waitid(P_PID, (id_t)leader, &info, WEXITED | WNOWAIT), 0);
 	ck_assert_int_eq(kin_stat__read(&stat, leader), -ESRCH);
+	ck_assert(!kin__has_memory(leader));
 	ck_assert_int_eq(kin__read(&kin, leader, NULL), -ESRCH);
 	end(leader);
 	ck_assert_int_eq(kin_stat__read(&stat, leader), -ENOENT);

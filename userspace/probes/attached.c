@@ -9,6 +9,7 @@
 
 #include "probes/find.h"
 #include "probes/heirs.h"
+#include "probes/links.h"
 
 #define NS_PER_S 1000000000ULL
 #define LOOK_AGAIN_NS NS_PER_S	 /* a process that is told of again */
@@ -91,15 +92,9 @@ int attached__new(struct attached **ret_attached, const struct attached_ops *ops
 	return 0;
 }
 
-static void detach_links(struct attached *attached, const int *link, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		attached->ops.detach(attached->ops.ctx, link[i]);
-}
-
 static void entry__detach(struct attached *attached, struct attached_file *file)
 {
-	detach_links(attached, file->link, file->link_count);
+	links__detach(&attached->ops, file->link, file->link_count);
 	attached->link_count -= file->link_count;
 	attached->detached_total += file->link != NULL;
 	free(file->link);
@@ -138,44 +133,6 @@ static void say_full(struct attached *attached, const char *what)
 			   what);
 }
 
-/*
- * All probes of the plan, grouped by program, or none; the last first, so that the
- * end of a call is seen wherever its begin is, and handshakes before what they lead to.
- * Returns the links' number or an errno.
- */
-static int attach_plan(struct attached *attached, const struct plan *plan, const char *path,
-		       int *links, const char **ret_program)
-{
-	const struct attached_ops *ops = &attached->ops;
-	bool done[PLAN_MAX_PROBES] = { false };
-	int total = 0;
-
-	for (size_t i = plan->count; i-- > 0;) {
-		uint64_t offsets[PLAN_MAX_PROBES];
-		size_t count = 0;
-		int made;
-
-		if (done[i])
-			continue;
-		for (size_t j = 0; j < plan->count; j++) {
-			if (strcmp(plan->probe[j].program, plan->probe[i].program) != 0 ||
-			    plan->probe[j].is_return != plan->probe[i].is_return)
-				continue;
-			offsets[count++] = plan->probe[j].offset;
-			done[j] = true;
-		}
-		*ret_program = plan->probe[i].program;
-		made = ops->attach(ops->ctx, path, offsets, count, plan->probe[i].program,
-				   plan->probe[i].is_return, links + total);
-		if (made < 0) {
-			detach_links(attached, links, (uint32_t)total);
-			return made;
-		}
-		total += made;
-	}
-	return total;
-}
-
 static void refuse(struct attached *attached, struct attached_file *file, const struct found *found,
 		   const char *app, const char *reason)
 {
@@ -212,11 +169,11 @@ static void entry__attach(struct attached *attached, struct attached_file *file,
 		return;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", found->fd);
-	count = attach_plan(attached, plan, path, links, &program);
+	count = links__attach(&attached->ops, plan, path, links, &program);
 	if (count > 0) {
 		file->link = malloc((size_t)count * sizeof(*links));
 		if (!file->link) {
-			detach_links(attached, links, (uint32_t)count);
+			links__detach(&attached->ops, links, (uint32_t)count);
 			count = -ENOMEM;
 		}
 	}
@@ -360,7 +317,8 @@ static int look_at(struct attached *attached, struct attached_process *process, 
 				    &look, NULL);
 	if (err == -E2BIG)
 		err = 0;
-	if (err == -ENOENT || (!err && look.file_count < process->file_count && has_ended(process)))
+	/* one that ends meanwhile shows nothing, or a part, and no error */
+	if (err == -ENOENT || (!err && !kin__has_memory(process->pid)))
 		err = -ESRCH;
 	if (err == -ESRCH && process->file_count) {
 		let_go(attached, look.file, look.file_count, now_ns);

@@ -165,29 +165,3 @@ int file__program(pid_t pid, struct file_state *ret_state)
 	close(fd);
 	return err;
 }
-
-int file__process_start(pid_t pid, uint64_t *ret_start)
-{
-	char path[64], text[1024];
-	const char *at;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return n < 0 ? -errno : -ESRCH;
-	text[n] = '\0';
-	/* the name, field 2, may hold anything; field 22 is the 20th after it */
-	at = strrchr(text, ')');
-	for (int i = 0; at && i < 20; i++)
-		at = strchr(at + 1, ' ');
-	if (!at)
-		return -EINVAL;
-	*ret_start = strtoull(at + 1, NULL, 10);
-	return 0;
-}

@@ -51,10 +51,4 @@ int file__state(int fd, const struct mapping *mapping, struct file_state *ret_st
 /* The state of the process's executable. 0, or a negative errno as above. */
 int file__program(pid_t pid, struct file_state *ret_state);
 
-/*
- * When the process started, in clock ticks since boot: together with its id it
- * names a process for ever. Returns 0, or a negative errno: -ENOENT, -ESRCH for none.
- */
-int file__process_start(pid_t pid, uint64_t *ret_start);
-
 #endif

@@ -111,6 +111,14 @@ int kin__read(struct kin *ret_kin, pid_t pid, const char *controller)
 	return 0;
 }
 
+bool kin__has_memory(pid_t pid)
+{
+	struct process_exe exe;
+
+	/* the link goes with the memory, before the process is a zombie (fs/proc/base.c) */
+	return process__exe(pid, &exe, NULL) == 0;
+}
+
 static bool has_name(const char *name, const char *label)
 {
 	char clean[LABEL_BYTES];

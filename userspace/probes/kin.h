@@ -53,6 +53,9 @@ int kin_stat__read(struct kin_stat *ret_stat, pid_t pid);
  */
 int kin__read(struct kin *ret_kin, pid_t pid, const char *controller);
 
+/* False from the moment on from which it cannot be seen any more what it had mapped. */
+bool kin__has_memory(pid_t pid);
+
 /* The same for the cgroup alone: differs between instances, agrees within one. 0 if unknown. */
 uint64_t kin__place(pid_t pid, const char *controller);
 
