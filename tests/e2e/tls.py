@@ -309,7 +309,7 @@ _symbols = {}
 
 
 def symbol(path, name):
-    """Where a function is: its address in the file's address space."""
+    """Where a function is, in the file's address space, and how many bytes it has."""
     key = (str(path), os.stat(path).st_ino, name)
     if key not in _symbols:
         done = subprocess.run([need("readelf"), "-sW", str(path)], capture_output=True, text=True, check=True)
@@ -317,7 +317,7 @@ def symbol(path, name):
             fields = line.split()
             if len(fields) >= 8 and fields[3] == "FUNC" and fields[6] != "UND":
                 if fields[7].split("@")[0] == name:
-                    _symbols[key] = int(fields[1], 16)
+                    _symbols[key] = int(fields[1], 16), int(fields[2], 0)
                     break
         else:
             raise AssertionError(f"no function {name} in {path}")
@@ -332,22 +332,46 @@ def _segments(path):
             yield int(fields[1], 16), int(fields[2], 16), int(fields[4], 16)  # offset, address, size in file
 
 
+PROLOGUE_BYTES = 64  # of a function, in which its probe is
+
+
+def _offset(path, address):
+    """Where an address is in the file; None if it is not."""
+    return next((address - a + o for o, a, size in _segments(path) if a <= address < a + size), None)
+
+
 def breakpoint_in(pid, path, name):
-    """Has the kernel put a breakpoint where this function of this file begins, in this process?"""
-    address = symbol(path, name)
-    offset = next(address - a + o for o, a, size in _segments(path) if a <= address < a + size)
+    """
+    Has the kernel put a breakpoint where this function of this file begins, in this
+    process, or where one begins that it calls first? Probes are where they cost least.
+    """
+    address, size = symbol(path, name)
     status = os.stat(path)
     with open(f"/proc/{pid}/maps") as f:
-        for line in f:
-            fields = line.split()
-            if len(fields) < 6 or "x" not in fields[1] or int(fields[4]) != status.st_ino:
-                continue
-            start, end = (int(part, 16) for part in fields[0].split("-"))
-            at = offset - int(fields[2], 16) + start
-            if start <= at < end:
-                with open(f"/proc/{pid}/mem", "rb") as memory:
-                    memory.seek(at)
-                    return memory.read(1) == b"\xcc"
+        mappings = [line.split() for line in f]
+    for fields in mappings:
+        if len(fields) < 6 or "x" not in fields[1] or int(fields[4]) != status.st_ino:
+            continue
+        start, end = (int(part, 16) for part in fields[0].split("-"))
+
+        def broken(address, size):
+            offset = _offset(path, address)
+            if offset is None or not start <= (at := offset - int(fields[2], 16) + start) < end:
+                return None, b""
+            with open(f"/proc/{pid}/mem", "rb") as memory, open(path, "rb") as file:
+                memory.seek(at)
+                file.seek(offset)
+                now, code = memory.read(min(size, end - at)), file.read(size)
+            return any(n == 0xCC != c for n, c in zip(now, code)), code
+
+        found, code = broken(address, min(size, PROLOGUE_BYTES))
+        if found is None:
+            continue
+        call = code.find(b"\xe8")
+        if not found and 0 <= call <= len(code) - 5:
+            target = address + call + 5 + int.from_bytes(code[call + 1:call + 5], "little", signed=True)
+            found = bool(broken(target, 8)[0])
+        return found
     raise AssertionError(f"{path} is not mapped by process {pid}")
 
 

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probes/disassembler.h"
 #include "probes/go.h"
+#include "probes/place.h"
 #include "probes/returns.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -101,17 +103,189 @@ static bool is_whole(struct plan *plan, const struct wanted *wanted, size_t coun
 	return has_read && has_write;
 }
 
-static bool plan_functions(struct plan *plan, const struct wanted *wanted, size_t count,
-			   const struct elf_symbol *symbols)
+/* All code of a function, to be freed; NULL if its size is not known or it cannot be read. */
+static uint8_t *code_of(struct elf *elf, const struct elf_symbol *symbol)
 {
+	uint8_t *code;
+
+	if (!symbol->bytes || symbol->bytes > RETURNS_MAX_CODE_BYTES)
+		return NULL;
+	code = malloc((size_t)symbol->bytes);
+	if (!code || !elf__read(elf, code, (size_t)symbol->bytes, symbol->offset))
+		return code;
+	free(code);
+	return NULL;
+}
+
+/* Where in the file a function of x86-64 is best probed: at its begin if nothing better is known. */
+static uint64_t best_place(struct elf *elf, const struct disassembler *d, enum place_abi abi,
+			   const struct elf_symbol *symbol)
+{
+	uint64_t offset = symbol->offset;
+	uint8_t *code = elf->machine == EM_X86_64 ? code_of(elf, symbol) : NULL;
+
+	if (code)
+		offset += place__in(d, abi, code, (size_t)symbol->bytes);
+	free(code);
+	return offset;
+}
+
+/* The function that one of OpenSSL calls with all its arguments; 0: none. */
+static uint64_t called_by(struct elf *elf, const struct disassembler *d, enum place_form form,
+			  const struct elf_symbol *symbol)
+{
+	uint8_t *code = code_of(elf, symbol);
+	uint64_t target = 0;
+
+	if (!code || !place__calls(d, form, code, (size_t)symbol->bytes, symbol->address, &target))
+		target = 0;
+	free(code);
+	return target;
+}
+
+/* Where in the file a function without a name is best probed, if that is cheap there; else 0. */
+static uint64_t cheap_place(struct elf *elf, const struct disassembler *d, uint64_t address)
+{
+	/* an internal function, whose end nobody tells: enough for all jumps to its begin */
+	uint8_t code[2048];
+	struct elf_symbol symbol = { .address = address };
+	uint32_t place;
+
+	for (symbol.bytes = sizeof(code); symbol.bytes >= 64; symbol.bytes /= 2)
+		if (!elf__offset(elf, address, symbol.bytes, true, &symbol.offset))
+			break;
+	if (symbol.bytes < 64 || elf__read(elf, code, (size_t)symbol.bytes, symbol.offset))
+		return 0;
+	place = place__in(d, PLACE_ABI_C4, code, (size_t)symbol.bytes);
+	if (!place__is_cheap(code + place, (size_t)symbol.bytes - place))
+		return 0;
+	return symbol.offset + place;
+}
+
+static const struct elf_symbol *symbol_of(const char *name, const struct wanted *wanted,
+					  size_t count, const struct elf_symbol *symbols)
+{
+	for (size_t i = 0; i < count; i++)
+		if (symbols[i].address && strcmp(wanted[i].name, name) == 0)
+			return &symbols[i];
+	return NULL;
+}
+
+/*
+ * SSL_read() and SSL_read_ex() of OpenSSL do no more than call ssl_read_internal(), which
+ * takes the arguments of the latter; SSL_write() likewise, up to 3.1. Where they begin is
+ * slow to probe, because they save no register, and it is not, because it does. Taken
+ * for it is only what both of them call, with a place on its stack as the fourth argument the
+ * one, with its own the other; so both are seen there, and neither twice. 0: there is none.
+ */
+static uint64_t shared_place(struct elf *elf, const struct disassembler *d,
+			     const struct elf_symbol *brief, const struct elf_symbol *full,
+			     const struct elf_symbol *peek, const struct elf_symbol *symbols,
+			     size_t count)
+{
+	uint64_t target;
+
+	if (!brief || !full)
+		return 0;
+	target = called_by(elf, d, PLACE_FORM_INT, brief);
+	if (!target || called_by(elf, d, PLACE_FORM_BYTES, full) != target ||
+	    (peek && called_by(elf, d, PLACE_FORM_INT, peek) == target))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (symbols[i].address == target)
+			return 0;
+	return cheap_place(elf, d, target);
+}
+
+/* The shared places of OpenSSL's functions, 0 for each that has none. */
+static void find_shared(struct elf *elf, const struct disassembler *d, const struct wanted *wanted,
+			size_t count, const struct elf_symbol *symbols, uint64_t *shared)
+{
+	static const char *const pairs[][2] = {
+		{ "SSL_read", "SSL_read_ex" },
+		{ "SSL_write", "SSL_write_ex" },
+	};
+	const struct elf_symbol *peek = symbol_of("SSL_peek", wanted, count, symbols);
+
+	for (size_t i = 0; i < COUNT(pairs); i++) {
+		const struct elf_symbol *brief = symbol_of(pairs[i][0], wanted, count, symbols);
+		const struct elf_symbol *full = symbol_of(pairs[i][1], wanted, count, symbols);
+		uint64_t place = shared_place(elf, d, brief, full, peek, symbols, count);
+
+		if (!place)
+			continue;
+		shared[brief - symbols] = place;
+		shared[full - symbols] = place;
+	}
+}
+
+/* Whether the function is slow to probe where it begins, so that a look at its code is worth it. */
+static bool is_slow(struct elf *elf, const struct elf_symbol *symbol)
+{
+	uint8_t code[2];
+
+	return elf->machine == EM_X86_64 && symbol->address &&
+	       !elf__read(elf, code, sizeof(code), symbol->offset) &&
+	       !place__is_cheap(code, sizeof(code));
+}
+
+/* How many arguments the program at the begin of the function reads. */
+static enum place_abi abi_of(const struct wanted *wanted)
+{
+	return strstr(wanted->enter, "_ex_") ? PLACE_ABI_C4 : PLACE_ABI_C3;
+}
+
+/* The places of C functions, 0 for those that are reached through the place of another. */
+static void find_places(struct elf *elf, const struct wanted *wanted, size_t count,
+			const struct elf_symbol *symbols, uint64_t *places, bool *ret_is_shared)
+{
+	uint64_t shared[COUNT(openssl)] = {};
+	struct disassembler disassembler = {}, *d = NULL;
+	bool any_slow = false;
+
+	for (size_t i = 0; i < count; i++)
+		any_slow |= is_slow(elf, &symbols[i]);
+	if (any_slow && !disassembler__open(&disassembler, elf->machine))
+		d = &disassembler;
+	for (size_t i = 0; i < count; i++)
+		if (symbols[i].address)
+			places[i] = best_place(elf, d, abi_of(&wanted[i]), &symbols[i]);
+	if (d)
+		find_shared(elf, d, wanted, count, symbols, shared);
+	for (size_t i = 0; i < count; i++) {
+		ret_is_shared[i] = shared[i] != 0;
+		if (!shared[i])
+			continue;
+		places[i] = shared[i];
+		for (size_t j = 0; j < i; j++)
+			if (shared[j] == shared[i])
+				places[i] = 0;
+	}
+	disassembler__close(&disassembler);
+}
+
+static bool plan_functions(struct plan *plan, struct elf *elf, const struct wanted *wanted,
+			   size_t count, const struct elf_symbol *symbols)
+{
+	uint64_t places[COUNT(openssl)] = {};
+	bool is_shared[COUNT(openssl)];
+
 	if (!is_whole(plan, wanted, count, symbols))
 		return false;
+	find_places(elf, wanted, count, symbols, places, is_shared);
 	for (size_t i = 0; i < count; i++) {
+		const char *enter = wanted[i].enter;
+
 		if (!symbols[i].address)
 			continue;
 		name_function(plan, wanted[i].name);
-		add(plan, symbols[i].offset, wanted[i].enter, false);
-		add(plan, symbols[i].offset, wanted[i].leave, true);
+		if (!places[i])
+			continue;
+		if (is_shared[i])
+			enter = wanted[i].role == ROLE_READ ? "tls_read_ex_enter"
+							    : "tls_write_ex_enter";
+		add(plan, places[i], enter, false);
+		add(plan, places[i], wanted[i].leave, true);
 	}
 	return true;
 }
@@ -146,7 +320,8 @@ static void take_version(struct plan *plan, const char *name)
 static void plan_go_function(struct plan *plan, struct elf *elf, const struct wanted *wanted,
 			     const struct elf_symbol *symbol)
 {
-	uint32_t offsets[PLAN_MAX_PROBES];
+	uint32_t offsets[PLAN_MAX_PROBES], enter = 0;
+	struct disassembler disassembler;
 	uint8_t *code;
 	int count;
 
@@ -154,19 +329,24 @@ static void plan_go_function(struct plan *plan, struct elf *elf, const struct wa
 		plan->reason = "a function is larger than any that is known";
 		return;
 	}
-	code = malloc((size_t)symbol->bytes);
-	if (!code || elf__read(elf, code, (size_t)symbol->bytes, symbol->offset)) {
+	code = code_of(elf, symbol);
+	if (!code) {
 		plan->reason = "its code cannot be read";
-		free(code);
 		return;
 	}
 	count = returns__find(elf->machine, code, (size_t)symbol->bytes, offsets, PLAN_MAX_PROBES,
 			      &plan->reason);
+	if (count > 0 && elf->machine == EM_X86_64 &&
+	    !disassembler__open(&disassembler, elf->machine)) {
+		/* mostly where it jumps if its stack is too small */
+		enter = place__in(&disassembler, PLACE_ABI_GO, code, (size_t)symbol->bytes);
+		disassembler__close(&disassembler);
+	}
 	free(code);
 	if (count < 0)
 		return;
 	name_function(plan, wanted->name);
-	add(plan, symbol->offset, wanted->enter, false);
+	add(plan, symbol->offset + enter, wanted->enter, false);
 	for (int i = 0; i < count; i++)
 		add(plan, symbol->offset + offsets[i], wanted->leave, false);
 }
@@ -252,7 +432,8 @@ static int plan_c(struct plan *plan, struct elf *elf, const char *name, bool is_
 			take_version(plan, name);
 		if (found < 0)
 			plan->reason = "its symbols cannot be read";
-		else if (plan_functions(plan, kinds[i].wanted, kinds[i].count, symbols) || named)
+		else if (plan_functions(plan, elf, kinds[i].wanted, kinds[i].count, symbols) ||
+			 named)
 			return 1;
 		if (named)
 			return 1;
