@@ -375,19 +375,17 @@ def breakpoint_in(pid, path, name):
     raise AssertionError(f"{path} is not mapped by process {pid}")
 
 
-def attached_to(agent, path):
-    """Does an agent hold uprobes of this file? True, too, where the kernel does not tell of which file (before 6.8)."""
+def links_to(agent, path):
+    """How many uprobe links of this file an agent holds. Where the kernel does not tell of which file (before 6.8): of any."""
     links = 0
     for fd in os.listdir(f"/proc/{agent}/fdinfo"):
         try:
             info = Path(f"/proc/{agent}/fdinfo/{fd}").read_text()
         except FileNotFoundError:
             continue  # closed since
-        if "uprobe_multi" in info and "\npath:" in info:
-            links += 1
-            if f"/{Path(path).name}\n" in info:
-                return True
-    return not links
+        if "uprobe_multi" in info:
+            links += f"/{Path(path).name}\n" in info or "\npath:" not in info
+    return links
 
 
 def own_agents():
@@ -401,9 +399,17 @@ def probed(pid, path, *names, seconds=20):
     called from now on is seen. Others may observe this machine, too.
     """
 
+    state = {}
+
     def check():
         for agent in own_agents():
-            assert attached_to(agent, path), f"agent {agent} holds no uprobe of {path}"
+            links = links_to(agent, path)
+            assert links, f"agent {agent} holds no uprobe of {path}"
+            # a file is attached link by link: it is done when none has been added for a while
+            before, since = state.get(agent, (0, 0))
+            if links != before:
+                state[agent] = (links, time.monotonic())
+            assert links == before and time.monotonic() - since > 0.3, f"agent {agent} is attaching {path}"
         missing = [n for n in names if not breakpoint_in(pid, path, n)]
         assert not missing, f"no breakpoint in {', '.join(missing)} of {path}, process {pid}"
         return True
