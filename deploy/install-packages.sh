@@ -75,7 +75,12 @@ needs_test() {
 	command:h2load                    nghttp2-client
 	command:nghttpd                   nghttp2-server
 	command:gnutls-serv               gnutls-bin
+	command:readelf                   binutils
 	package                           python3-grpcio
+	package                           python3-hpack
+	package                           python3-websockets
+	package                           golang-golang-x-net-dev
+	package                           golang-google-grpc-dev
 	command:qemu-system-x86_64        qemu-system-x86
 	file:/usr/lib/qemu/virtiofsd,/usr/libexec/virtiofsd virtiofsd qemu-system-common
 	command:xz                        xz-utils
