@@ -161,8 +161,11 @@ static bool attaches_behind(const struct btf *btf, const char *function)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC), program, link = -1;
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FEXIT,
-		    .attach_btf_id = (uint32_t)id);
+	struct bpf_prog_load_opts options = {
+		.sz = sizeof(options),
+		.expected_attach_type = BPF_TRACE_FEXIT,
+		.attach_btf_id = (uint32_t)id,
+	};
 
 	if (id <= 0)
 		return false;

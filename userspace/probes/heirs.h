@@ -57,6 +57,7 @@ int heirs__ended(struct heirs *heirs, pid_t pid, const struct kin *kin, const ch
 /* A process has ended before it was looked at. 0, or -ENOSPC if too many have. */
 int heirs__missed(struct heirs *heirs, const struct serving *serving);
 
+/* How many dead wait for their heirs to be looked for. */
 size_t heirs__waiting(const struct heirs *heirs);
 
 struct heirs_ops {

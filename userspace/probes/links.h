@@ -17,6 +17,7 @@
 int links__attach(const struct attached_ops *ops, const struct plan *plan, const char *path,
 		  int *ret_links, const char **ret_program);
 
+/* Detaches count links. */
 void links__detach(const struct attached_ops *ops, const int *links, uint32_t count);
 
 #endif
