@@ -89,7 +89,8 @@ def nginx(env, name, certificates, workers=2):
 
     def write(port, root):
         temp = "".join(
-            f"{kind}_temp_path {env.dir}/{name}.{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            f"{kind}_temp_path {env.dir}/{name}.{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         conf.write_text(
             f"""daemon on;
@@ -215,7 +216,7 @@ class Counted:
 
 
 def held(agent, path):
-    """How many links of the agent are in a file; all of its links and events where the kernel does not tell (before 6.8)."""
+    """How many links of the agent are in a file; all of its where the kernel does not tell (before 6.8)."""
     in_file, told = 0, False
     for fd in os.listdir(f"/proc/{agent.process.pid}/fdinfo"):
         try:
@@ -228,63 +229,61 @@ def held(agent, path):
     return in_file if told else len(uprobes(agent.process.pid))
 
 
-def lives(env, make, after):
-    """The life of a daemon: start, a long time, after(server) and a long time again, end."""
-    certificates = Certificates(env)
-    agent = env.agent()
-    server = make(certificates)
-    lib.eventually(lambda: held(agent, server.library), 20, "the first link")
-    counted = Counted(agent, server)
-    time.sleep(LONG_S)  # no connection tells the agent of a process meanwhile
-    assert held(agent, server.library), "let go while a process was left"
-    counted.requests()
-    counted.expect()
-    after(server)
-    time.sleep(LONG_S)
-    counted.requests()
-    counted.load(200)
-    counted.expect()
-    server.kill()
-    gone(agent, server)
-
-
 def gone(agent, server):
     """Nothing is attached any more to the library of a server that has ended."""
     lib.eventually(lambda: not held(agent, server.library), 60, "no link in the library")
 
 
-def test_nginx(env):
-    """The first process is gone; later all workers are new ones."""
-
-    def reload(server):
-        old = server.pids()
-        server.run("-s", "reload")
-        lib.eventually(lambda: len(server.pids()) == len(old) and set(server.pids()) != set(old), 30, "new workers")
-        equal(len(set(server.pids()) & set(old)), 1, "processes that stay: the master")
-
-    lives(env, lambda certificates: nginx(env, "e2e-daemon-ng", certificates), reload)
+def reload(server):
+    """nginx: all workers are new ones."""
+    old = server.pids()
+    server.run("-s", "reload")
+    lib.eventually(lambda: len(server.pids()) == len(old) and set(server.pids()) != set(old), 30, "new workers")
+    equal(len(set(server.pids()) & set(old)), 1, "processes that stay: the master")
 
 
-def test_haproxy(env):
-    """Another process takes over, and the one that daemonized before ends."""
-
-    def take_over(server):
-        old = server.pids()
-        server.run("-sf", *map(str, old))
-        lib.eventually(lambda: server.pids() and not set(server.pids()) & set(old), 30, "another process")
-
-    lives(env, lambda certificates: haproxy(env, "e2e-daemon-ha", certificates), take_over)
+def take_over(server):
+    """haproxy: another process daemonizes and takes the place of the one that has."""
+    old = server.pids()
+    server.run("-sf", *map(str, old))
+    lib.eventually(lambda: server.pids() and not set(server.pids()) & set(old), 30, "another process")
 
 
-def test_apache(env):
-    """A restart, in which the children are replaced; the parent stays."""
+def graceful(server):
+    """Apache: the children are replaced; the parent stays."""
+    old = server.pids()
+    os.kill(old[0], signal.SIGUSR1)
+    lib.eventually(lambda: len(server.pids()) >= 4 and len(set(server.pids()) & set(old)) == 1, 30, "new children")
 
-    def graceful(server):
-        old = server.pids()
-        os.kill(old[0], signal.SIGUSR1)
-        lib.eventually(lambda: len(server.pids()) >= 4 and len(set(server.pids()) & set(old)) == 1, 30, "new children")
 
-    lives(env, lambda certificates: apache(env, "e2e-daemon-ap", certificates), graceful)
+def test_lives(env):
+    """The lives of three daemons: start, a long time, other processes and a long time again, end."""
+    certificates = Certificates(env)
+    agent = env.agent()
+    lives = {
+        nginx(env, "e2e-daemon-ng", certificates): reload,
+        haproxy(env, "e2e-daemon-ha", certificates): take_over,
+        apache(env, "e2e-daemon-ap", certificates): graceful,
+    }
+    all_counted = [Counted(agent, server) for server in lives]
+    for server in lives:
+        lib.eventually(lambda s=server: held(agent, s.library), 20, f"the first link of {server.name}")
+    time.sleep(LONG_S)  # no connection tells the agent of a process meanwhile
+    for counted in all_counted:
+        assert held(agent, counted.server.library), f"{counted.server.name}: let go while a process was left"
+        counted.requests()
+        counted.expect()
+    for server, change in lives.items():
+        change(server)
+    time.sleep(LONG_S)
+    for counted in all_counted:
+        counted.requests()
+        counted.load(200)
+        counted.expect()
+    for server in lives:
+        server.kill()
+    for server in lives:
+        gone(agent, server)
 
 
 def test_at_once(env):
