@@ -116,6 +116,7 @@ static __always_inline void emit_process(__u32 kind, struct task_struct *task, _
 					 __u32 generation)
 {
 	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	const struct instance_slot *instance = slot_get(slot);
 
 	if (!event) {
 		lose(LOSS_EVENTS_FULL);
@@ -126,6 +127,8 @@ static __always_inline void emit_process(__u32 kind, struct task_struct *task, _
 	event->slot = slot;
 	event->generation = generation;
 	event->tgid = task->tgid;
+	if (instance)
+		event->key = instance->key;
 	bpf_probe_read_kernel(event->comm, sizeof(event->comm), &task->comm);
 	bpf_ringbuf_submit(event, 0);
 }

@@ -14,10 +14,9 @@ enum event_kind {
 	EVENT_CGROUP_REMOVED,	 /* struct event: key.cgroup_id */
 	EVENT_EXECUTABLE_EXITED, /* struct event: a process of an instance keyed by executable
 				  * ended; slot, key */
-	EVENT_LISTENING,	 /* struct event: a process has a listening socket; slot,
-				  * generation, tgid */
+	EVENT_LISTENING,	 /* struct event: a process has a listening socket; all fields */
 	EVENT_TLS_UNSEEN,	 /* struct event: a process serves TLS, and its plain text has not
-				  * been seen; slot, generation, tgid */
+				  * been seen; all fields */
 	EVENT_TLS_HELLO,	 /* struct event_tls_hello */
 	EVENT_TLS_END,		 /* struct event_tls_end */
 };
