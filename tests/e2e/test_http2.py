@@ -290,6 +290,7 @@ def test_node_tls(env):
     """Node gives OpenSSL's bytes to the socket itself: exact, or counted as not seen."""
     agent = env.agent()
     server = node_h2(env, "e2e-h2-node-tls", tls.Certificates(env))
+    tls.probed_itself(server.process.pid, "SSL_read", "SSL_write")
     before = agent.scrape()
     opened = lib.passive_opens()
     count = slow(server, True) + mixed(server, True, load=3000)

@@ -385,6 +385,7 @@ def test_node_tls(env):
     """Node gives OpenSSL's bytes to the socket itself: exact, or counted as not seen."""
     agent = env.agent()
     server = node_server(env, "e2e-ws-node-tls", tls.Certificates(env))
+    tls.probed_itself(server.process.pid, "SSL_read", "SSL_write")
     before = agent.scrape()
     try:
         by_hand(agent, server, True, 5 * 30 * MILLI)

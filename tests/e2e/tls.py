@@ -427,6 +427,11 @@ def mapped(pid, pattern):
     raise AssertionError(f"process {pid} maps no {pattern}")
 
 
+def probed_itself(pid, *names):
+    """The same for a program that has the library in itself."""
+    probed(pid, Path(os.readlink(f"/proc/{pid}/exe")), *names)
+
+
 def children(pid):
     return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
