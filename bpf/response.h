@@ -248,29 +248,27 @@ static __always_inline bool response_head(struct server_state *s)
 
 /*
  * RFC 7540, 3.2: the request that asked for HTTP/2 is its first stream, too. Servers
- * log both, the response 101 and what the stream is answered with.
+ * log both, the response 101, which has been counted, and what the stream is
+ * answered with. `asked`: the request was seen.
  */
-VERIFIED_ALONE int upgrade_http2(struct server_state *s, __u64 now_ns)
+VERIFIED_ALONE int upgrade_http2(struct server_state *s, int asked)
 {
 	struct stream first = { .grpc_status = H2_GRPC_STATUS_NONE };
-	bool known;
 	struct instance_slot *slot;
 	__u8 batch;
 
 	if (!s)
 		return 0;
 	first.method = s->tx_method;
-	known = s->tx_open == TX_REQUEST;
-	batch = REQUEST_BATCH(s->request[s->request_tail % REQUESTS]);
+	batch = REQUEST_BATCH(s->request[(__u8)(s->request_tail - 1) % REQUESTS]);
+	response_lost(s); /* requests behind it get no response */
+	if (!asked) {
+		s->protocol = PROTOCOL_OTHER;
+		return 0;
+	}
 	if (batch != BATCH_NONE) {
 		first.arrived_ns = batch_at(s, batch)->arrived_ns;
 		first.read_ns = batch_at(s, batch)->read_ns;
-	}
-	response_done(s, now_ns);
-	response_lost(s); /* requests behind it get no response */
-	if (!known) {
-		s->protocol = PROTOCOL_OTHER;
-		return 0;
 	}
 	slot = server_slot(s);
 	if (slot)
@@ -302,7 +300,7 @@ static __always_inline bool speaks_http2_first(const struct server_state *s,
 static __always_inline int response_piece(struct server_state *s, struct work *k)
 {
 	struct http_parser *p;
-	bool trial = false;
+	bool trial = false, asked;
 	__u32 carry;
 	int result;
 
@@ -382,13 +380,14 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 	response_lost(s);
 	return 1;
 done:
-	if (s->protocol == PROTOCOL_HTTP2) {
-		upgrade_http2(s, k->now_ns);
-		return 1;
-	}
+	asked = s->tx_open == TX_REQUEST;
 	response_done(s, k->now_ns);
 	if (s->protocol == PROTOCOL_HTTP1)
 		return 0;
+	if (s->protocol == PROTOCOL_HTTP2) {
+		upgrade_http2(s, asked);
+		return 1;
+	}
 	response_lost(s); /* requests sent behind the one that switched get no response */
 	upgrade_begin(s, k->now_ns);
 	return 1;
