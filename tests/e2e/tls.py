@@ -383,7 +383,7 @@ def links_to(agent, path):
             info = Path(f"/proc/{agent}/fdinfo/{fd}").read_text()
         except FileNotFoundError:
             continue  # closed since
-        if "uprobe_multi" in info:
+        if re.search(r"^link_type:\s*(perf|uprobe_multi)$", info, re.M):
             links += f"/{Path(path).name}\n" in info or "\npath:" not in info
     return links
 
