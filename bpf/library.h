@@ -37,7 +37,7 @@ static __always_inline struct plain *plain_of_object(__u64 object)
  * Ties the object to the connection whose ClientHello this thread has read just
  * before, if that lives and has none, and the object is not tied to one that lives.
  */
-static __always_inline void take_candidate(struct thread *thread, __u64 object)
+static __always_inline void take_candidate(struct thread *thread, __u64 object, bool moves_bytes)
 {
 	__u32 connection = thread->candidate.connection;
 	struct plain *plain, *wanted;
@@ -53,7 +53,7 @@ static __always_inline void take_candidate(struct thread *thread, __u64 object)
 	plain = plain_of_object(object);
 	if (plain && !plain->s.http_ended)
 		return;
-	tie(wanted, object, bpf_get_current_pid_tgid() >> 32);
+	tie(wanted, object, moves_bytes, bpf_get_current_pid_tgid() >> 32);
 	thread->candidate.connection = 0;
 }
 
@@ -77,7 +77,7 @@ static __always_inline int library_enter(__u64 object, __u64 buffer, __u64 lengt
 		lose(LOSS_TLS_CALL);
 		return 0;
 	}
-	take_candidate(thread, object);
+	take_candidate(thread, object, buffer);
 	call_begin(&thread->call, object, buffer, length, result);
 	return 0;
 }
@@ -192,6 +192,9 @@ static __always_inline bool plain_write(struct plain *plain, struct work *k, __u
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, k->bytes, false);
 	if (s->protocol == PROTOCOL_HTTP1) {
+		/* an answer to what was read before the programs were attached */
+		if (!plain->whole && !s->rx_next)
+			s->rx_desync = DESYNC_OLDER;
 		if (begun_ns && http_at_start(&s->tx) && !s->first_byte_ns)
 			s->first_byte_ns = begun_ns;
 		response_follow(NULL, s, k, 0, 0);

@@ -184,7 +184,8 @@ struct plain {
 	__u8 go;	  /* the object is Go's */
 	__u8 writing;	  /* the socket was written to in a call that has not returned */
 	__u8 over;	  /* PLAIN_*: the socket is gone, the call is to end what it left */
-	__u8 pad[3];
+	__u8 whole;	  /* all of its plain bytes are seen */
+	__u8 pad[2];
 };
 
 #define PLAIN_OVER 1

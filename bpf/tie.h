@@ -51,8 +51,11 @@ static __always_inline struct plain *plain_new(__u32 connection, struct owner ow
 	return plain;
 }
 
-/* The object has the plain text, which no other object has. */
-static __always_inline void tie(struct plain *plain, __u64 object, __u32 tgid)
+/*
+ * The object, which a call was made with, has the plain text, and no other has. Programs
+ * of handshakes are attached last: if one saw the call, no plain bytes went by unseen.
+ */
+static __always_inline void tie(struct plain *plain, __u64 object, bool moves_bytes, __u32 tgid)
 {
 	struct object_key key = { .object = object, .tgid = tgid };
 	__u32 connection = plain->connection;
@@ -63,6 +66,7 @@ static __always_inline void tie(struct plain *plain, __u64 object, __u32 tgid)
 	}
 	plain->object = object;
 	plain->tgid = tgid;
+	plain->whole = !moves_bytes;
 }
 
 /* The library call that the current goroutine is in, or null. */
@@ -73,20 +77,13 @@ static __always_inline struct library_call *call_of_goroutine(struct task_struct
 	return bpf_map_lookup_elem(&call_by_goroutine, &key);
 }
 
-/* Object of the library call that the current thread, or goroutine, is in; 0: none. */
-static __always_inline __u64 object_of_current(struct task_struct *task, bool *ret_go)
+/* The library call that the current thread, or goroutine, is in, or null. */
+static __always_inline struct library_call *call_of_current(struct task_struct *task, bool *ret_go)
 {
 	struct thread *thread = bpf_task_storage_get(&thread_by_task, task, 0, 0);
-	struct library_call *call;
 
-	*ret_go = false;
-	if (thread && thread->call.object)
-		return thread->call.object;
-	call = call_of_goroutine(task);
-	if (!call)
-		return 0;
-	*ret_go = true;
-	return call->object;
+	*ret_go = !(thread && thread->call.object);
+	return *ret_go ? call_of_goroutine(task) : &thread->call;
 }
 
 /* Ciphertext has been written to a socket: within Go's Write, it is not over before that returns. */
@@ -153,8 +150,8 @@ static __always_inline void cipher_read(struct server_state *s, const struct wor
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 connection = s->secure.tls.hello;
 	struct owner owner = { .slot = s->slot, .generation = s->generation };
+	struct library_call *call;
 	struct plain *plain;
-	__u64 object;
 	bool go;
 
 	if (!cfg_libraries || s->role != ROLE_SERVER)
@@ -167,9 +164,9 @@ static __always_inline void cipher_read(struct server_state *s, const struct wor
 			plain = plain_new(connection, owner, s->protocol == PROTOCOL_CIPHER);
 		if (!plain)
 			return;
-		object = object_of_current(task, &go);
-		if (object) {
-			tie(plain, object, task->tgid);
+		call = call_of_current(task, &go);
+		if (call) {
+			tie(plain, call->object, call->buffer, task->tgid);
 			plain->go = go;
 		} else if (s->protocol == PROTOCOL_TLS) {
 			set_candidate(task, connection);

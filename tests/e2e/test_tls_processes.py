@@ -122,7 +122,7 @@ def settles(pid):
 
 
 def accounted(agent, first, pattern, want, connections):
-    """Every request is in a counter, or its connection is among those that were not seen."""
+    """Every request is in a counter, or among those that came before the probes, or its connection is."""
 
     def check(scrape):
         seen = Counter()
@@ -132,8 +132,11 @@ def accounted(agent, first, pattern, want, connections):
         for key, n in seen.items():
             between(n, 0, want.responses.get(key, 0), f"responses {key}")
         missing = want.total() - sum(seen.values())
-        unseen = scrape.loss("tls_unseen") - first.loss("tls_unseen")
-        between(missing, 0, 2 * unseen, f"requests missing, of {want.total()}, with {unseen} connections not seen")
+        unseen, older = (scrape.loss(r) - first.loss(r) for r in ("tls_unseen", "started_before"))
+        between(
+            missing, older, 2 * unseen + older,
+            f"requests missing, of {want.total()}, with {unseen} connections not seen and {older} seen from their midst",
+        )
         between(unseen, 0, connections, "connections not seen")
         return missing, unseen
 
