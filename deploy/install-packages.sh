@@ -43,6 +43,10 @@ needs_build() {
 	library:jansson                   libjansson-dev
 	library:capstone                  libcapstone-dev
 	library:libnghttp2                libnghttp2-dev
+	library:libcurl                   libcurl4-openssl-dev
+	library:libpq                     libpq-dev
+	library:libmacaroons              libmacaroons-dev
+	library:libsodium                 libsodium-dev
 	package                           libc6-dev
 	END
 }
@@ -79,6 +83,10 @@ needs_test() {
 	package                           python3-grpcio
 	package                           python3-hpack
 	package                           python3-websockets
+	package                           postgresql
+	command:prometheus-node-exporter  prometheus-node-exporter
+	command:prometheus-postgres-exporter prometheus-postgres-exporter
+	command:victoria-metrics          victoria-metrics
 	package                           golang-golang-x-net-dev
 	package                           golang-google-grpc-dev
 	command:qemu-system-x86_64        qemu-system-x86
@@ -103,7 +111,8 @@ needs_lint() {
 }
 
 # Daemons among the packages: apt must neither start them now nor at boot.
-DAEMONS="nginx haproxy apache2 prometheus prometheus-node-exporter"
+DAEMONS="nginx haproxy apache2 prometheus prometheus-node-exporter prometheus-postgres-exporter
+	postgresql victoria-metrics"
 
 die() {
 	echo "${0##*/}: $*" >&2

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "event.h"
 #include "instance.h"
@@ -103,6 +104,31 @@ void identity_table__sweep_shared(struct identity_table *table,
 
 /* Labels of a slot in use, or NULL if it was never announced. */
 const struct identity *identity_table__get(const struct identity_table *table, uint32_t slot);
+
+/* An instance in use, as others than the series need it. */
+struct identity_instance {
+	const struct identity *identity;
+	uint32_t slot;
+	uint32_t generation;
+	uint64_t cgroup_id;
+	const char *cgroup; /* path below the hierarchy's mount; "" if it is not known */
+	bool is_dead;	    /* kept for its retention */
+};
+
+/*
+ * Calls on_instance for every instance in use but `__other__`, those that a rule
+ * drops included. What it is given is valid during the call. Stops at the first
+ * non-zero result, and returns that.
+ */
+int identity_table__each(const struct identity_table *table,
+			 int (*on_instance)(void *ctx, const struct identity_instance *instance),
+			 void *ctx);
+
+/*
+ * A process of the instance that ran a moment ago: in its cgroup itself, or of its
+ * executable. 0 if there is none.
+ */
+pid_t identity_table__process(const struct identity_table *table, uint32_t slot);
 
 /*
  * What was found and chosen at the start, one sentence a line, for `doctor`.

@@ -292,6 +292,43 @@ const struct identity *identity_table__get(const struct identity_table *table, u
 	return &table->slot[slot]->identity;
 }
 
+int identity_table__each(const struct identity_table *table,
+			 int (*on_instance)(void *ctx, const struct identity_instance *instance),
+			 void *ctx)
+{
+	for (uint32_t i = OTHER_INDEX + 1; i < table->slot_count; i++) {
+		const struct table_entry *entry = table->slot[i];
+		struct identity_instance instance;
+		int result;
+
+		if (!entry)
+			continue;
+		instance = (struct identity_instance){
+			.identity = &entry->identity,
+			.slot = i,
+			.generation = entry->generation,
+			.cgroup_id = entry->key.cgroup_id,
+			.cgroup = entry->cgroup,
+			.is_dead = entry->dead_since_ns,
+		};
+		result = on_instance(ctx, &instance);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+pid_t identity_table__process(const struct identity_table *table, uint32_t slot)
+{
+	const struct table_entry *entry = slot < table->slot_count ? table->slot[slot] : NULL;
+
+	if (!entry || entry->dead_since_ns)
+		return 0;
+	if (entry->witness)
+		return entry->witness;
+	return entry->cgroup[0] ? cgroup_hierarchy__process(table->hierarchy, entry->cgroup) : 0;
+}
+
 void identity_table__forget(struct identity_table *table, uint32_t slot)
 {
 	if (slot >= table->slot_count)
