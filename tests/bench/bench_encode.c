@@ -113,7 +113,8 @@ int main(int argc, char **argv)
 		double start = cpu_ms();
 
 		buffer__clear(&out);
-		if (exposition__render(exposition, &sample.snapshot, &view_native, encoder, &out))
+		if (exposition__render(exposition, &sample.snapshot, &view_native, encoder,
+				       &scope_all, &out))
 			return EXIT_FAILURE;
 		ms[i] = cpu_ms() - start;
 	}

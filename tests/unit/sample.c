@@ -321,7 +321,8 @@ char *sample__render(struct sample *sample, const struct rollup *rollup, const s
 
 	buffer__init(&out);
 	if (exposition__new(&exposition, &options) ||
-	    exposition__render(exposition, &sample->snapshot, view, encoder, &out))
+	    exposition__render(exposition, &sample->snapshot, view, encoder,
+			       sample->scope ? sample->scope : &scope_all, &out))
 		abort();
 	exposition__free(exposition);
 	buffer__append_char(&out, '\0');

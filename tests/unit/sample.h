@@ -7,6 +7,7 @@
 #ifndef EDGETAP_TESTS_SAMPLE_H
 #define EDGETAP_TESTS_SAMPLE_H
 
+#include "access/scope.h"
 #include "encoders/encoder.h"
 #include "metrics/rollup.h"
 #include "snapshot/snapshot.h"
@@ -33,6 +34,7 @@ struct sample {
 	struct snapshot_tls_hello *tls_hellos;
 	struct snapshot snapshot;
 	struct model_identities source;
+	const struct scope *scope; /* of who asks; NULL: all */
 	uint32_t statuses_used, groups_used, rpcs_used;
 };
 

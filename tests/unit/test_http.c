@@ -520,7 +520,7 @@ START_TEST(keep_alive_pipelining_and_its_limit)
 }
 END_TEST
 
-static int only_alice(void *ctx, const struct http_request *request, struct http_reply *reply)
+static int only_alice(void *ctx, struct http_request *request, struct http_reply *reply)
 {
 	const char *who = http_request__header(request, "Authorization");
 

@@ -360,7 +360,7 @@ START_TEST(memory_is_used_again)
 			buffer__clear(&out);
 			ck_assert_int_eq(exposition__render(exposition, &sample.snapshot,
 							    i % 2 ? &view_apps : &view_native,
-							    encoders[i / 2], &out),
+							    encoders[i / 2], &scope_all, &out),
 					 0);
 			/* the duration of the scrape before has some digits */
 			if (round > 1)
@@ -373,7 +373,7 @@ START_TEST(memory_is_used_again)
 			ck_assert_uint_eq(out.capacity, capacity);
 		buffer__clear(&broken);
 		ck_assert_int_eq(exposition__render(exposition, &sample.snapshot, &view_native,
-						    &encoder_text, &broken),
+						    &encoder_text, &scope_all, &broken),
 				 -EPIPE);
 	}
 	buffer__free(&out);
@@ -398,7 +398,7 @@ START_TEST(foreign_bounds_are_refused)
 	buffer__init(&out);
 	ck_assert_int_eq(exposition__new(&exposition, &options), 0);
 	ck_assert_int_eq(exposition__render(exposition, &sample.snapshot, &view_native,
-					    &encoder_text, &out),
+					    &encoder_text, &scope_all, &out),
 			 -EINVAL);
 	exposition__free(exposition);
 	options.classic_count = GRID_MAX_CLASSIC + 1;

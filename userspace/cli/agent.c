@@ -452,7 +452,7 @@ uint64_t agent__next_ns(const struct agent *agent)
 }
 
 int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
-		  struct buffer *out)
+		  const struct scope *scope, struct buffer *out)
 {
 	const struct snapshot *snapshot;
 	int err = -ENODATA;
@@ -460,7 +460,7 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 	pthread_mutex_lock(&agent->lock);
 	snapshot = agent__snapshot(agent);
 	if (snapshot)
-		err = exposition__render(agent->exposition, snapshot, view, encoder, out);
+		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);
 	pthread_mutex_unlock(&agent->lock);
 	return err;
 }

@@ -76,11 +76,11 @@ void agent__tick(struct agent *agent, uint64_t now_ns);
 uint64_t agent__next_ns(const struct agent *agent);
 
 /*
- * Appends the counts as they are now to out, which the caller frees. Any
+ * Appends what the scope allows of the counts as they are now to out, which the caller frees. Any
  * thread. Returns 0 or a negative errno.
  */
 int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
-		  struct buffer *out);
+		  const struct scope *scope, struct buffer *out);
 
 /*
  * Takes over what may change while observing, and frees fresh. Returns true if

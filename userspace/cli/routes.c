@@ -44,7 +44,7 @@ static int handle_view(void *ctx, const struct http_request *request, struct htt
 		return -ENOENT;
 	reply->content_type = encoder->content_type;
 	buffer__init_stream(&out, WINDOW_BYTES, write_reply, &sink);
-	err = agent__render(ctx, view, encoder, &out);
+	err = agent__render(ctx, view, encoder, http_request__scope(request), &out);
 	buffer__free(&out);
 	return err;
 }

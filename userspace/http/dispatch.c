@@ -109,6 +109,7 @@ void dispatch__completed(void *cls, struct MHD_Connection *connection, void **re
 			    in_ms(server->options.idle_timeout_ms));
 	if (request->response)
 		MHD_destroy_response(request->response);
+	free(request->scope);
 	free(request);
 	*request_context = NULL;
 }
@@ -208,7 +209,10 @@ static enum MHD_Result dispatch(struct http_request *request)
 	client_table__enter(&server->clients, request->client, CLIENT_WORKING, 0);
 	if (request->bad_target || request->path[0] != '/')
 		return refuse(request, 400, "the request target is no path");
-	if (server->options.before && response__run(request, server->options.before, &reply))
+	if (server->options.before &&
+	    response__settle(request,
+			     server->options.before(server->options.before_ctx, request, &reply),
+			     &reply))
 		return answer(request, &reply);
 	request->route = find_route(server, request->path);
 	if (!request->route) {

@@ -29,6 +29,7 @@ struct http_request {
 	uint64_t content_bytes; /* of a body that nobody asked for */
 	bool has_content;
 	bool bad_target;
+	struct scope *scope; /* from malloc; NULL: given none */
 
 	/* Written by the render thread. */
 	struct MHD_Response *response;
@@ -97,6 +98,9 @@ void response__refuse(struct http_reply *reply, _Atomic uint64_t *counter, const
  */
 int response__run(const struct http_request *request, http_handle_fn handle,
 		  struct http_reply *reply);
+
+/* The second half of that, after a handler has returned err. */
+int response__settle(const struct http_request *request, int err, struct http_reply *reply);
 
 /*
  * Makes the library's response of a reply and takes its body,

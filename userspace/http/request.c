@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/scope.h"
 #include "http/internal.h"
 #include "http/packed.h"
 
@@ -19,6 +20,19 @@ const char *http_request__path(const struct http_request *request)
 const char *http_request__method(const struct http_request *request)
 {
 	return request->method;
+}
+
+const struct scope *http_request__scope(const struct http_request *request)
+{
+	if (request->scope)
+		return request->scope;
+	return request->server->options.before ? &scope_none : &scope_all;
+}
+
+void http_request__give_scope(struct http_request *request, struct scope *scope)
+{
+	free(request->scope);
+	request->scope = scope;
 }
 
 uint64_t http_request__deadline_ns(const struct http_request *request)

@@ -15,6 +15,7 @@
 
 /* Strings that the accessors return live as long as the handler runs. */
 struct http_request;
+struct scope;
 
 /* The path without query, percent-decoded, always starting with a slash. */
 const char *http_request__path(const struct http_request *request);
@@ -27,6 +28,16 @@ const char *http_request__query(const struct http_request *request, const char *
 
 /* First value of a header field (its name in any case), or NULL. */
 const char *http_request__header(const struct http_request *request, const char *name);
+
+/*
+ * What this request may see: everything, unless the server has a hook that
+ * controls access (http_server_options.before); then what the hook has given
+ * it, and nothing if it has given nothing. Lives as long as the handler runs.
+ */
+const struct scope *http_request__scope(const struct http_request *request);
+
+/* For the hook: the scope, from malloc (scope__copy), becomes the request's. */
+void http_request__give_scope(struct http_request *request, struct scope *scope);
 
 /*
  * CLOCK_MONOTONIC nanoseconds after which nobody waits for the reply any more:
@@ -81,6 +92,9 @@ int http_reply__write(struct http_reply *reply, const struct http_request *reque
  */
 typedef int (*http_handle_fn)(void *ctx, const struct http_request *request,
 			      struct http_reply *reply);
+
+/* The same before a route is looked for; 1: the reply is sent, 0: the request goes on. */
+typedef int (*http_before_fn)(void *ctx, struct http_request *request, struct http_reply *reply);
 
 struct http_route {
 	const char *path;	 /* compared whole */

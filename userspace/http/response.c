@@ -111,8 +111,11 @@ static bool refuse_stream(const struct http_request *request, struct http_reply 
 int response__run(const struct http_request *request, http_handle_fn handle,
 		  struct http_reply *reply)
 {
-	int err = handle(request->server->ctx, request, reply);
+	return response__settle(request, handle(request->server->ctx, request, reply), reply);
+}
 
+int response__settle(const struct http_request *request, int err, struct http_reply *reply)
+{
 	if (err >= 0 && reply->stream) {
 		int finish_err = packed__finish(reply->stream);
 

@@ -50,9 +50,10 @@ struct http_server_options {
 	 * Runs on the network thread before a request is looked at any
 	 * further, unknown paths included: the place of access control.
 	 * Returns 0 to go on; 1 if it filled in the reply, which is then sent;
-	 * or a negative errno (500). May be NULL.
+	 * or a negative errno (500). May be NULL. ctx is before_ctx.
 	 */
-	http_handle_fn before;
+	http_before_fn before;
+	void *before_ctx;
 };
 
 /* Monotonic, except the last two, which are the present state. */

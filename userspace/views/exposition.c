@@ -218,6 +218,13 @@ static const struct rendered_cut *render_cut(struct walk *walk, unsigned int sta
 	return rendered;
 }
 
+static bool is_shown(const struct walk *walk, const struct model_entity *entity)
+{
+	if (walk->family->roles && !(walk->family->roles & entity->roles))
+		return false;
+	return scope__allows(walk->scope, entity->labels->value[MODEL_APP]);
+}
+
 static int walk_entities(struct walk *walk)
 {
 	unsigned int standard = standard_labels(walk->view, walk->family);
@@ -235,7 +242,7 @@ static int walk_entities(struct walk *walk)
 	for (uint32_t e = 0; e < cut->entity_count; e++) {
 		const struct model_entity *entity = &cut->entity[e];
 
-		if (!walk->family->roles || walk->family->roles & entity->roles) {
+		if (is_shown(walk, entity)) {
 			walk__start(walk, rendered->text.data + at, rendered->end[e] - at);
 			walk__entity(walk, cut, entity);
 		}
@@ -244,10 +251,19 @@ static int walk_entities(struct walk *walk)
 	return 0;
 }
 
+/* Sums over apps are nobody's who may not see all of them. */
+static bool is_by_app(const struct walk *walk, const struct family *family)
+{
+	return family->fact < FACT_BUILD &&
+	       standard_labels(walk->view, family) & 1U << STANDARD_APP;
+}
+
 static int walk_family(struct walk *walk, const struct family *family)
 {
 	int err = 0;
 
+	if (!walk->scope->all && !is_by_app(walk, family))
+		return 0;
 	walk->family = family;
 	walk->begun = false;
 	if (family->fact < FACT_BUILD) {
@@ -264,12 +280,14 @@ static int walk_family(struct walk *walk, const struct family *family)
 }
 
 int exposition__render(struct exposition *exposition, const struct snapshot *snapshot,
-		       const struct view *view, const struct encoder *encoder, struct buffer *out)
+		       const struct view *view, const struct encoder *encoder,
+		       const struct scope *scope, struct buffer *out)
 {
 	struct walk walk = { .exposition = exposition,
 			     .snapshot = snapshot,
 			     .view = view,
 			     .encoder = encoder,
+			     .scope = scope,
 			     .encoding = &exposition->encoding,
 			     .series = &exposition->series };
 	uint64_t start_ns = now_ns();

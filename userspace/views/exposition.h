@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "access/scope.h"
 #include "encoders/buffer.h"
 #include "encoders/encoder.h"
 #include "metrics/rollup.h"
@@ -40,13 +41,16 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 void exposition__free(struct exposition *exposition);
 
 /*
- * Appends a whole exposition to out (and flushes it, if it is a stream). The
+ * Appends a whole exposition to out (and flushes it, if it is a stream), or what
+ * of it the scope allows: for less than everything, no family that is not told
+ * by app and none of the agent's own. The
  * working memory is kept for the next time. Not thread-safe, and neither
  * identities nor roll-up may change meanwhile: callers hold the agent's lock.
  * Returns 0, -ENOMEM, -EINVAL if the snapshot's grid does not have the
  * configured bounds, or the error of a stream's write.
  */
 int exposition__render(struct exposition *exposition, const struct snapshot *snapshot,
-		       const struct view *view, const struct encoder *encoder, struct buffer *out);
+		       const struct view *view, const struct encoder *encoder,
+		       const struct scope *scope, struct buffer *out);
 
 #endif

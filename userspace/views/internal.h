@@ -22,6 +22,7 @@ struct walk {
 	const struct snapshot *snapshot;
 	const struct view *view;
 	const struct encoder *encoder;
+	const struct scope *scope;
 	struct encoding *encoding;
 
 	const struct family *family;
