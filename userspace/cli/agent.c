@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/gather.h"
 #include "cli/log.h"
 #include "cli/privileges.h"
 #include "defaults.h"
@@ -81,6 +82,7 @@ static int agent__new_exposition(struct agent *agent)
 		.classic_count = agent->config.bucket_count,
 		.identities = { identity_table__get, agent->identity },
 		.rollup = agent->rollup,
+		.readings = agent->readings,
 		.exporter = exporter_counts,
 		.exporter_ctx = agent,
 		.tls = tls_counts,
@@ -170,6 +172,8 @@ int agent__new(struct agent *agent, const char **ret_message)
 		return err;
 	err = rollup__new(&agent->rollup, agent->config.max_apps, agent__slots(agent));
 	if (!err)
+		err = readings__new(&agent->readings);
+	if (!err)
 		err = agent__new_exposition(agent);
 	if (!err)
 		err = retire_queue__new(&agent->retiring, agent__slots(agent));
@@ -189,6 +193,7 @@ void agent__free(struct agent *agent)
 		loader__free(agent->loader);
 	tls_names__free(agent->tls_names);
 	exposition__free(agent->exposition);
+	readings__free(agent->readings);
 	rollup__free(agent->rollup);
 	retire_queue__free(agent->retiring);
 	identity_table__free(agent->identity);
@@ -459,8 +464,10 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 
 	pthread_mutex_lock(&agent->lock);
 	snapshot = agent__snapshot(agent);
-	if (snapshot)
+	if (snapshot) {
+		agent__read(agent);
 		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);
+	}
 	pthread_mutex_unlock(&agent->lock);
 	return err;
 }

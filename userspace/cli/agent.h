@@ -21,6 +21,7 @@
 #include "identity/identity.h"
 #include "loader/loader.h"
 #include "probes/worker.h"
+#include "readings/readings.h"
 #include "tls/names.h"
 #include "views/exposition.h"
 
@@ -30,6 +31,7 @@ struct agent {
 	struct identity_table *identity;
 	struct loader *loader;
 	struct rollup *rollup;
+	struct readings *readings; /* as the last exposition showed them; see gather.h */
 	struct exposition *exposition;
 	struct retire_queue *retiring;
 	struct tls_names *tls_names;

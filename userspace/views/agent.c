@@ -101,6 +101,10 @@ void walk__agent(struct walk *walk)
 	case FACT_TLS:
 		write_tls(walk);
 		break;
+	case FACT_READINGS_LOST:
+		if (exposition->readings)
+			walk__value(walk, readings__lost(exposition->readings));
+		break;
 	default: /* an entity's */
 		break;
 	}

@@ -9,17 +9,6 @@
 #include "metrics/utf8.h"
 #include "views/internal.h"
 
-/* Which label of the model a standard label is; MODEL_LABELS: of the host, not of an entity. */
-static const enum model_label model_label_of[STANDARD_LABELS] = {
-	[STANDARD_APP] = MODEL_APP,
-	[STANDARD_REGION] = MODEL_LABELS,
-	[STANDARD_HOST] = MODEL_LABELS,
-	[STANDARD_INSTANCE] = MODEL_INSTANCE,
-	[STANDARD_NAMESPACE] = MODEL_NAMESPACE,
-	[STANDARD_POD] = MODEL_POD,
-	[STANDARD_CONTAINER] = MODEL_CONTAINER,
-};
-
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -52,6 +41,7 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 	exposition->revision = copy_text(options->revision);
 	exposition->identities = options->identities;
 	exposition->rollup = options->rollup;
+	exposition->readings = options->readings;
 	exposition->exporter = options->exporter;
 	exposition->exporter_ctx = options->exporter_ctx;
 	exposition->tls = options->tls;
@@ -74,10 +64,9 @@ void exposition__free(struct exposition *exposition)
 {
 	if (!exposition)
 		return;
-	for (int i = 0; i < MODEL_CUTS; i++) {
-		buffer__free(&exposition->rendered[i].text);
-		free(exposition->rendered[i].end);
-	}
+	rendered_cache__free(&exposition->entity_labels);
+	rendered_cache__free(&exposition->owner_labels);
+	free(exposition->seen.place);
 	model__free(exposition->model);
 	encoding__free(&exposition->encoding);
 	buffer__free(&exposition->series);
@@ -138,86 +127,6 @@ void walk__histogram(struct walk *walk, const struct histogram *histogram)
 	walk->encoder->histogram(walk->encoding, labels, histogram);
 }
 
-/* The standard labels that a family shows in a view, as bits. */
-static unsigned int standard_labels(const struct view *view, const struct family *family)
-{
-	unsigned int standard = 0;
-
-	for (int i = 0; i < STANDARD_LABELS; i++)
-		if (view->label[i] && !(family->drop & 1U << i))
-			standard |= 1U << i;
-	return standard;
-}
-
-static unsigned int model_mask(unsigned int standard)
-{
-	unsigned int mask = 0;
-
-	for (int i = 0; i < STANDARD_LABELS; i++)
-		if (standard & 1U << i && model_label_of[i] < MODEL_LABELS)
-			mask |= 1U << model_label_of[i];
-	return mask;
-}
-
-/* Appends the standard labels of an entity, or those that the agent has if it is NULL. */
-static void render_labels(struct walk *walk, struct buffer *out, unsigned int standard,
-			  const struct model_labels *labels)
-{
-	const struct exposition *exposition = walk->exposition;
-
-	for (int i = 0; i < STANDARD_LABELS; i++) {
-		const char *value = "";
-
-		if (!(standard & 1U << i))
-			continue;
-		if (i == STANDARD_REGION)
-			value = exposition->region;
-		else if (i == STANDARD_HOST)
-			value = exposition->host;
-		else if (labels)
-			value = labels->value[model_label_of[i]];
-		if (*value)
-			walk->encoder->label(out, walk->view->label[i], value);
-	}
-}
-
-/* Labels of all entities, rendered at the first family that needs these. NULL without memory. */
-static const struct rendered_cut *render_cut(struct walk *walk, unsigned int standard,
-					     const struct model_cut *cut)
-{
-	struct exposition *exposition = walk->exposition;
-	struct rendered_cut *rendered;
-	struct buffer *one = walk->series;
-
-	for (int i = 0; i < MODEL_CUTS; i++)
-		if (exposition->rendered[i].valid && exposition->rendered[i].standard == standard)
-			return &exposition->rendered[i];
-
-	rendered = &exposition->rendered[exposition->next_rendered];
-	exposition->next_rendered = (exposition->next_rendered + 1) % MODEL_CUTS;
-	rendered->valid = false;
-	if (cut->entity_count > rendered->end_capacity) {
-		size_t *end = reallocarray(rendered->end, cut->entity_count, sizeof(*end));
-
-		if (!end)
-			return NULL;
-		rendered->end = end;
-		rendered->end_capacity = cut->entity_count;
-	}
-	buffer__clear(&rendered->text);
-	for (uint32_t e = 0; e < cut->entity_count; e++) {
-		buffer__clear(one);
-		render_labels(walk, one, standard, cut->entity[e].labels);
-		buffer__append(&rendered->text, one->data, one->length);
-		rendered->end[e] = rendered->text.length;
-	}
-	if (rendered->text.error || one->error)
-		return NULL;
-	rendered->standard = standard;
-	rendered->valid = true;
-	return rendered;
-}
-
 static bool is_shown(const struct walk *walk, const struct model_entity *entity)
 {
 	if (walk->family->roles && !(walk->family->roles & entity->roles))
@@ -227,16 +136,16 @@ static bool is_shown(const struct walk *walk, const struct model_entity *entity)
 
 static int walk_entities(struct walk *walk)
 {
-	unsigned int standard = standard_labels(walk->view, walk->family);
-	const struct rendered_cut *rendered;
+	unsigned int standard = walk__standard(walk);
+	const struct rendered *rendered;
 	const struct model_cut *cut;
 	size_t at = 0;
 	int err;
 
-	err = model__cut(walk->exposition->model, model_mask(standard), &cut);
+	err = model__cut(walk->exposition->model, standard__model_mask(standard), &cut);
 	if (err)
 		return err;
-	rendered = render_cut(walk, standard, cut);
+	rendered = walk__render_entities(walk, standard, cut);
 	if (!rendered)
 		return -ENOMEM;
 	for (uint32_t e = 0; e < cut->entity_count; e++) {
@@ -252,26 +161,25 @@ static int walk_entities(struct walk *walk)
 }
 
 /* Sums over apps are nobody's who may not see all of them. */
-static bool is_by_app(const struct walk *walk, const struct family *family)
+static bool is_by_app(const struct walk *walk)
 {
-	return family->fact < FACT_BUILD &&
-	       standard_labels(walk->view, family) & 1U << STANDARD_APP;
+	return walk->family->fact < FACT_BUILD && walk__standard(walk) & 1U << STANDARD_APP;
 }
 
 static int walk_family(struct walk *walk, const struct family *family)
 {
 	int err = 0;
 
-	if (!walk->scope->all && !is_by_app(walk, family))
-		return 0;
 	walk->family = family;
 	walk->begun = false;
-	if (family->fact < FACT_BUILD) {
+	if (!walk->scope->all && !is_by_app(walk))
+		return 0;
+	if (family->fact < FACT_READING) {
 		err = walk_entities(walk);
+	} else if (family->fact == FACT_READING) {
+		err = walk__readings(walk);
 	} else {
-		walk__start(walk, NULL, 0);
-		render_labels(walk, walk->series, standard_labels(walk->view, family), NULL);
-		walk->standard_length = walk->series->length;
+		walk__start_agent(walk);
 		walk__agent(walk);
 	}
 	if (walk->begun)
@@ -301,8 +209,8 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 			   exposition->rollup);
 	if (err)
 		return err;
-	for (int i = 0; i < MODEL_CUTS; i++)
-		exposition->rendered[i].valid = false;
+	rendered_cache__clear(&exposition->entity_labels);
+	rendered_cache__clear(&exposition->owner_labels);
 	exposition->encoding.out = out;
 	exposition->encoding.layout = &exposition->layout;
 

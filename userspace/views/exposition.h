@@ -23,6 +23,7 @@ struct exposition_options {
 	size_t classic_count;
 	struct model_identities identities;
 	const struct rollup *rollup; /* NULL: nothing retires */
+	struct readings *readings;   /* what user space has read; NULL: nothing */
 	/* Tells the present counts, by enum exporter_field; NULL: nothing is known of them. */
 	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
 	void *exporter_ctx;
@@ -34,7 +35,7 @@ struct exposition_options {
 struct exposition;
 
 /*
- * Strings and bounds are copied; identities and roll-up must outlive it.
+ * Strings and bounds are copied; identities, roll-up and readings must outlive it.
  * Returns 0, -ENOMEM, or -E2BIG for more bounds than GRID_MAX_CLASSIC.
  */
 int exposition__new(struct exposition **ret_exposition, const struct exposition_options *options);
@@ -45,7 +46,7 @@ void exposition__free(struct exposition *exposition);
  * of it the scope allows: for less than everything, no family that is not told
  * by app and none of the agent's own. The
  * working memory is kept for the next time. Not thread-safe, and neither
- * identities nor roll-up may change meanwhile: callers hold the agent's lock.
+ * identities, roll-up nor readings may change meanwhile: callers hold the agent's lock.
  * Returns 0, -ENOMEM, -EINVAL if the snapshot's grid does not have the
  * configured bounds, or the error of a stream's write.
  */

@@ -7,13 +7,31 @@
 
 #include "views/exposition.h"
 
-/* Standard labels of all entities of a cut, rendered once for all families. */
-struct rendered_cut {
+/* Standard labels of all entities of a cut, or all owners of readings, rendered once. */
+struct rendered {
 	bool valid;
 	unsigned int standard; /* which labels: bits of enum standard_label */
 	struct buffer text;
-	size_t *end; /* by entity: end of its part of text */
-	uint32_t end_capacity;
+	size_t *end; /* by entity or owner: end of its part of text */
+	size_t end_capacity;
+};
+
+/* As many as there can be cuts. */
+struct rendered_cache {
+	struct rendered rendered[MODEL_CUTS];
+	unsigned int next;
+};
+
+void rendered_cache__clear(struct rendered_cache *cache);
+void rendered_cache__free(struct rendered_cache *cache);
+
+/* Which readings of a family have been shown: open addressing, at most half full. */
+struct seen {
+	struct {
+		uint32_t hash;
+		uint32_t reading; /* index + 1; 0: free */
+	} * place;
+	size_t size; /* a power of two, or 0 */
 };
 
 /* One exposition in the making. */
@@ -35,6 +53,7 @@ struct exposition {
 	char *region, *host, *version, *revision;
 	struct model_identities identities;
 	const struct rollup *rollup;
+	struct readings *readings;
 	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
 	void *exporter_ctx;
 	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);
@@ -47,10 +66,28 @@ struct exposition {
 	struct encoding encoding;
 	struct buffer series;
 	struct histogram histogram;
-	struct rendered_cut rendered[MODEL_CUTS];
-	unsigned int next_rendered;
+	struct rendered_cache entity_labels, owner_labels;
+	struct seen seen;
 	uint64_t last_render_ns;
 };
+
+/* The standard labels that the family in hand shows, as bits, and the model's among such. */
+unsigned int walk__standard(const struct walk *walk);
+unsigned int standard__model_mask(unsigned int standard);
+
+/* The label of the model that a standard label shows; MODEL_LABELS: it is the machine's. */
+enum model_label standard__of_model(enum standard_label standard);
+
+/*
+ * Labels of all entities or owners, rendered at the first family that needs
+ * these. NULL without memory.
+ */
+const struct rendered *walk__render_entities(struct walk *walk, unsigned int standard,
+					     const struct model_cut *cut);
+const struct rendered *walk__render_owners(struct walk *walk, unsigned int standard);
+
+/* Starts a series with the standard labels of the agent itself. */
+void walk__start_agent(struct walk *walk);
 
 /* Starts a series with these standard labels, already rendered. */
 void walk__start(struct walk *walk, const char *labels, size_t length);
@@ -85,6 +122,9 @@ void walk__named(struct walk *walk, const struct model_cut *cut, const struct mo
 /* Writes the family's series of one entity. */
 void walk__entity(struct walk *walk, const struct model_cut *cut,
 		  const struct model_entity *entity);
+
+/* Writes the family's series of readings. Returns 0 or -ENOMEM. */
+int walk__readings(struct walk *walk);
 
 /* Writes the family's series of the agent itself. */
 void walk__agent(struct walk *walk);

@@ -240,6 +240,9 @@ static const struct family families[] = {
 	  .fact = FACT_DESTINATIONS, .label = { "destination", "reason" }, .skip_zero = 1,
 	  PARTS(destination_errors) },
 
+	{ GAUGE("edgetap_instance_up", "", "Instances that live, always 1."), .fact = FACT_READING,
+	  .reading = READING_UP },
+
 	{ .head = { .name = "edgetap_build_info",
 		    .help = "Version and revision of the agent, always 1.",
 		    .unit = "",
@@ -247,6 +250,9 @@ static const struct family families[] = {
 	  .fact = FACT_BUILD,
 	  .label = { "version", "revision" } },
 	{ GAUGE("edgetap_instances", "", "Instances observed now."), .fact = FACT_INSTANCES },
+	{ GAUGE("edgetap_readings_lost", "",
+		"Values read for this scrape that there was no room for."),
+	  .fact = FACT_READINGS_LOST },
 	{ GAUGE("edgetap_live_sockets", "", "Sockets observed now."), .fact = FACT_SOCKETS },
 	{ GAUGE("edgetap_tls_files_attached", "",
 		"Libraries and programs in which plain text under TLS is observed now."),

@@ -13,6 +13,7 @@
 
 #include "encoders/encoder.h"
 #include "metrics/model.h"
+#include "readings/readings.h"
 
 /* Labels that any series may carry; empty ones are left out. */
 enum standard_label {
@@ -40,6 +41,8 @@ enum fact {
 	FACT_TLS_ERRORS,   /* labels: server name, by whom, reason */
 	FACT_TLS_HELLOS,   /* labels: first protocol offered */
 
+	FACT_READING, /* of user space's readings: `reading`, with its kind's labels */
+
 	/* Of the agent; they carry region and host only. */
 	FACT_BUILD, /* labels: version, revision */
 	FACT_INSTANCES,
@@ -54,6 +57,7 @@ enum fact {
 	FACT_RENDER_TIME, /* ns, of the exposition before this; no label */
 	FACT_EXPORTER,	  /* parts: enum exporter_field */
 	FACT_TLS,	  /* parts: enum tls_field */
+	FACT_READINGS_LOST,
 	FACT_N
 };
 
@@ -101,8 +105,11 @@ struct family {
 	unsigned int http_rows;	      /* bits of enum http_row */
 	unsigned int connection_rows; /* bits of enum connection_row */
 	uint16_t group;		      /* STATUS_TLS or STATUS_UPGRADE */
-	uint8_t status_by_class;      /* statuses as "2xx" even where the exact code is known */
-	uint8_t skip_zero;	      /* a series whose value is zero is left out */
+	uint16_t reading;	      /* enum reading_kind */
+	uint16_t times;		 /* of FACT_READING: the kind that it is multiplied by; 0: none */
+	uint16_t factor;	 /* likewise: a number; 0: none */
+	uint8_t status_by_class; /* statuses as "2xx" even where the exact code is known */
+	uint8_t skip_zero;	 /* a series whose value is zero is left out */
 };
 
 struct view {
