@@ -146,6 +146,17 @@ static __always_inline bool socket_admitted(void)
 	return false;
 }
 
+/* A connection's plain text, or its HTTP/2, by its number; null if it has none. */
+static __always_inline struct plain *plain_of(__u32 connection)
+{
+	return bpf_map_lookup_elem(&plain_by_connection, &connection);
+}
+
+static __always_inline struct http2 *http2_of(__u32 connection)
+{
+	return bpf_map_lookup_elem(&http2_by_connection, &connection);
+}
+
 /* Forgets a connection's plain text. */
 static __always_inline void forget_plain_of(struct plain *plain)
 {
@@ -163,8 +174,7 @@ static __always_inline void forget_plain_of(struct plain *plain)
 /* The same by the socket, unless a call that has yet to return does it. */
 static __always_inline void forget_plain(const struct server_state *s)
 {
-	__u32 connection = s->secure.tls.hello;
-	struct plain *plain = bpf_map_lookup_elem(&plain_by_connection, &connection);
+	struct plain *plain = plain_of(s->secure.tls.hello);
 
 	if (plain && !plain->over)
 		forget_plain_of(plain);

@@ -228,7 +228,7 @@ int BPF_PROG(cgroup_rmdir, struct cgroup *cgroup)
 static __always_inline void plain_missing(void)
 {
 	struct thread *thread = thread_of_current();
-	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (!plain)
 		return;
@@ -246,7 +246,7 @@ SEC("uprobe") /* behind those of calls that read, and for what the next one is t
 int plain_text_read(struct pt_regs *ctx)
 {
 	struct thread *thread = thread_of_current();
-	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (plain && plain_read(plain, &thread->work))
 		GO_ON_PLAIN(ctx, TAIL_FRAMED_READ);
@@ -257,7 +257,7 @@ SEC("uprobe")
 int plain_text_write(struct pt_regs *ctx)
 {
 	struct thread *thread = thread_of_current();
-	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (plain && plain_write(plain, &thread->work, thread->begun_ns))
 		GO_ON_PLAIN(ctx, TAIL_FRAMED_WRITE);
@@ -269,7 +269,7 @@ SEC("uprobe")
 int plain_framed_read(struct pt_regs *ctx)
 {
 	struct thread *thread = thread_of_current();
-	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (!plain)
 		return 0;
@@ -282,7 +282,7 @@ SEC("uprobe")
 int plain_framed_write(struct pt_regs *ctx)
 {
 	struct thread *thread = thread_of_current();
-	struct plain *plain = thread ? plain_at_work(thread) : NULL;
+	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (plain)
 		framed_follow(&plain->s, &thread->work, true);

@@ -125,7 +125,7 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 	s->request_open = 0;
 	s->protocol = PROTOCOL_OTHER;
 	if (zero && !bpf_map_update_elem(&http2_by_connection, &id, &zero->http2, BPF_NOEXIST))
-		h = bpf_map_lookup_elem(&http2_by_connection, &id);
+		h = http2_of(id);
 	key.connection = id;
 	if (h && first && !bpf_map_update_elem(&stream_by_id, &key, first, BPF_NOEXIST)) {
 		h->last_stream = 1;

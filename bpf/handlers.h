@@ -45,16 +45,15 @@ static __always_inline bool crosses_gibibyte(__u32 sequence)
 static __always_inline void framed_arrival(struct server_state *s, __u32 end, __u32 read_up_to,
 					   __u64 now_ns)
 {
-	__u32 id = s->protocol == PROTOCOL_HTTP2 ? s->connection : s->secure.tls.hello;
 	struct plain *plain;
 	struct http2 *h;
 
 	if (s->protocol == PROTOCOL_HTTP2) {
-		h = bpf_map_lookup_elem(&http2_by_connection, &id);
+		h = http2_of(s->connection);
 		if (h)
 			arrivals_add(&h->arrivals, s, end, read_up_to, now_ns);
 	} else if (cfg_libraries) {
-		plain = bpf_map_lookup_elem(&plain_by_connection, &id);
+		plain = plain_of(s->secure.tls.hello);
 		if (plain)
 			arrivals_add(&plain->arrivals, s, end, read_up_to, now_ns);
 	}
@@ -378,16 +377,11 @@ static __always_inline int handle_framed_write(struct sock *sk)
 static __always_inline int framed_missing(struct sock *sk)
 {
 	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
-	struct http2 *h;
-	__u32 id;
 
 	if (!s || !is_framed(s))
 		return 0;
 	lose(LOSS_CONNECTIONS_FULL);
-	id = s->connection;
-	h = s->protocol == PROTOCOL_HTTP2 ? bpf_map_lookup_elem(&http2_by_connection, &id) : NULL;
-	if (h)
-		http2_lost(s, h);
+	http2_forget(s);
 	forget_connection(s);
 	s->protocol = s->protocol == PROTOCOL_WEBSOCKET ? PROTOCOL_TUNNEL : PROTOCOL_OTHER;
 	return 0;

@@ -129,12 +129,6 @@ static __always_inline bool h2_wants_bytes(const struct h2_parser *p)
 	return p->phase != H2_SKIP;
 }
 
-/* True between two frames. */
-static __always_inline bool h2_at_frame(const struct h2_parser *p)
-{
-	return p->phase == H2_HEADER && !p->have;
-}
-
 /* The path of the block, H2_PATH_TEXT: RPC_PATH_BYTES bytes, zero behind path_bytes. Valid until
  * the next block. */
 static __always_inline const __u8 *h2_path_text(const struct h2_parser *p)

@@ -23,12 +23,9 @@ static __always_inline struct thread *thread_of_current(void)
 static __always_inline struct plain *plain_of_object(__u64 object)
 {
 	struct object_key key = { .object = object, .tgid = bpf_get_current_pid_tgid() >> 32 };
-	__u32 *connection = bpf_map_lookup_elem(&connection_by_object, &key), id;
+	__u32 *connection = bpf_map_lookup_elem(&connection_by_object, &key);
 
-	if (!connection)
-		return NULL;
-	id = *connection;
-	return bpf_map_lookup_elem(&plain_by_connection, &id);
+	return connection ? plain_of(*connection) : NULL;
 }
 
 #define CANDIDATE_NS 100000000 /* for so long a thread may do something else in between */
@@ -107,15 +104,7 @@ static __always_inline __u32 call_bytes(const struct library_call *call, __s64 r
 /* The connection's plain text is followed no further. */
 static __always_inline void plain_lost(struct plain *plain)
 {
-	__u32 http2 = plain->s.connection;
-	struct http2 *h;
-
-	if (plain->s.protocol == PROTOCOL_HTTP2) {
-		h = bpf_map_lookup_elem(&http2_by_connection, &http2);
-		if (h)
-			http2_lost(&plain->s, h);
-		bpf_map_delete_elem(&http2_by_connection, &http2);
-	}
+	http2_forget(&plain->s);
 	plain->s.protocol = PROTOCOL_OTHER;
 }
 
@@ -147,14 +136,6 @@ static __always_inline bool library_moved(struct thread *thread, const struct li
 	payload_plain(&thread->work, call->buffer, bytes);
 	thread->work.now_ns = bpf_ktime_get_ns();
 	return true;
-}
-
-/* The plain text whose bytes are in thread->work, or null. */
-static __always_inline struct plain *plain_at_work(const struct thread *thread)
-{
-	__u32 connection = thread->connection;
-
-	return bpf_map_lookup_elem(&plain_by_connection, &connection);
 }
 
 /* Bytes that the application has been given. True if another program is to go on. */

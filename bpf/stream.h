@@ -199,6 +199,18 @@ static __always_inline void http2_lost(struct server_state *s, struct http2 *h)
 	h->answering = 0;
 }
 
+/* Whatever the connection spoke, its HTTP/2 is followed no further. */
+static __always_inline void http2_forget(struct server_state *s)
+{
+	__u32 connection = s->connection;
+	struct http2 *h = s->protocol == PROTOCOL_HTTP2 ? http2_of(connection) : NULL;
+
+	if (!h)
+		return;
+	http2_lost(s, h);
+	bpf_map_delete_elem(&http2_by_connection, &connection);
+}
+
 /* What one frame, or header block, says. False if the connection cannot be followed further. */
 static __always_inline bool http2_result(struct server_state *s, struct http2 *h, struct work *k,
 					 int from_server, int result)
@@ -297,9 +309,8 @@ static long http2_step(__u32 i, struct http2_walk *walk)
 static __always_inline void http2_follow(struct server_state *s, struct work *k, bool from_server)
 {
 	struct http2_walk walk = { .s = s, .k = k, .from_server = from_server };
-	__u32 id = s->connection;
 
-	walk.h = bpf_map_lookup_elem(&http2_by_connection, &id);
+	walk.h = http2_of(s->connection);
 	if (!walk.h || walk.h->lost)
 		return;
 	k->window.pos = 0;
@@ -340,7 +351,7 @@ VERIFIED_ALONE int stream_end(struct server_state *s, struct http2 *h, __u32 id)
 static __always_inline void http2_end(struct server_state *s, enum abort_by by)
 {
 	__u32 id = s->connection, stream;
-	struct http2 *h = bpf_map_lookup_elem(&http2_by_connection, &id);
+	struct http2 *h = http2_of(id);
 	struct instance_slot *slot = server_slot(s);
 
 	if (!h)

@@ -15,11 +15,6 @@
 #define TIES 8		/* reads in which a connection's object is looked for */
 #define UNTIED_READS 64 /* of so many */
 
-static __always_inline struct plain *plain_of(__u32 connection)
-{
-	return bpf_map_lookup_elem(&plain_by_connection, &connection);
-}
-
 /* State for the plain text of a connection, which nobody shows yet; null and counted if full. */
 static __always_inline struct plain *plain_new(__u32 connection, struct owner owner, bool older)
 {

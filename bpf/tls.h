@@ -41,18 +41,6 @@ enum tls_record {
 	TLS_RECORD_HEARTBEAT = 24, /* RFC 6520 */
 };
 
-/* True if the first byte of a connection may begin TLS. */
-static __always_inline bool tls_may_start(__u8 first)
-{
-	return first == TLS_RECORD_HANDSHAKE;
-}
-
-/* True once the ClientHello was seen as a whole. */
-static __always_inline bool tls_hello_complete(const struct tls_state *t)
-{
-	return t->hello_bytes && t->phase != TLS_PHASE_HELLO;
-}
-
 /* A plain alert. RFC 5246, 7.2: warnings other than close_notify do not end a connection. */
 static __always_inline int tls_alert(struct tls_state *t, bool from_server, __u8 level,
 				     __u8 description)

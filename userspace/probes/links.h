@@ -10,7 +10,8 @@
 
 /*
  * Attaches all probes of the plan to the file at path, grouped by program; the last first, so
- * that the end of a call is seen wherever its begin is, and handshakes before what they lead to.
+ * that the end of a call is seen wherever its begin is, and what reads and writes wherever a
+ * handshake is.
  * links has room for PLAN_MAX_PROBES. Returns the links' number, or a negative errno with none
  * left. ret_program is the one that was attached last, or refused.
  */

@@ -24,38 +24,40 @@ struct wanted {
 };
 
 /*
- * SSL_accept and SSL_peek too: with them a socket's bytes are known to belong to
- * an object before the first of them is read as plain text.
+ * In the order that links__attach() reverses. What neither reads nor writes comes
+ * first here and last there: a connection that began with a call of it that was seen
+ * has none before that was not. SSL_accept and SSL_peek too: with them a socket's
+ * bytes are known to belong to an object before the first of them is read as plain text.
  */
 static const struct wanted openssl[] = {
+	{ "SSL_do_handshake", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
+	{ "SSL_accept", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
+	{ "SSL_peek", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
+	{ "SSL_shutdown", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
 	{ "SSL_read", ROLE_READ, "tls_read_enter", "tls_read_return" },
 	{ "SSL_read_ex", ROLE_READ, "tls_read_ex_enter", "tls_read_return" },
 	{ "SSL_write", ROLE_WRITE, "tls_write_enter", "tls_write_return" },
 	{ "SSL_write_ex", ROLE_WRITE, "tls_write_ex_enter", "tls_write_return" },
 	{ "SSL_read_early_data", ROLE_READ, "tls_read_ex_enter", "tls_read_return" },
 	{ "SSL_write_early_data", ROLE_WRITE, "tls_write_ex_enter", "tls_write_return" },
-	{ "SSL_do_handshake", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
-	{ "SSL_accept", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
-	{ "SSL_peek", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
-	{ "SSL_shutdown", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
 };
 
 static const struct wanted gnutls[] = {
-	{ "gnutls_record_recv", ROLE_READ, "tls_read_enter", "tls_read_return" },
-	{ "gnutls_record_send", ROLE_WRITE, "tls_write_enter", "tls_write_return" },
 	{ "gnutls_handshake", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
 	{ "gnutls_bye", ROLE_OTHER, "tls_other_enter", "tls_other_return" },
+	{ "gnutls_record_recv", ROLE_READ, "tls_read_enter", "tls_read_return" },
+	{ "gnutls_record_send", ROLE_WRITE, "tls_write_enter", "tls_write_return" },
 };
 
 /* Of the handshakes the first that is there, the innermost: the others are inlined or call it. */
 static const struct wanted go[] = {
-	{ "crypto/tls.(*Conn).Read", ROLE_READ, "go_read_enter", "go_read_return" },
-	{ "crypto/tls.(*Conn).Write", ROLE_WRITE, "go_write_enter", "go_write_return" },
 	{ "crypto/tls.(*Conn).handshakeContext", ROLE_OTHER, "go_handshake_enter",
 	  "go_handshake_return" },
 	{ "crypto/tls.(*Conn).HandshakeContext", ROLE_OTHER, "go_handshake_enter",
 	  "go_handshake_return" },
 	{ "crypto/tls.(*Conn).Handshake", ROLE_OTHER, "go_handshake_enter", "go_handshake_return" },
+	{ "crypto/tls.(*Conn).Read", ROLE_READ, "go_read_enter", "go_read_return" },
+	{ "crypto/tls.(*Conn).Write", ROLE_WRITE, "go_write_enter", "go_write_return" },
 };
 
 const char *tls_library__name(enum tls_library library)
