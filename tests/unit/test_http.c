@@ -89,13 +89,13 @@ static int handle_big(void *ctx, const struct http_request *request, struct http
 }
 
 static const struct http_route routes[] = {
-	{ "/text", "some <text> & \"more\"", handle_text, false },
-	{ "/echo", "what was asked", handle_echo, true },
-	{ "/slowecho", "what was asked, rendered", handle_echo, false },
-	{ "/block", NULL, handle_block, false },
-	{ "/fail", NULL, handle_fail, false },
-	{ "/empty", NULL, handle_empty, true },
-	{ "/big", NULL, handle_big, false },
+	{ .path = "/text", .description = "some <text> & \"more\"", .handle = handle_text },
+	{ .path = "/echo", .description = "what was asked", .handle = handle_echo, .quick = true },
+	{ .path = "/slowecho", .description = "what was asked, rendered", .handle = handle_echo },
+	{ .path = "/block", .handle = handle_block },
+	{ .path = "/fail", .handle = handle_fail },
+	{ .path = "/empty", .handle = handle_empty, .quick = true },
+	{ .path = "/big", .handle = handle_big },
 };
 
 static void start(void)

@@ -22,7 +22,7 @@ static int handle_big(void *ctx, const struct http_request *request, struct http
 }
 
 static const struct http_route routes[] = {
-	{ "/big", "much", handle_big, false },
+	{ .path = "/big", .description = "much", .handle = handle_big },
 };
 
 static void start(void)

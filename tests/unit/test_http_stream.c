@@ -183,9 +183,11 @@ static int handle_broken(void *ctx, const struct http_request *request, struct h
 }
 
 static const struct http_route routes[] = {
-	{ "/lines", NULL, handle_lines, false },   { "/small", NULL, handle_small, true },
-	{ "/noise", NULL, handle_noise, false },   { "/endless", NULL, handle_endless, false },
-	{ "/broken", NULL, handle_broken, false },
+	{ .path = "/lines", .handle = handle_lines },
+	{ .path = "/small", .handle = handle_small, .quick = true },
+	{ .path = "/noise", .handle = handle_noise },
+	{ .path = "/endless", .handle = handle_endless },
+	{ .path = "/broken", .handle = handle_broken },
 };
 
 static void start(void)

@@ -72,6 +72,27 @@ static bool target_is_bad(const char *target)
 	return false;
 }
 
+/* The library hands out decoded arguments only. 0 or -ENOMEM. */
+static int keep_query(struct http_request *request, const char *target)
+{
+	const char *query = strchr(target, '?');
+
+	if (!query)
+		return 0;
+	request->raw_query = strdup(query + 1);
+	return request->raw_query ? 0 : -ENOMEM;
+}
+
+static void request_free(struct http_request *request)
+{
+	if (request->response)
+		MHD_destroy_response(request->response);
+	free(request->scope);
+	free(request->raw_query);
+	free(request->content);
+	free(request);
+}
+
 void *dispatch__target(void *cls, const char *target, struct MHD_Connection *connection)
 {
 	struct http_server *server = cls;
@@ -87,7 +108,7 @@ void *dispatch__target(void *cls, const char *target, struct MHD_Connection *con
 	request->connection = connection;
 	request->client = client;
 	request->arrived_ns = clock__now_ns();
-	request->bad_target = target_is_bad(target);
+	request->bad_target = target_is_bad(target) || keep_query(request, target);
 	/* A first request has its deadline from the connect. */
 	if (client->requests++)
 		client_table__enter(&server->clients, client, CLIENT_REQUEST,
@@ -107,10 +128,7 @@ void dispatch__completed(void *cls, struct MHD_Connection *connection, void **re
 		return;
 	client_table__enter(&server->clients, request->client, CLIENT_IDLE,
 			    in_ms(server->options.idle_timeout_ms));
-	if (request->response)
-		MHD_destroy_response(request->response);
-	free(request->scope);
-	free(request);
+	request_free(request);
 	*request_context = NULL;
 }
 
@@ -143,7 +161,8 @@ static enum MHD_Result refuse(struct http_request *request, unsigned int status,
 	struct http_reply reply = {};
 
 	if (status == 405)
-		http_reply__field(&reply, "Allow", "GET, HEAD");
+		http_reply__field(&reply, "Allow",
+				  request->route->takes_form ? "GET, HEAD, POST" : "GET, HEAD");
 	if (status == 503)
 		http_reply__field(&reply, "Retry-After", "1");
 	http_reply__text(&reply, status, "%s\n", why);
@@ -163,9 +182,13 @@ static const char *path_of(const char *url)
 
 static const struct http_route *find_route(const struct http_server *server, const char *path)
 {
-	for (size_t i = 0; i < server->route_count; i++)
-		if (!strcmp(server->routes[i].path, path))
-			return &server->routes[i];
+	for (size_t i = 0; i < server->route_count; i++) {
+		const struct http_route *route = &server->routes[i];
+
+		if (route->prefix ? !strncmp(route->path, path, strlen(route->path))
+				  : !strcmp(route->path, path))
+			return route;
+	}
 	return NULL;
 }
 
@@ -176,6 +199,9 @@ static int set_deadline(struct http_request *request)
 	uint64_t timeout_ns = request->server->options.render_timeout_ms * NS_PER_MS;
 	int err = wish ? http_header__scrape_timeout(&timeout_ns, wish) : 0;
 
+	/* Who waits for others has longer than a scrape. */
+	if (request->route && request->route->slow)
+		timeout_ns = request->server->options.slow_timeout_ms * NS_PER_MS;
 	request->deadline_ns = request->arrived_ns + timeout_ns;
 	return err;
 }
@@ -199,13 +225,33 @@ static enum MHD_Result run_route(struct http_request *request)
 	return MHD_YES;
 }
 
+/* Whether the route takes such a request; if not, it is answered and ret_result is set. */
+static bool is_taken(struct http_request *request, enum MHD_Result *ret_result)
+{
+	bool is_get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
+	bool is_post = request->route->takes_form && !strcmp(request->method, "POST");
+
+	if (!is_get && !is_post)
+		*ret_result = refuse(request, 405,
+				     request->route->takes_form
+					     ? "only GET, HEAD and POST are served"
+					     : "only GET and HEAD are served");
+	else if (is_get && request->has_content)
+		*ret_result = refuse(request, 413, "requests with content are not served");
+	else
+		return true;
+	return false;
+}
+
 /* The request is here in full. */
 static enum MHD_Result dispatch(struct http_request *request)
 {
 	struct http_server *server = request->server;
 	struct http_reply reply = {};
-	int timeout_err = set_deadline(request);
+	enum MHD_Result result;
+	int timeout_err;
 
+	timeout_err = set_deadline(request);
 	client_table__enter(&server->clients, request->client, CLIENT_WORKING, 0);
 	if (request->bad_target || request->path[0] != '/')
 		return refuse(request, 400, "the request target is no path");
@@ -214,15 +260,12 @@ static enum MHD_Result dispatch(struct http_request *request)
 			     server->options.before(server->options.before_ctx, request, &reply),
 			     &reply))
 		return answer(request, &reply);
-	request->route = find_route(server, request->path);
 	if (!request->route) {
 		http_reply__text(&reply, 404, "%s", server->not_found);
 		return answer(request, &reply);
 	}
-	if (strcmp(request->method, "GET") && strcmp(request->method, "HEAD"))
-		return refuse(request, 405, "only GET and HEAD are served");
-	if (request->has_content)
-		return refuse(request, 413, "requests with content are not served");
+	if (!is_taken(request, &result))
+		return result;
 	if (timeout_err)
 		return refuse(request, 400,
 			      "X-Prometheus-Scrape-Timeout-Seconds: expected seconds above 0");
@@ -237,6 +280,11 @@ static uint64_t content_length(const struct http_request *request)
 	return length ? strtoull(length, NULL, 10) : 0;
 }
 
+static bool takes_content(const struct http_request *request)
+{
+	return request->route && request->route->takes_form && !strcmp(request->method, "POST");
+}
+
 /* The header section is here; content may follow. */
 static enum MHD_Result begin(struct http_request *request, const char *url, const char *method)
 {
@@ -247,12 +295,32 @@ static enum MHD_Result begin(struct http_request *request, const char *url, cons
 	request->method = method;
 	request->path = path_of(url);
 	request->has_content = chunked || length;
+	request->route = find_route(request->server, request->path);
 	/* Answered now, and the connection closed: the content is not wanted. */
-	if (length > CONTENT_MAX_BYTES ||
-	    (request->has_content && http_request__header(request, "Expect"))) {
+	if (length > CONTENT_MAX_BYTES || (request->has_content && !takes_content(request) &&
+					   http_request__header(request, "Expect"))) {
 		request->deadline_ns = UINT64_MAX;
-		return refuse(request, 413, "requests with content are not served");
+		return refuse(request, 413,
+			      takes_content(request) ? "the content is larger than 64 KiB"
+						     : "requests with content are not served");
 	}
+	return MHD_YES;
+}
+
+/* A piece of the content: kept if it was asked for. More than the limit ends the connection. */
+static enum MHD_Result take_content(struct http_request *request, const char *content, size_t size)
+{
+	if (size > CONTENT_MAX_BYTES - request->content_bytes)
+		return MHD_NO;
+	if (takes_content(request)) {
+		char *grown = realloc(request->content, request->content_bytes + size);
+
+		if (!grown)
+			return MHD_NO;
+		memcpy(grown + request->content_bytes, content, size);
+		request->content = grown;
+	}
+	request->content_bytes += size;
 	return MHD_YES;
 }
 
@@ -262,11 +330,11 @@ enum MHD_Result dispatch__request(void *cls, struct MHD_Connection *connection, 
 {
 	struct http_request *request = *request_context;
 	struct MHD_Response *response;
+	enum MHD_Result result;
 
 	(void)cls;
 	(void)connection;
 	(void)version;
-	(void)content;
 	if (!request)
 		return MHD_NO;
 	switch (request->state) {
@@ -275,9 +343,9 @@ enum MHD_Result dispatch__request(void *cls, struct MHD_Connection *connection, 
 	case REQUEST_READING:
 		if (!*content_size)
 			return dispatch(request);
-		request->content_bytes += *content_size;
+		result = take_content(request, content, *content_size);
 		*content_size = 0;
-		return request->content_bytes > CONTENT_MAX_BYTES ? MHD_NO : MHD_YES;
+		return result;
 	case REQUEST_RENDERING:
 		response = request->response;
 		request->response = NULL;

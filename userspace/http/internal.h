@@ -26,7 +26,9 @@ struct http_request {
 	enum request_state state;
 	uint64_t arrived_ns;
 	uint64_t deadline_ns;
-	uint64_t content_bytes; /* of a body that nobody asked for */
+	char *raw_query;	/* NULL: none */
+	char *content;		/* of a route that takes a form */
+	uint64_t content_bytes; /* kept in content, or of a body that nobody asked for */
 	bool has_content;
 	bool bad_target;
 	struct scope *scope; /* from malloc; NULL: given none */
@@ -37,15 +39,20 @@ struct http_request {
 	struct http_request *next; /* in the queue */
 };
 
-/* The render thread and those who wait for it. */
+#define RENDER_THREADS_MAX 16
+
+/* Threads that render, and those who wait for one. */
 struct render_queue {
+	const char *name; /* of the threads */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	pthread_t thread;
+	pthread_t threads[RENDER_THREADS_MAX];
+	uint32_t thread_count; /* 0: not started */
 	struct http_request *head;
 	struct http_request **tail;
 	uint32_t waiting;
-	bool stopping;
+	uint32_t max_waiting;
+	_Atomic bool stopping;
 };
 
 struct http_server {
@@ -58,7 +65,8 @@ struct http_server {
 	char *not_found;
 	struct MHD_Daemon *daemon;
 	struct client_table clients;
-	struct render_queue queue;
+	struct render_queue queue; /* one thread */
+	struct render_queue slow;  /* of slow routes */
 
 	_Atomic uint64_t requests;
 	_Atomic uint64_t refused_busy;
@@ -69,17 +77,21 @@ struct http_server {
 };
 
 /*
- * render.c: starts and ends the render thread. Start returns 0 or a negative
- * errno. After the stop no connection is suspended and none will be.
+ * render.c: starts and ends the threads of a queue, whose name and max_waiting
+ * are set. Start returns 0 or a negative errno. After the stop no connection is
+ * suspended in it and none will be. A queue that was not started may be stopped.
  */
-int render_queue__start(struct http_server *server);
-void render_queue__stop(struct http_server *server);
+int render_queue__start(struct render_queue *queue, uint32_t threads);
+void render_queue__stop(struct render_queue *queue);
 
 /* After the network thread has ended as well. */
-void render_queue__destroy(struct http_server *server);
+void render_queue__destroy(struct render_queue *queue);
+
+/* The queue that a request's route belongs to. */
+struct render_queue *render_queue__of(const struct http_request *request);
 
 /*
- * Suspends the request's connection and hands it to the render thread, which
+ * Suspends the request's connection and hands it to a render thread, which
  * fills in response and status and resumes it. -EBUSY: too many wait already;
  * -ESHUTDOWN: the server is stopping.
  */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The render thread: runs the handlers that are not quick, one at a time. */
+/*
+ * The render threads run the handlers that are not quick: one thread those of
+ * this machine's own pages, a few more those that wait for others.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -13,6 +16,11 @@ static bool client_gone(const struct client *client)
 	struct pollfd pfd = { .fd = client->fd };
 
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
+}
+
+bool http_request__is_moot(const struct http_request *request)
+{
+	return atomic_load(&render_queue__of(request)->stopping) || client_gone(request->client);
 }
 
 /* Whether there is any point in rendering; if not, the reply says why. */
@@ -42,7 +50,7 @@ static void render(struct http_request *request)
 	struct http_reply reply = {};
 
 	if (worth_it(request, &reply) &&
-	    response__run(request, request->route->handle, &reply) == 0 &&
+	    response__run(request, request->route->handle, &reply) == 0 && !request->route->slow &&
 	    clock__now_ns() >= request->deadline_ns)
 		response__refuse(&reply, &request->server->refused_late,
 				 "the scrape timeout passed while rendering");
@@ -62,11 +70,10 @@ static struct http_request *pop(struct render_queue *queue)
 
 static void *run(void *arg)
 {
-	struct http_server *server = arg;
-	struct render_queue *queue = &server->queue;
+	struct render_queue *queue = arg;
 	struct http_request *request;
 
-	pthread_setname_np(pthread_self(), "http-render");
+	pthread_setname_np(pthread_self(), queue->name);
 	pthread_mutex_lock(&queue->lock);
 	for (;;) {
 		while (!queue->head && !queue->stopping)
@@ -87,46 +94,62 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int render_queue__start(struct http_server *server)
+struct render_queue *render_queue__of(const struct http_request *request)
 {
-	struct render_queue *queue = &server->queue;
-	int err;
+	struct http_server *server = request->server;
+
+	return request->route && request->route->slow ? &server->slow : &server->queue;
+}
+
+int render_queue__start(struct render_queue *queue, uint32_t threads)
+{
+	int err = 0;
 
 	queue->tail = &queue->head;
 	pthread_mutex_init(&queue->lock, NULL);
 	pthread_cond_init(&queue->wake, NULL);
-	err = pthread_create(&queue->thread, NULL, run, server);
-	if (err)
-		render_queue__destroy(server);
+	while (!err && queue->thread_count < threads && queue->thread_count < RENDER_THREADS_MAX) {
+		err = pthread_create(&queue->threads[queue->thread_count], NULL, run, queue);
+		queue->thread_count += !err;
+	}
+	if (!err)
+		return 0;
+	render_queue__stop(queue);
+	render_queue__destroy(queue);
 	return -err;
 }
 
-void render_queue__destroy(struct http_server *server)
+void render_queue__destroy(struct render_queue *queue)
 {
-	pthread_cond_destroy(&server->queue.wake);
-	pthread_mutex_destroy(&server->queue.lock);
+	if (!queue->name)
+		return;
+	pthread_cond_destroy(&queue->wake);
+	pthread_mutex_destroy(&queue->lock);
+	queue->name = NULL;
 }
 
-void render_queue__stop(struct http_server *server)
+void render_queue__stop(struct render_queue *queue)
 {
-	struct render_queue *queue = &server->queue;
-
+	if (!queue->thread_count)
+		return;
 	pthread_mutex_lock(&queue->lock);
-	queue->stopping = true;
-	pthread_cond_signal(&queue->wake);
+	atomic_store(&queue->stopping, true);
+	pthread_cond_broadcast(&queue->wake);
 	pthread_mutex_unlock(&queue->lock);
-	pthread_join(queue->thread, NULL);
+	for (uint32_t i = 0; i < queue->thread_count; i++)
+		pthread_join(queue->threads[i], NULL);
+	queue->thread_count = 0;
 }
 
 int render_queue__push(struct http_request *request)
 {
-	struct render_queue *queue = &request->server->queue;
+	struct render_queue *queue = render_queue__of(request);
 	int err = 0;
 
 	pthread_mutex_lock(&queue->lock);
 	if (queue->stopping) {
 		err = -ESHUTDOWN;
-	} else if (queue->waiting >= request->server->options.max_waiting) {
+	} else if (queue->waiting >= queue->max_waiting) {
 		err = -EBUSY;
 	} else {
 		/* Suspended first: the render thread may resume it at once. */

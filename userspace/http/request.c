@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "access/scope.h"
 #include "http/internal.h"
@@ -48,6 +49,41 @@ const char *http_request__query(const struct http_request *request, const char *
 					  strlen(name), &value, NULL) != MHD_YES)
 		return NULL;
 	return value ? value : "";
+}
+
+const char *http_request__raw_query(const struct http_request *request)
+{
+	return request->raw_query ? request->raw_query : "";
+}
+
+const char *http_request__content(const struct http_request *request, size_t *ret_size)
+{
+	*ret_size = request->content ? request->content_bytes : 0;
+	return request->content ? request->content : "";
+}
+
+struct count {
+	const char *name;
+	size_t count;
+};
+
+static enum MHD_Result count_field(void *cls, enum MHD_ValueKind kind, const char *name,
+				   const char *value)
+{
+	struct count *count = cls;
+
+	(void)kind;
+	(void)value;
+	count->count += !strcasecmp(name, count->name);
+	return MHD_YES;
+}
+
+size_t http_request__header_count(const struct http_request *request, const char *name)
+{
+	struct count count = { name, 0 };
+
+	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_field, &count);
+	return count.count;
 }
 
 const char *http_request__header(const struct http_request *request, const char *name)

@@ -20,14 +20,26 @@ struct scope;
 /* The path without query, percent-decoded, always starting with a slash. */
 const char *http_request__path(const struct http_request *request);
 
-/* "GET" or "HEAD" for a route; any token for the hook before dispatch. */
+/*
+ * "GET" or "HEAD" for a route, "POST" too where it takes a form; any token for
+ * the hook before dispatch.
+ */
 const char *http_request__method(const struct http_request *request);
 
 /* First value of a query argument, "" if it has none, NULL if it is absent. */
 const char *http_request__query(const struct http_request *request, const char *name);
 
+/* What stands behind the first `?` of the target, as the client wrote it; "" if nothing does. */
+const char *http_request__raw_query(const struct http_request *request);
+
+/* The content, for a route that takes a form. ret_size: its bytes, at most 64 KiB. */
+const char *http_request__content(const struct http_request *request, size_t *ret_size);
+
 /* First value of a header field (its name in any case), or NULL. */
 const char *http_request__header(const struct http_request *request, const char *name);
+
+/* How often a header field stands there. */
+size_t http_request__header_count(const struct http_request *request, const char *name);
 
 /*
  * What this request may see: everything, unless the server has a hook that
@@ -45,6 +57,9 @@ void http_request__give_scope(struct http_request *request, struct scope *scope)
  */
 uint64_t http_request__deadline_ns(const struct http_request *request);
 
+/* Whether nobody waits for the reply: the client has gone, or the server stops. */
+bool http_request__is_moot(const struct http_request *request);
+
 struct packed;
 
 struct http_field {
@@ -55,7 +70,7 @@ struct http_field {
 /* All zeros before the handler runs. */
 struct http_reply {
 	unsigned int status;	  /* 200 .. 599; 0 is taken as 200 */
-	const char *content_type; /* static storage; NULL: text/plain in UTF-8 */
+	const char *content_type; /* lives as long as the reply; NULL: text/plain in UTF-8 */
 	char *body;	       /* from malloc; the server frees it, whatever the handler returns */
 	size_t size;	       /* bytes in body */
 	struct packed *stream; /* what http_reply__write took, in place of body; the server's */
@@ -97,7 +112,7 @@ typedef int (*http_handle_fn)(void *ctx, const struct http_request *request,
 typedef int (*http_before_fn)(void *ctx, struct http_request *request, struct http_reply *reply);
 
 struct http_route {
-	const char *path;	 /* compared whole */
+	const char *path;	 /* compared whole, or its beginning if `prefix` */
 	const char *description; /* one line for the landing page; NULL: not listed */
 	http_handle_fn handle;
 	/*
@@ -106,6 +121,14 @@ struct http_route {
 	 * one at a time on the render thread.
 	 */
 	bool quick;
+	/*
+	 * Slow handlers wait for others. They run beside scrapes, a few at a time,
+	 * on threads of their own. They keep to the deadline themselves, which is
+	 * the server's slow timeout.
+	 */
+	bool slow;
+	bool prefix;
+	bool takes_form; /* POST too, with content of at most 64 KiB */
 };
 
 #endif

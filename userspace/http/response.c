@@ -74,8 +74,11 @@ static struct MHD_Response *unavailable(void)
 int response__open_stream(const struct http_request *request, struct packed **ret_packed)
 {
 	struct http_server *server = request->server;
+	uint64_t limit = server->options.max_response_bytes;
+	bool slow = request->route && request->route->slow;
 
-	return packed__new(ret_packed, &server->response_bytes, server->options.max_response_bytes,
+	/* What others answer shall never leave no room for a scrape. */
+	return packed__new(ret_packed, &server->response_bytes, slow ? limit / 2 : limit,
 			   request->deadline_ns);
 }
 

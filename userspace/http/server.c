@@ -32,11 +32,14 @@ void http_server_options__defaults(struct http_server_options *options)
 		.max_connections_per_address = 16,
 		.max_requests_per_connection = 1000,
 		.max_waiting = 4,
+		.slow_threads = 4,
+		.max_waiting_slow = 16,
 		.max_response_bytes = 16UL * 1024 * 1024,
 		.request_timeout_ms = 10 * 1000,
 		.idle_timeout_ms = 75 * 1000,
 		.send_timeout_ms = 30 * 1000,
 		.render_timeout_ms = 10 * 1000,
+		.slow_timeout_ms = 30 * 1000,
 	};
 }
 
@@ -61,8 +64,11 @@ static int handle_landing(void *ctx, const struct http_request *request, struct 
 }
 
 static const struct http_route built_in[BUILT_IN_ROUTES] = {
-	{ "/-/healthy", "200 while the agent runs", handle_healthy, true },
-	{ "/", NULL, handle_landing, true },
+	{ .path = "/-/healthy",
+	  .description = "200 while the agent runs",
+	  .handle = handle_healthy,
+	  .quick = true },
+	{ .path = "/", .handle = handle_landing, .quick = true },
 };
 
 static int make_routes(struct http_server *server, const struct http_route *routes, size_t count)
@@ -117,6 +123,43 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 				MHD_OPTION_END);
 }
 
+/* Threads for slow routes only where there are any. */
+static int start_queues(struct http_server *server)
+{
+	const struct http_server_options *options = &server->options;
+	bool slow = false;
+	int err;
+
+	for (size_t i = 0; i < server->route_count; i++)
+		slow |= server->routes[i].slow;
+	server->queue.name = "http-render";
+	server->queue.max_waiting = options->max_waiting;
+	err = render_queue__start(&server->queue, 1);
+	if (err || !slow)
+		return err;
+	server->slow.name = "http-slow";
+	server->slow.max_waiting = options->max_waiting_slow;
+	err = render_queue__start(&server->slow, options->slow_threads);
+	if (err) {
+		render_queue__stop(&server->queue);
+		render_queue__destroy(&server->queue);
+	}
+	return err;
+}
+
+/* No connection may be suspended when the daemon stops: the library aborts on that. */
+static void stop_queues(struct http_server *server)
+{
+	render_queue__stop(&server->slow);
+	render_queue__stop(&server->queue);
+}
+
+static void destroy_queues(struct http_server *server)
+{
+	render_queue__destroy(&server->slow);
+	render_queue__destroy(&server->queue);
+}
+
 static int start_threads(struct http_server *server, int fd)
 {
 	sigset_t all, before;
@@ -128,7 +171,7 @@ static int start_threads(struct http_server *server, int fd)
 	err = client_table__start(&server->clients);
 	if (err)
 		goto restore;
-	err = render_queue__start(server);
+	err = start_queues(server);
 	if (err)
 		goto stop_clients;
 	server->daemon = start_daemon(server, fd);
@@ -141,8 +184,8 @@ static int start_threads(struct http_server *server, int fd)
 	return 0;
 
 stop_queue:
-	render_queue__stop(server);
-	render_queue__destroy(server);
+	stop_queues(server);
+	destroy_queues(server);
 stop_clients:
 	client_table__stop(&server->clients);
 	client_table__destroy(&server->clients);
@@ -209,10 +252,9 @@ void http_server__stop(struct http_server *server)
 {
 	if (!server)
 		return;
-	/* No connection may be suspended when the daemon stops: the library aborts on that. */
-	render_queue__stop(server);
+	stop_queues(server);
 	MHD_stop_daemon(server->daemon);
-	render_queue__destroy(server);
+	destroy_queues(server);
 	client_table__stop(&server->clients);
 	client_table__destroy(&server->clients);
 	server_free(server);

@@ -2,11 +2,12 @@
 /*
  * The serving stage: a table of routes over HTTP/1.x.
  *
- * Three threads, all asleep while nobody asks: the network thread (the
- * library's epoll loop; also runs quick routes), the render thread (the other
- * routes one at a time, so that many scrapers cost no more than one, and a
- * scrape never delays /-/healthy), and the deadline thread, which cuts clients
- * that are slow to ask or slow to read. All of them block every signal.
+ * Threads, all asleep while nobody asks: the network thread (the library's
+ * epoll loop; also runs quick routes), the render thread (the other routes one
+ * at a time, so that many scrapers cost no more than one, and a scrape never
+ * delays /-/healthy), the deadline thread, which cuts clients that are slow to
+ * ask or slow to read, and, if there are slow routes, a few for those. All of
+ * them block every signal.
  */
 #ifndef EDGETAP_HTTP_SERVER_H
 #define EDGETAP_HTTP_SERVER_H
@@ -33,6 +34,8 @@ struct http_server_options {
 	uint32_t max_connections_per_address; /* clients of one IP address; 0: no such limit */
 	uint32_t max_requests_per_connection; /* then it is closed; 0: no such limit */
 	uint32_t max_waiting;		      /* requests that wait for the render thread */
+	uint32_t slow_threads;		      /* slow routes answered at once, 1 .. 16 */
+	uint32_t max_waiting_slow;	      /* requests that wait for one of those threads */
 	size_t max_response_bytes; /* memory of bodies not yet taken by their clients, in all */
 
 	/*
@@ -45,6 +48,7 @@ struct http_server_options {
 	uint32_t idle_timeout_ms;
 	uint32_t send_timeout_ms;
 	uint32_t render_timeout_ms; /* where the client names none */
+	uint32_t slow_timeout_ms;   /* of slow routes */
 
 	/*
 	 * Runs on the network thread before a request is looked at any
