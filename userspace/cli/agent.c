@@ -191,6 +191,7 @@ void agent__free(struct agent *agent)
 	/* a thread that hangs still has the loader's programs */
 	if (worker__free(agent->probes))
 		loader__free(agent->loader);
+	broker__free(agent->broker);
 	tls_names__free(agent->tls_names);
 	exposition__free(agent->exposition);
 	readings__free(agent->readings);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/broker.h"
 #include "cli/retire.h"
 #include "config/config.h"
 #include "http/server.h"
@@ -37,6 +38,7 @@ struct agent {
 	struct tls_names *tls_names;
 	struct snapshot snapshot; /* the loader's, and what tls_names adds */
 	struct worker *probes;	  /* NULL: no uprobes; has a lock of its own */
+	struct broker *broker;	  /* NULL: not there; any thread, without the lock */
 	uint64_t next_sweep_ns;
 	_Atomic(struct http_server *) server; /* NULL: not started yet */
 	_Atomic bool ready;

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/privileges.h"
 
-#include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "broker/confine.h"
 
 /* Since 5.8; the distribution's headers may be older than its kernel. */
 #ifndef CAP_PERFMON
@@ -38,88 +36,34 @@ static const struct capability wanted[CAPABILITY_COUNT] = {
 	  false },
 };
 
-struct sets {
-	uint64_t effective;
-	uint64_t permitted;
-};
-
-static int sets__read(struct sets *ret_sets)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	ret_sets->effective = data[0].effective | (uint64_t)data[1].effective << 32;
-	ret_sets->permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
-	return 0;
-}
-
-static int sets__write(uint64_t kept)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {
-		{ .effective = (uint32_t)kept, .permitted = (uint32_t)kept },
-		{ .effective = (uint32_t)(kept >> 32), .permitted = (uint32_t)(kept >> 32) },
-	};
-
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
-
 int privileges__read(struct capability ret_capabilities[CAPABILITY_COUNT])
 {
-	struct sets sets;
-	int err = sets__read(&sets);
+	uint64_t effective, permitted;
+	int err = confine__capabilities(&effective, &permitted);
 
 	if (err)
 		return err;
-	if (sets.effective & BIT(CAP_SYS_ADMIN))
-		sets.effective |= BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_CHECKPOINT_RESTORE);
+	if (effective & BIT(CAP_SYS_ADMIN))
+		effective |= BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_CHECKPOINT_RESTORE);
 	memcpy(ret_capabilities, wanted, sizeof(wanted));
 	for (int i = 0; i < CAPABILITY_COUNT; i++)
-		ret_capabilities[i].held = sets.effective & BIT(wanted[i].number);
-	return 0;
-}
-
-/* Ends at the first number that the kernel does not know. */
-static int drop_bounding(uint64_t kept)
-{
-	for (int number = 0; number < 64; number++) {
-		int is_set = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
-
-		if (is_set < 0)
-			return errno == EINVAL ? 0 : -errno;
-		if (is_set == 0 || (kept & BIT(number)))
-			continue;
-		if (prctl(PR_CAPBSET_DROP, number, 0, 0, 0))
-			return -errno;
-	}
+		ret_capabilities[i].held = effective & BIT(wanted[i].number);
 	return 0;
 }
 
 int privileges__drop(unsigned int uses)
 {
-	uint64_t kept = 0;
-	struct sets sets;
-	int err = sets__read(&sets);
+	uint64_t kept = 0, effective, permitted;
+	int err = confine__capabilities(&effective, &permitted);
 
 	if (err)
 		return err;
 	for (int i = 0; i < CAPABILITY_COUNT; i++)
 		if (wanted[i].kept & (uses | BIT(USE_ALWAYS)))
 			kept |= BIT(wanted[i].number);
-	kept &= sets.permitted;
+	kept &= permitted;
 	/* A container may have been given the old name for it only. */
 	if (!(kept & BIT(CAP_BPF)))
-		kept |= sets.permitted & BIT(CAP_SYS_ADMIN);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
-		return -errno;
-	/* Without CAP_SETPCAP the bounding set stays, which no_new_privs makes harmless. */
-	if (sets.effective & BIT(CAP_SETPCAP)) {
-		err = drop_bounding(kept);
-		if (err)
-			return err;
-	}
-	return sets__write(kept);
+		kept |= permitted & BIT(CAP_SYS_ADMIN);
+	return confine__keep(kept);
 }

@@ -191,6 +191,16 @@ static void serve__announce(struct serve *serve)
 		  http_server__port(serve->server));
 }
 
+/* What needs it is missing without it; the rest is not. */
+static void serve__start_broker(struct agent *agent)
+{
+	static const struct broker_options options = { .warn = log__warn };
+	int err = broker__start(&agent->broker, &options);
+
+	if (err)
+		log__warn("no helper process, containers cannot be entered: %s", strerror(-err));
+}
+
 /* Up to the point where everything runs. A NULL message: a stage has printed its own. */
 static int serve__start(struct serve *serve, const char **ret_message)
 {
@@ -201,6 +211,7 @@ static int serve__start(struct serve *serve, const char **ret_message)
 	*ret_message = facts__obstacle();
 	if (*ret_message)
 		return -EPERM;
+	serve__start_broker(agent);
 	err = serve__open_signals(serve);
 	if (err) {
 		*ret_message = "cannot wait for signals";
