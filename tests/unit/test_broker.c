@@ -245,6 +245,15 @@ static int count_descriptors(pid_t pid)
 	return count;
 }
 
+/* It closes a request's socket when it has forked, which may be behind the answer. */
+static bool has_descriptors(pid_t pid, int count)
+{
+	for (uint64_t until = now_ms() + 5000; now_ms() < until; usleep(2000))
+		if (count_descriptors(pid) == count)
+			return true;
+	return false;
+}
+
 START_TEST(test_has_little)
 {
 	const unsigned long long allowed = 1ULL << 2 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 |
@@ -273,7 +282,7 @@ START_TEST(test_has_little)
 	ck_assert_uint_eq(strtoull(text, NULL, 16), 0);
 	field(broker__pid(broker), "CapBnd", text);
 	ck_assert_uint_eq(strtoull(text, NULL, 16) & ~allowed, 0);
-	ck_assert_int_eq(count_descriptors(broker__pid(broker)), 4);
+	ck_assert(has_descriptors(broker__pid(broker), 4));
 	close(fd);
 	close(secret);
 	broker__free(broker);
@@ -398,7 +407,7 @@ START_TEST(test_requests_are_checked)
 	/* without a socket for the answer */
 	ck_assert_int_eq(wire__send(pair[0], &good, sizeof(good), -1, 0), 0);
 	ck_assert_int_eq(answer_to(pair[0], &good, sizeof(good)), 0);
-	ck_assert_int_eq(count_descriptors(pid), 4);
+	ck_assert(has_descriptors(pid, 4));
 	close(pair[0]);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 }

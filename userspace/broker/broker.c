@@ -151,8 +151,8 @@ static int broker__wait(struct broker *broker, int socket, struct broker_reply *
 	return wire__receive(socket, ret_reply, sizeof(*ret_reply), ret_fd);
 }
 
-static int broker__transact(struct broker *broker, const struct broker_request *request,
-			    struct broker_reply *ret_reply, int *ret_fd)
+static int broker__try(struct broker *broker, const struct broker_request *request,
+		       struct broker_reply *ret_reply, int *ret_fd)
 {
 	struct broker_reply reply = {};
 	int socket = broker__ask(broker, request, SOCK_SEQPACKET);
@@ -177,6 +177,21 @@ static int broker__transact(struct broker *broker, const struct broker_request *
 	*ret_reply = reply;
 	*ret_fd = fd;
 	return 0;
+}
+
+/* Those that make it busy answer soon. */
+static int broker__transact(struct broker *broker, const struct broker_request *request,
+			    struct broker_reply *ret_reply, int *ret_fd)
+{
+	const struct timespec pause = { .tv_nsec = 10 * NS_PER_MS };
+	const uint64_t until_ns = now_ns() + BROKER_DEADLINE_MS * NS_PER_MS;
+	int err = broker__try(broker, request, ret_reply, ret_fd);
+
+	while (err == -EBUSY && now_ns() < until_ns) {
+		nanosleep(&pause, NULL);
+		err = broker__try(broker, request, ret_reply, ret_fd);
+	}
+	return err;
 }
 
 int broker__socket(struct broker *broker, pid_t pid, int family)

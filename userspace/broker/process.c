@@ -34,8 +34,8 @@
 	 BIT(CAP_SETGID) | BIT(CAP_KILL) | BIT(CAP_DAC_READ_SEARCH))
 
 /* At once. One kind cannot take the places of all. */
-#define MAX_CHILDREN 16
-#define MAX_CHILDREN_OF_A_KIND 8
+#define MAX_CHILDREN 32
+#define MAX_CHILDREN_OF_A_KIND 16
 
 struct child {
 	pid_t pid; /* 0: free */
@@ -137,6 +137,16 @@ static _Noreturn void child__run(const struct broker_process *process,
 	_exit(0);
 }
 
+static void reap(struct broker_process *process)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		for (int i = 0; i < MAX_CHILDREN; i++)
+			if (process->child[i].pid == pid)
+				process->child[i].pid = 0;
+}
+
 static struct child *free_child(struct broker_process *process, uint32_t kind)
 {
 	struct child *found = NULL;
@@ -158,6 +168,8 @@ static int start_child(struct broker_process *process, const struct broker_reque
 
 	if (!job__is_valid(request))
 		return -EINVAL;
+	/* some have answered, and just not been taken off the list */
+	reap(process);
 	child = free_child(process, request->kind);
 	if (!child)
 		return -EBUSY;
@@ -193,16 +205,6 @@ static bool take_request(struct broker_process *process)
 	}
 	close(socket);
 	return true;
-}
-
-static void reap(struct broker_process *process)
-{
-	pid_t pid;
-
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		for (int i = 0; i < MAX_CHILDREN; i++)
-			if (process->child[i].pid == pid)
-				process->child[i].pid = 0;
 }
 
 /* Ends those that are late; a stopped process does not see its alarm. Returns when the next is. */
