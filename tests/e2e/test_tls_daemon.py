@@ -17,8 +17,8 @@ from lib import equal
 from servers import NGINX_FORMAT
 from tls import Certificates, TlsConnection, library, uprobes
 
-# The agent looks for ended processes every 10 s and lets a file go 5 s later: within this it has.
-LONG_S = 30
+# The agent looks for ended processes every 5 s and lets a file go 5 s later: within this it has.
+LONG_S = 17
 APACHE = Path("/usr/lib/apache2/modules")
 
 

@@ -15,6 +15,8 @@
 
 #define NS_PER_S 1000000000ULL
 #define SWEEP_NS (10 * NS_PER_S)
+#define PROBES_SWEEP_NS                                                                            \
+	(5 * NS_PER_S) /* a breakpoint of nobody's is a cost to whoever maps the file */
 
 /*
  * Programs that were running when a slot was detached have long returned by
@@ -145,7 +147,7 @@ static int agent__new_probes(struct agent *agent)
 	if (identity_table__hierarchy(agent->identity, &ops.controller) < 0)
 		ops.controller = NULL;
 	err = attached__new(&attached, &ops, agent->config.tls_libraries);
-	return err ? err : worker__new(&agent->probes, attached, SWEEP_NS);
+	return err ? err : worker__new(&agent->probes, attached, PROBES_SWEEP_NS);
 }
 
 unsigned int agent__uses(const struct agent *agent)
