@@ -55,6 +55,19 @@ else
 	skipped+=("systemd-analyze is not installed")
 fi
 
+echo "the image has the libraries"
+if grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release; then
+	libraries=$(readelf -d "$edgetap" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+	for library in $libraries; do
+		[[ ! $library =~ ^(libc|libm|ld-linux.*)\.so ]] || continue # every image has these
+		package=$(dpkg-query -S "*/$library" | head -n 1 | cut -d: -f1)
+		grep -q "[[:space:]]$package\b" deploy/Containerfile ||
+			fail "deploy/Containerfile does not install $package, which has $library"
+	done
+else
+	skipped+=("the image is of Debian 12, whose packages have other names here")
+fi
+
 if [[ ${#skipped[@]} -gt 0 ]]; then
 	echo "SKIP: ${skipped[*]}"
 	exit 77
