@@ -75,6 +75,7 @@ void sample__free(struct sample *sample)
 	free(sample->tls_errors);
 	free(sample->tls_hellos);
 	free(sample->identities);
+	readings__free(sample->readings);
 }
 
 void sample__instance(struct sample *sample, uint32_t slot, const char *app, const char *instance)
@@ -311,6 +312,8 @@ char *sample__render(struct sample *sample, const struct rollup *rollup, const s
 		.classic_count = sample->classic_count,
 		.identities = sample->source,
 		.rollup = rollup,
+		.readings = sample->readings,
+		.proxy_id = "blue",
 		.exporter = exporter_counts,
 		.tls = tls_counts,
 	};

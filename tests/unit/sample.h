@@ -35,6 +35,7 @@ struct sample {
 	struct snapshot snapshot;
 	struct model_identities source;
 	const struct scope *scope; /* of who asks; NULL: all */
+	struct readings *readings;
 	uint32_t statuses_used, groups_used, rpcs_used;
 };
 

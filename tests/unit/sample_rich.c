@@ -14,6 +14,35 @@ static struct snapshot_program programs[] = { { "sock_recv_length", 1000, 150000
 
 const uint64_t sample_few_ns[SAMPLE_FEW] = { 1000, 2500000, 1000000000, 10000000000 };
 
+/* The same value for a kind, wherever in the list it stands. */
+static uint64_t value_of(const char *name)
+{
+	uint64_t value = 7;
+
+	for (; *name; name++)
+		value = (value * 31 + (unsigned char)*name) % 999999937;
+	return value;
+}
+
+/* One of each kind. */
+static void read_something(struct sample *sample)
+{
+	static const char *const names[] = {
+#define NAME(name, unit) #name,
+		READINGS(NAME)
+#undef NAME
+	};
+	const struct model_labels labels = { { "shop", "prod", "0123456789ab", "shop-1", "web" } };
+	int64_t owner;
+
+	if (readings__new(&sample->readings))
+		abort();
+	owner = readings__owner(sample->readings, &labels);
+	for (int kind = 0; kind < READING_KINDS; kind++)
+		readings__add(sample->readings, owner, kind, value_of(names[kind]), "first",
+			      "second", "third");
+}
+
 void sample__init_rich(struct sample *sample, struct rollup **ret_rollup)
 {
 	struct rollup *rollup;
@@ -95,5 +124,6 @@ void sample__init_rich(struct sample *sample, struct rollup **ret_rollup)
 	sample->statuses[OTHER_INDEX].responses[METHOD_GET] = 6;
 	sample->groups[OTHER_INDEX].row[ROW_EDGE_RESPONSE].cell[0] = 6;
 	sample->rpcs[OTHER_INDEX].responses[14] = 8;
+	read_something(sample);
 	*ret_rollup = rollup;
 }

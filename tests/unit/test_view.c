@@ -130,6 +130,7 @@ static const struct {
 	{ &view_native, &encoder_openmetrics, "golden/native.openmetrics" },
 	{ &view_apps, &encoder_text, "golden/apps.txt" },
 	{ &view_apps, &encoder_openmetrics, "golden/apps.openmetrics" },
+	{ &view_fly, &encoder_text, "golden/fly.txt" },
 };
 
 /* Another reason for losses is no news to these files: those at zero are left out. */
@@ -414,7 +415,7 @@ Suite *view_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60); /* other programs are started */
-	tcase_add_loop_test(tc, expositions_are_as_they_were_read, 0, 4);
+	tcase_add_loop_test(tc, expositions_are_as_they_were_read, 0, 5);
 	tcase_add_loop_test(tc, promtool_has_nothing_to_say, 0, 2);
 	tcase_add_loop_test(tc, the_reference_parser_reads_openmetrics, 0, 4);
 	tcase_add_test(tc, protoc_decodes_what_is_meant);

@@ -6,43 +6,64 @@
 #include <string.h>
 
 #include "sample_rich.h"
+#include "views/host_id.h"
 
 Suite *view_table_suite(void);
+
+static size_t stem(const struct metric_head *head)
+{
+	size_t length = strlen(head->name);
+	bool total = length > 6 && !strcmp(head->name + length - 6, "_total");
+
+	ck_assert_msg(total == (head->type == METRIC_COUNTER), "%s", head->name);
+	return total ? length - 6 : length;
+}
+
+/* Nor may two be the same once _total is away, as OpenMetrics names them. */
+static void check_name(const struct metric_head *head, const struct metric_head *const *before,
+		       size_t count)
+{
+	size_t length = stem(head), unit = strlen(head->unit);
+
+	if (unit)
+		ck_assert_msg(length > unit &&
+				      !strncmp(head->name + length - unit, head->unit, unit) &&
+				      head->name[length - unit - 1] == '_',
+			      "%s", head->name);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_msg(stem(before[i]) != length ||
+				      strncmp(before[i]->name, head->name, length) != 0,
+			      "%s", head->name);
+}
 
 /* OpenMetrics asks that the unit ends the name, Prometheus that counters end in _total. */
 START_TEST(tables_keep_the_rules)
 {
+	const struct metric_head *heads[512];
 	size_t count;
 	const struct view *const *views = view__all(&count);
 
 	for (size_t v = 0; v < count; v++) {
-		for (size_t f = 0; f < views[v]->family_count; f++) {
-			const struct metric_head *head = &views[v]->family[f].head;
-			size_t length = strlen(head->name), unit = strlen(head->unit);
-			bool total = length > 6 && !strcmp(head->name + length - 6, "_total");
+		const struct family_table tables[] = {
+			{ views[v]->family, views[v]->family_count },
+			views[v]->readings ? *views[v]->readings : (struct family_table){},
+		};
+		size_t known = 0;
 
-			ck_assert_int_eq(total, head->type == METRIC_COUNTER);
-			if (total)
-				length -= 6;
-			if (unit)
-				ck_assert_msg(length > unit &&
-						      !strncmp(head->name + length - unit,
-							       head->unit, unit) &&
-						      head->name[length - unit - 1] == '_',
-					      "%s", head->name);
+		for (size_t f = 0; f < tables[0].count + tables[1].count; f++) {
+			const struct family *family =
+				f < tables[0].count ? &tables[0].family[f]
+						    : &tables[1].family[f - tables[0].count];
+			const struct metric_head *head = &family->head;
+
 			ck_assert(head->help[strlen(head->help) - 1] == '.');
 			ck_assert_uint_le(head->scale, NUMBER_MAX_SCALE);
-			/* nor are two the same once _total is away, as OpenMetrics names them */
-			for (size_t other = 0; other < f; other++) {
-				const struct metric_head *before = &views[v]->family[other].head;
-				size_t bytes = strlen(before->name);
-
-				if (before->type == METRIC_COUNTER)
-					bytes -= 6;
-				ck_assert_msg(bytes != strlen(head->name) - (total ? 6 : 0) ||
-						      strncmp(before->name, head->name, bytes) != 0,
-					      "%s", head->name);
-			}
+			if (!views[v]->text_only)
+				check_name(head, heads, known);
+			for (size_t i = 0; i < known; i++)
+				ck_assert_str_ne(heads[i]->name, head->name);
+			ck_assert_uint_lt(known, 512);
+			heads[known++] = head;
 		}
 	}
 }
@@ -166,12 +187,106 @@ START_TEST(a_table_alone_makes_another_view)
 }
 END_TEST
 
+/* Names of the labels that a family of the view has beside app, region and host, sorted. */
+static void labels_of(const struct family *family, char ret_labels[128])
+{
+	const char *names[FAMILY_LABELS + STANDARD_LABELS];
+	size_t count = 0;
+
+	for (int i = STANDARD_INSTANCE; i < STANDARD_LABELS; i++)
+		if (view_fly.label[i] && !(family->drop & 1U << i))
+			names[count++] = view_fly.label[i];
+	for (int l = 0; l < FAMILY_LABELS; l++)
+		if (family->label[l])
+			names[count++] = family->label[l];
+	ret_labels[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		snprintf(ret_labels + strlen(ret_labels), 128 - strlen(ret_labels), "%s%s",
+			 i ? "," : "", names[i]);
+}
+
+static const struct family *find_family(const struct view *view, const char *name)
+{
+	for (size_t i = 0; i < view->family_count; i++)
+		if (!strcmp(view->family[i].head.name, name))
+			return &view->family[i];
+	for (size_t i = 0; i < view->readings->count; i++)
+		if (!strcmp(view->readings->family[i].head.name, name))
+			return &view->readings->family[i];
+	return NULL;
+}
+
+/* Beside the end-to-end tests lies what the platform's page lists. */
+START_TEST(fly_is_what_its_page_says)
+{
+	static const char *const types[] = { [METRIC_COUNTER] = "counter",
+					     [METRIC_GAUGE] = "gauge",
+					     [METRIC_HISTOGRAM] = "histogram",
+					     [METRIC_INFO] = "gauge" };
+	char path[512], line[256], name[128], type[32], labels[128], got[128];
+	size_t count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%.*s../e2e/fly-metrics.tsv",
+		 (int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__);
+	file = fopen(path, "r");
+	ck_assert_msg(file, "%s", path);
+	while (fgets(line, sizeof(line), file)) {
+		const struct family *family;
+
+		if (line[0] == '#')
+			continue;
+		ck_assert_int_eq(
+			sscanf(line, "%127[^\t]\t%31[^\t]\t%127[^\t\n]", name, type, labels), 3);
+		family = find_family(&view_fly, name);
+		ck_assert_msg(family, "%s", name);
+		ck_assert_msg(!strcmp(types[family->head.type], type), "%s", name);
+		labels_of(family, got);
+		ck_assert_msg(!strcmp(got, labels), "%s{%s}, not {%s}", name, got, labels);
+		count++;
+	}
+	fclose(file);
+	ck_assert_uint_eq(count, view_fly.family_count + view_fly.readings->count);
+}
+END_TEST
+
+START_TEST(names_that_only_text_has_room_for)
+{
+	ck_assert_ptr_eq(view__encoder(&view_fly, encoder_openmetrics.content_type), &encoder_text);
+	ck_assert_ptr_eq(view__encoder(&view_fly, encoder_protobuf.content_type), &encoder_text);
+	ck_assert_ptr_eq(view__encoder(&view_native, encoder_openmetrics.content_type),
+			 &encoder_openmetrics);
+	ck_assert_ptr_eq(view__encoder(&view_native, NULL), &encoder_text);
+}
+END_TEST
+
+static void check_host_id(const char *host, const char *wanted)
+{
+	char id[HOST_ID_BYTES];
+
+	host_id__of(id, host);
+	ck_assert_str_eq(id, wanted);
+}
+
+START_TEST(a_host_has_four_digits)
+{
+	check_host_id("", "");
+	check_host_id("node", "545e"); /* printf %s node | sha256sum */
+	check_host_id("c0de", "c0de"); /* is one already */
+	check_host_id("C0DE", "ba29");
+	check_host_id("12345", "5994");
+}
+END_TEST
+
 Suite *view_table_suite(void)
 {
 	Suite *suite = suite_create("view_table");
 	TCase *tc = tcase_create("view_table");
 
 	tcase_add_test(tc, tables_keep_the_rules);
+	tcase_add_test(tc, fly_is_what_its_page_says);
+	tcase_add_test(tc, names_that_only_text_has_room_for);
+	tcase_add_test(tc, a_host_has_four_digits);
 	tcase_add_test(tc, a_table_alone_makes_another_view);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -11,6 +11,7 @@
 #include "cli/gather.h"
 #include "cli/log.h"
 #include "cli/privileges.h"
+#include "cli/proxy_id.h"
 #include "defaults.h"
 
 #define NS_PER_S 1000000000ULL
@@ -78,6 +79,7 @@ static int agent__new_exposition(struct agent *agent)
 	const struct exposition_options options = {
 		.region = agent->config.region,
 		.host = agent->config.host,
+		.proxy_id = agent->proxy_id,
 		.version = EDGETAP_VERSION,
 		.revision = EDGETAP_REVISION,
 		.classic_ns = agent->config.bucket_ns,
@@ -164,6 +166,11 @@ int agent__new(struct agent *agent, const char **ret_message)
 	int err;
 
 	*ret_message = NULL;
+	agent->proxy_id = proxy_id__take(agent->config.state_dir, &err);
+	if (err)
+		log__info("%s/proxy_id cannot be kept (%s): the label proxy_id will not tell every "
+			  "restart",
+			  agent->config.state_dir, strerror(-err));
 	err = identity_table__new(&agent->identity, &agent->config, agent__slots(agent));
 	if (err)
 		return err;

@@ -32,6 +32,7 @@ struct agent {
 	struct identity_table *identity;
 	struct loader *loader;
 	struct rollup *rollup;
+	const char *proxy_id;	   /* of this run; see proxy_id.h */
 	struct readings *readings; /* as the last exposition showed them; see gather.h */
 	struct exposition *exposition;
 	struct retire_queue *retiring;

@@ -35,13 +35,14 @@ static int write_reply(void *ctx, const char *data, size_t length)
 static int handle_view(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	const struct view *view = find_view(http_request__path(request));
-	const struct encoder *encoder = encoder__negotiate(http_request__header(request, "Accept"));
+	const struct encoder *encoder;
 	struct sink sink = { request, reply };
 	struct buffer out;
 	int err;
 
 	if (!view)
 		return -ENOENT;
+	encoder = view__encoder(view, http_request__header(request, "Accept"));
 	reply->content_type = encoder->content_type;
 	buffer__init_stream(&out, WINDOW_BYTES, write_reply, &sink);
 	err = agent__render(ctx, view, encoder, http_request__scope(request), &out);

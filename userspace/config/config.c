@@ -10,13 +10,16 @@
 #include <unistd.h>
 
 #include "config/option.h"
+#include "config/place.h"
 #include "defaults.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:9777"
 #define DEFAULT_RETENTION_NS (300ULL * 1000000000)
+#define DEFAULT_STATE_DIR "/run/edgetap"
 #define DEFAULT_MAX_APPS 2048
 #define DEFAULT_HTTP_CONNECTIONS 64
 #define DEFAULT_HTTP_TIMEOUT_MS 10000
+#define REGION_AUTO "auto"
 #define VARIABLE_CONFIG "EDGETAP_CONFIG="
 
 static const uint64_t default_bucket_ns[] = {
@@ -37,9 +40,10 @@ int config__init(struct config *config, struct config_error *error)
 		host[0] = '\0';
 	*config = (struct config){
 		.listen = strdup(DEFAULT_LISTEN),
-		.region = strdup(""),
+		.region = strdup(REGION_AUTO),
 		.host = strdup(host),
 		.cgroup_hierarchy = strdup("auto"),
+		.state_dir = strdup(DEFAULT_STATE_DIR),
 		.retention_ns = DEFAULT_RETENTION_NS,
 		.bucket_count = DEFAULT_BUCKETS,
 		.max_instances = DEFAULT_MAX_INSTANCES,
@@ -56,7 +60,8 @@ int config__init(struct config *config, struct config_error *error)
 		.tls_libraries = TLS_ALL,
 	};
 	memcpy(config->bucket_ns, default_bucket_ns, sizeof(default_bucket_ns));
-	if (config->listen && config->region && config->host && config->cgroup_hierarchy)
+	if (config->listen && config->region && config->host && config->cgroup_hierarchy &&
+	    config->state_dir)
 		return 0;
 	return config_error__set(error, -ENOMEM, "configuration", "out of memory");
 }
@@ -75,6 +80,7 @@ void config__free(struct config *config)
 	free(config->region);
 	free(config->host);
 	free(config->cgroup_hierarchy);
+	free(config->state_dir);
 	free(config->docker_socket);
 	free(config->podman_socket);
 	free(config->containerd_state);
@@ -194,6 +200,22 @@ static int apply_flags(struct config *config, const struct config_flag *flags, s
 	return 0;
 }
 
+static int find_region(struct config *config, char *const *environment, struct config_error *error)
+{
+	char region[PLACE_BYTES];
+	char *copy;
+
+	if (strcmp(config->region, REGION_AUTO) != 0)
+		return 0;
+	place__find_region(region, environment, PLACE_CLOUD_INIT);
+	copy = strdup(region);
+	if (!copy)
+		return config_error__set(error, -ENOMEM, "region", "out of memory");
+	free(config->region);
+	config->region = copy;
+	return 0;
+}
+
 int config__load(struct config *config, const char *path, const struct config_flag *flags,
 		 size_t flag_count, char *const *environment, const char **ret_path,
 		 struct config_error *error)
@@ -216,6 +238,8 @@ int config__load(struct config *config, const char *path, const struct config_fl
 		err = apply_flags(config, flags, flag_count, error);
 	if (!err)
 		err = apply_environment(config, environment, error);
+	if (!err)
+		err = find_region(config, environment, error);
 	if (!err && ret_path)
 		*ret_path = used;
 	return err;

@@ -36,11 +36,13 @@ struct config_rule {
 
 struct config {
 	char *listen; /* ADDR:PORT, [V6]:PORT */
-	char *region;
+	char *region; /* "auto" until config__load has looked for it; "": no such label */
 	char *host;
 	char *cgroup_hierarchy; /* "auto", "v2", or a v1 controller */
 	uint64_t retention_ns;	/* how long a dead instance's series stay */
 	bool status_by_code;	/* histograms by exact status instead of class */
+
+	char *state_dir; /* what one run leaves to the next */
 
 	uint64_t bucket_ns[GRID_MAX_CLASSIC]; /* classic `le` bounds, ascending */
 	size_t bucket_count;

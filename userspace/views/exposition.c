@@ -37,6 +37,7 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 		return -ENOMEM;
 	exposition->region = copy_text(options->region);
 	exposition->host = copy_text(options->host);
+	exposition->proxy_id = copy_text(options->proxy_id ? options->proxy_id : "");
 	exposition->version = copy_text(options->version);
 	exposition->revision = copy_text(options->revision);
 	exposition->identities = options->identities;
@@ -51,11 +52,12 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 	exposition->classic_count = options->classic_count;
 	encoding__init(&exposition->encoding);
 	buffer__init(&exposition->series);
-	if (!exposition->region || !exposition->host || !exposition->version ||
-	    !exposition->revision || model__new(&exposition->model)) {
+	if (!exposition->region || !exposition->host || !exposition->proxy_id ||
+	    !exposition->version || !exposition->revision || model__new(&exposition->model)) {
 		exposition__free(exposition);
 		return -ENOMEM;
 	}
+	host_id__of(exposition->host_id, exposition->host);
 	*ret_exposition = exposition;
 	return 0;
 }
@@ -72,6 +74,7 @@ void exposition__free(struct exposition *exposition)
 	buffer__free(&exposition->series);
 	free(exposition->region);
 	free(exposition->host);
+	free(exposition->proxy_id);
 	free(exposition->version);
 	free(exposition->revision);
 	free(exposition);
@@ -187,6 +190,15 @@ static int walk_family(struct walk *walk, const struct family *family)
 	return err;
 }
 
+static int walk_table(struct walk *walk, const struct family_table *table)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < table->count && !walk->encoding->out->error && !err; i++)
+		err = walk_family(walk, &table->family[i]);
+	return err;
+}
+
 int exposition__render(struct exposition *exposition, const struct snapshot *snapshot,
 		       const struct view *view, const struct encoder *encoder,
 		       const struct scope *scope, struct buffer *out)
@@ -214,11 +226,11 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 	exposition->encoding.out = out;
 	exposition->encoding.layout = &exposition->layout;
 
-	for (size_t i = 0; i < view->family_count && !out->error; i++) {
-		err = walk_family(&walk, &view->family[i]);
-		if (err)
-			return err;
-	}
+	err = walk_table(&walk, &(struct family_table){ view->family, view->family_count });
+	if (!err && view->readings)
+		err = walk_table(&walk, view->readings);
+	if (err)
+		return err;
 	encoder->end(&exposition->encoding);
 	err = buffer__flush(out);
 	if (err)

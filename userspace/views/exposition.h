@@ -18,6 +18,7 @@
 
 struct exposition_options {
 	const char *region, *host; /* "": no such label */
+	const char *proxy_id;	   /* the same; NULL: none either */
 	const char *version, *revision;
 	const uint64_t *classic_ns; /* the bounds that the grid was built with */
 	size_t classic_count;

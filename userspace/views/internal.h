@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "views/exposition.h"
+#include "views/host_id.h"
 
 /* Standard labels of all entities of a cut, or all owners of readings, rendered once. */
 struct rendered {
@@ -50,7 +51,8 @@ struct walk {
 };
 
 struct exposition {
-	char *region, *host, *version, *revision;
+	char *region, *host, *proxy_id, *version, *revision;
+	char host_id[HOST_ID_BYTES];
 	struct model_identities identities;
 	const struct rollup *rollup;
 	struct readings *readings;
@@ -74,9 +76,6 @@ struct exposition {
 /* The standard labels that the family in hand shows, as bits, and the model's among such. */
 unsigned int walk__standard(const struct walk *walk);
 unsigned int standard__model_mask(unsigned int standard);
-
-/* The label of the model that a standard label shows; MODEL_LABELS: it is the machine's. */
-enum model_label standard__of_model(enum standard_label standard);
 
 /*
  * Labels of all entities or owners, rendered at the first family that needs

@@ -13,12 +13,9 @@ static const enum model_label model_label_of[STANDARD_LABELS] = {
 	[STANDARD_NAMESPACE] = MODEL_NAMESPACE,
 	[STANDARD_POD] = MODEL_POD,
 	[STANDARD_CONTAINER] = MODEL_CONTAINER,
+	[STANDARD_HOST_ID] = MODEL_LABELS,
+	[STANDARD_PROXY_ID] = MODEL_LABELS,
 };
-
-enum model_label standard__of_model(enum standard_label standard)
-{
-	return model_label_of[standard];
-}
 
 unsigned int walk__standard(const struct walk *walk)
 {
@@ -40,23 +37,33 @@ unsigned int standard__model_mask(unsigned int standard)
 	return mask;
 }
 
-/* Appends the standard labels of an entity, or those that the agent has if it is NULL. */
+/* labels: an entity's, or NULL for the agent. */
+static const char *value_of(const struct exposition *exposition, enum standard_label standard,
+			    const struct model_labels *labels)
+{
+	switch (standard) {
+	case STANDARD_REGION:
+		return exposition->region;
+	case STANDARD_HOST:
+		return exposition->host;
+	case STANDARD_HOST_ID:
+		return exposition->host_id;
+	case STANDARD_PROXY_ID:
+		return exposition->proxy_id;
+	default:
+		return labels ? labels->value[model_label_of[standard]] : "";
+	}
+}
+
 static void render_labels(struct walk *walk, struct buffer *out, unsigned int standard,
 			  const struct model_labels *labels)
 {
-	const struct exposition *exposition = walk->exposition;
-
 	for (int i = 0; i < STANDARD_LABELS; i++) {
-		const char *value = "";
+		const char *value;
 
 		if (!(standard & 1U << i))
 			continue;
-		if (i == STANDARD_REGION)
-			value = exposition->region;
-		else if (i == STANDARD_HOST)
-			value = exposition->host;
-		else if (labels)
-			value = labels->value[model_label_of[i]];
+		value = value_of(walk->exposition, (enum standard_label)i, labels);
 		if (*value)
 			walk->encoder->label(out, walk->view->label[i], value);
 	}

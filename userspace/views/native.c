@@ -1,32 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The native view, and the same families by app. */
-#include "views/view.h"
-
-#define BIT(n) (1U << (n))
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-#define PARTS(array) .part = (array), .part_count = LENGTH(array)
-
-#define COUNTER(name_, unit_, help_)                                                               \
-	.head = { .name = (name_), .help = (help_), .unit = (unit_), .type = METRIC_COUNTER }
-#define GAUGE(name_, unit_, help_)                                                                 \
-	.head = { .name = (name_), .help = (help_), .unit = (unit_), .type = METRIC_GAUGE }
-/* Times are ns inside and seconds outside. */
-#define TIMES_OF(fact_, name_, help_)                                                              \
-	.head = { .name = (name_),                                                                 \
-		  .help = (help_),                                                                 \
-		  .unit = "seconds",                                                               \
-		  .type = METRIC_HISTOGRAM,                                                        \
-		  .scale = 9 },                                                                    \
-	.fact = (fact_)
-#define TIMES(name_, help_) TIMES_OF(FACT_HISTOGRAM, name_, help_)
-
-/* A counter of one kernel count. */
-#define COUNT(count_, roles_, name_, unit_, help_)                                                 \
-	{                                                                                          \
-		COUNTER(name_, unit_, help_),                                                      \
-			.fact = FACT_COUNTS, .roles = (roles_),                                    \
-			.part = &(const struct family_part){ .field = (count_) }, .part_count = 1  \
-	}
+#include "views/native_readings.h"
+#include "views/rows.h"
 
 #define ABORTED(by_, phase_) (COUNT_HTTP_ABORTED + (by_)*ABORT_PHASE_N + (phase_))
 
@@ -240,9 +215,6 @@ static const struct family families[] = {
 	  .fact = FACT_DESTINATIONS, .label = { "destination", "reason" }, .skip_zero = 1,
 	  PARTS(destination_errors) },
 
-	{ GAUGE("edgetap_instance_up", "", "Instances that live, always 1."), .fact = FACT_READING,
-	  .reading = READING_UP },
-
 	{ .head = { .name = "edgetap_build_info",
 		    .help = "Version and revision of the agent, always 1.",
 		    .unit = "",
@@ -324,6 +296,7 @@ const struct view view_native = {
 		   [STANDARD_CONTAINER] = "container" },
 	.family = families,
 	.family_count = LENGTH(families),
+	.readings = &native_readings,
 };
 
 const struct view view_apps = {
@@ -336,12 +309,18 @@ const struct view view_apps = {
 		   [STANDARD_NAMESPACE] = "namespace" },
 	.family = families,
 	.family_count = LENGTH(families),
+	.readings = &native_readings,
 };
 
 const struct view *const *view__all(size_t *ret_count)
 {
-	static const struct view *const views[] = { &view_native, &view_apps };
+	static const struct view *const views[] = { &view_native, &view_apps, &view_fly };
 
 	*ret_count = LENGTH(views);
 	return views;
+}
+
+const struct encoder *view__encoder(const struct view *view, const char *accept)
+{
+	return view->text_only ? &encoder_text : encoder__negotiate(accept);
 }

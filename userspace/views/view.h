@@ -8,6 +8,7 @@
 #ifndef EDGETAP_VIEWS_VIEW_H
 #define EDGETAP_VIEWS_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,10 +21,12 @@ enum standard_label {
 	STANDARD_APP,
 	STANDARD_REGION,
 	STANDARD_HOST,
+	STANDARD_HOST_ID, /* four digits of host; see host_id.h */
 	STANDARD_INSTANCE,
 	STANDARD_NAMESPACE,
 	STANDARD_POD,
 	STANDARD_CONTAINER,
+	STANDARD_PROXY_ID, /* "blue" or "green", the other after each start */
 	STANDARD_LABELS
 };
 
@@ -112,6 +115,11 @@ struct family {
 	uint8_t skip_zero;	 /* a series whose value is zero is left out */
 };
 
+struct family_table {
+	const struct family *family;
+	size_t count;
+};
+
 struct view {
 	const char *name;
 	const char *path;		    /* where it is served */
@@ -119,12 +127,18 @@ struct view {
 	const char *label[STANDARD_LABELS]; /* their names here; NULL: summed over */
 	const struct family *family;
 	size_t family_count;
+	const struct family_table *readings; /* more families, after these; NULL: none */
+	bool text_only;			     /* names that only text 0.0.4 has room for */
 };
 
 extern const struct view view_native; /* /metrics */
 extern const struct view view_apps;   /* /metrics/apps */
+extern const struct view view_fly;    /* /metrics/fly */
 
 /* All views. */
 const struct view *const *view__all(size_t *ret_count);
+
+/* The format for a client that accepts this, of those that can show the view. */
+const struct encoder *view__encoder(const struct view *view, const char *accept);
 
 #endif
