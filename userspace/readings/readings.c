@@ -295,16 +295,24 @@ uint64_t readings__lost(const struct readings *readings)
 	return readings->lost;
 }
 
-/*
- * By kind and owner, in the order of adding: counted, first by owner and then by
- * kind, as each keeps what was before. Without memory it stays unsorted.
- */
+static int compare(const void *a, const void *b)
+{
+	const struct reading *one = *(const struct reading *const *)a;
+	const struct reading *two = *(const struct reading *const *)b;
+
+	if (one->kind != two->kind)
+		return one->kind < two->kind ? -1 : 1;
+	if (one->owner != two->owner)
+		return one->owner < two->owner ? -1 : 1;
+	return one < two ? -1 : one > two;
+}
+
+/* By kind and owner, in the order of adding. Without memory it stays unsorted. */
 static void sort(struct readings *readings)
 {
-	size_t *at = calloc(readings->owner_count + 1, sizeof(*at));
-	uint32_t *order = malloc((readings->count + 1) * sizeof(*order));
+	const struct reading **order = malloc((readings->count + 1) * sizeof(*order));
 	struct reading *sorted = readings->sorted;
-	size_t next[READING_KINDS];
+	size_t i = 0;
 
 	if (readings->sorted_room < readings->count) {
 		sorted = reallocarray(sorted, readings->room, sizeof(*sorted));
@@ -313,31 +321,23 @@ static void sort(struct readings *readings)
 			readings->sorted_room = readings->room;
 		}
 	}
-	if (!at || !order || (!sorted && readings->count)) {
-		free(at);
+	if (!order || (!sorted && readings->count)) {
 		free(order);
 		return;
 	}
-	memset(readings->first, 0, sizeof(readings->first));
-	for (size_t i = 0; i < readings->count; i++) {
-		at[readings->reading[i].owner + 1]++;
-		readings->first[readings->reading[i].kind + 1]++;
-	}
-	for (size_t o = 1; o <= readings->owner_count; o++)
-		at[o] += at[o - 1];
-	for (int kind = 0; kind < READING_KINDS; kind++) {
-		next[kind] = readings->first[kind];
-		readings->first[kind + 1] += readings->first[kind];
-	}
-	for (size_t i = 0; i < readings->count; i++)
-		order[at[readings->reading[i].owner]++] = (uint32_t)i;
-	for (size_t i = 0; i < readings->count; i++) {
-		const struct reading *reading = &readings->reading[order[i]];
-
-		sorted[next[reading->kind]++] = *reading;
-	}
-	free(at);
+	for (i = 0; i < readings->count; i++)
+		order[i] = &readings->reading[i];
+	qsort(order, readings->count, sizeof(*order), compare);
+	for (i = 0; i < readings->count; i++)
+		sorted[i] = *order[i];
 	free(order);
+	i = 0;
+	for (int kind = 0; kind < READING_KINDS; kind++) {
+		readings->first[kind] = i;
+		while (i < readings->count && sorted[i].kind == kind)
+			i++;
+	}
+	readings->first[READING_KINDS] = i;
 	readings->is_sorted = true;
 }
 
