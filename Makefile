@@ -31,7 +31,7 @@ say = @printf '  %-8s %s\n' $(1) $(2)
 endif
 
 # SAN=address,undefined (say) builds with these sanitizers; `make asan` does.
-LIBS	 := libbpf libelf libmicrohttpd yaml-0.1 jansson zlib libnghttp2 libcurl libpq libmacaroons libsodium
+LIBS	 := libbpf libelf libmicrohttpd yaml-0.1 jansson zlib libnghttp2 libcurl libpq libmacaroons libsodium gnutls libxcrypt
 WARN	 := -Wall -Wextra -Werror -Werror=unused-function -Wmissing-prototypes -Wshadow
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CFLAGS	 ?= -O2 -g

@@ -13,6 +13,7 @@
 
 #include "handlers.h"
 #include "library.h"
+#include "life.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -201,9 +202,34 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sched_process_exit, struct task_struct *task)
 {
+	struct owner owner;
+
+	if (task->flags & PF_KTHREAD)
+		return 0;
+	owner = owner_at_end(task);
+	if (has_run_delay)
+		handle_thread_end(task, owner);
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
+	handle_last_end(task, owner);
 	return handle_process_end(task);
+}
+
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(sched_process_free, struct task_struct *task)
+{
+	handle_thread_gone(task);
+	return 0;
+}
+
+SEC("iter/task")
+int run_delays(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task)
+		handle_delay(task);
+	return 0;
 }
 
 SEC("tp_btf/sched_process_exec")

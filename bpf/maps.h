@@ -22,6 +22,7 @@ const volatile __s32 cfg_cgroup_subsys = -1; /* v1 controller's index; -1: cgrou
 const volatile __u32 cfg_max_sockets = DEFAULT_MAX_SOCKETS;
 const volatile __u8 cfg_status_by_code;
 const volatile __u8 has_accept;	   /* accept() can be seen */
+const volatile __u8 has_run_delay; /* threads' waiting for a CPU can be read */
 const volatile __u8 cfg_libraries; /* programs are attached to TLS libraries */
 
 /* Server sockets and listeners. Added at listen(), cloned to children, by adoption,
@@ -167,6 +168,50 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } slot_by_process SEC(".maps");
+
+/* How much of a thread's waiting for a CPU has been counted, and for whom. Added when a
+ * thread of an instance is first counted, dies with the thread. No memory: it is counted
+ * at its end as a whole. */
+struct owner {
+	__u32 slot;
+	__u32 generation;
+};
+
+struct counted_delay {
+	__u64 ns;
+	struct owner owner;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct counted_delay);
+} delay_by_task SEC(".maps");
+
+/* Ends of an instance's main process by exit code. Added by the kernel, deleted by the agent
+ * with the instance. Full: a loss. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DEFAULT_MAX_EXITS);
+	__type(key, struct exit_key);
+	__type(value, __u64);
+} exits_by_code SEC(".maps");
+
+/* Processes whose end has been counted, for the moment in which it could be twice. */
+struct ended_process {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct ended_process);
+	__type(value, __u8);
+} ended_processes SEC(".maps");
 
 /* Listening ports while older connections are adopted: network namespace and port. */
 struct listening_port {

@@ -10,11 +10,6 @@
 #include "compat.h"
 #include "count.h"
 
-struct owner {
-	__u32 slot;
-	__u32 generation;
-};
-
 /* False if the task is no instance's: the kernel's own, or one that has given up its memory. */
 static __always_inline bool key_of(struct instance_key *key, struct task_struct *task,
 				   __u64 cgroup_id)

@@ -47,6 +47,8 @@ needs_build() {
 	library:libpq                     libpq-dev
 	library:libmacaroons              libmacaroons-dev
 	library:libsodium                 libsodium-dev
+	library:gnutls                    libgnutls28-dev
+	library:libxcrypt                 libcrypt-dev
 	package                           libc6-dev
 	END
 }
@@ -94,6 +96,7 @@ needs_test() {
 	command:xz                        xz-utils
 	package                           debian-archive-keyring
 	package                           python3-prometheus-client
+	package                           python3-pymacaroons
 	fuzzer                            libclang-rt-dev libclang-rt-14-dev libclang-common-14-dev
 	END
 }

@@ -62,6 +62,8 @@ enum instance_count {
 	COUNT_UPGRADED_BYTES_OUT,
 	COUNT_WEBSOCKET_MESSAGES_IN, /* data messages, RFC 6455 */
 	COUNT_WEBSOCKET_MESSAGES_OUT,
+	COUNT_OOM_KILLS,      /* processes killed by the kernel for want of memory */
+	COUNT_RUN_DELAY_NS,   /* time that threads were ready to run, and waited for a CPU */
 	GAUGE_LISTEN_BACKLOG, /* what the last new connection met, itself included */
 	GAUGE_LISTEN_BACKLOG_LIMIT,
 	GAUGE_RPC_METHODS, /* rpc entries that the instance has */
@@ -150,6 +152,14 @@ struct destination_counts {
 	__u64 failed;
 };
 
+/* How the main process of an instance ended. */
+struct exit_key {
+	__u32 slot;
+	__u32 generation;
+	__u32 code; /* 0..255: its own, or 128 and the signal's number */
+	__u32 pad;
+};
+
 _Static_assert(sizeof(struct instance_key) == 24, "hash key");
 _Static_assert(sizeof(struct instance_slot) == 40 + 8 * INSTANCE_COUNTS, "no padding");
 _Static_assert(sizeof(struct status_key) == 8, "hash key");
@@ -157,6 +167,8 @@ _Static_assert(sizeof(struct status_entry) == 16 + 8 * METHOD_N, "no padding");
 _Static_assert(sizeof(struct rpc_key) == 96, "hash key");
 _Static_assert(sizeof(struct rpc_entry) == 104 + 8 * RPC_CODES, "no padding");
 _Static_assert(sizeof(struct destination_key) == 32, "hash key");
+_Static_assert(sizeof(struct exit_key) == 16, "hash key");
+_Static_assert(INSTANCE_COUNTS <= 64, "a set of counts is a word");
 _Static_assert(METHOD_N <= 16, "a method is packed into four bits");
 
 #endif

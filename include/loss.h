@@ -15,6 +15,7 @@
 	X(LISTENERS_FULL, "listeners_full", "listening sockets not followed to their server")       \
 	X(DESTINATIONS_FULL, "destinations_full", "connects counted under destination __other__")   \
 	X(EVENTS_FULL, "events_full", "events that found the ring buffer full")                     \
+	X(EXITS_FULL, "exits_full", "ends of main processes not counted by their exit code")        \
 	X(MPTCP, "mptcp", "multipath connections, and multipath listeners older than the agent")                        \
 	X(ARRIVAL_UNKNOWN, "arrival_unknown", "requests whose arrival was not seen; read time used") \
 	X(PIPELINE_FULL, "pipeline_full", "requests beyond the depth that is remembered")           \

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * How long it takes to render a scrape of 1,000 instances with two statuses
- * each and the default buckets, from the snapshot to the finished bytes.
+ * each and the default buckets, from the snapshot to the finished bytes; with
+ * what is read of a container with one disk, one interface and two file
+ * systems, if READINGS is in the environment.
  *
  * Usage: bench_encode [INSTANCES [ROUNDS [text|openmetrics|protobuf]]]
  * Prints one line: format, lines, bytes, milliseconds of the first and of the
@@ -67,6 +69,39 @@ static char (*fill(struct sample *sample, uint32_t instances))[NAME_BYTES]
 	return names;
 }
 
+/* As those who read do it before each scrape, with nothing read. */
+static void read_all(struct readings *readings, const struct sample *sample, uint32_t instances)
+{
+	readings__clear(readings);
+	for (uint32_t slot = 1; slot <= instances; slot++) {
+		const struct identity *identity = &sample->identities[slot];
+		const struct model_labels labels = { { identity->app, identity->namespace_,
+						       identity->instance, identity->pod,
+						       identity->container } };
+		int64_t owner = readings__owner(readings, &labels);
+
+		for (int kind = READING_UP; kind <= READING_MEM_SHMEM; kind++)
+			readings__add(readings, owner, kind, slot, NULL, NULL, NULL);
+		readings__add(readings, owner, READING_CPU, slot, "all", "user", NULL);
+		readings__add(readings, owner, READING_CPU, slot, "all", "system", NULL);
+		for (int kind = READING_DISK_READS; kind <= READING_DISK_WRITES; kind++)
+			readings__add(readings, owner, kind, slot, "nvme0n1", NULL, NULL);
+		for (int kind = READING_NET_RECV_BYTES; kind <= READING_NET_SENT_COMPRESSED; kind++)
+			readings__add(readings, owner, kind, slot, "eth0", NULL, NULL);
+		for (int mount = 0; mount < 2; mount++)
+			for (int kind = READING_FILESYSTEM_BLOCKS;
+			     kind <= READING_FILESYSTEM_BLOCKS_AVAIL; kind++)
+				readings__add(readings, owner, kind, slot, mount ? "/data" : "/",
+					      NULL, NULL);
+		for (int i = 0; i < 6; i++)
+			readings__add(readings, owner, READING_PRESSURE, slot,
+				      (const char *const[]){ "cpu", "io", "memory" }[i / 2],
+				      i % 2 ? "full" : "some", NULL);
+		for (int kind = READING_CPU_PERIODS; kind <= READING_PROCESSES; kind++)
+			readings__add(readings, owner, kind, slot, NULL, NULL, NULL);
+	}
+}
+
 static const struct encoder *encoder_named(const char *name)
 {
 	static const struct encoder *const all[] = { &encoder_text, &encoder_openmetrics,
@@ -98,6 +133,8 @@ int main(int argc, char **argv)
 	}
 	sample__init(&sample, instances + 1, 2 * instances + 1, 3 * instances + 1);
 	names = fill(&sample, instances);
+	if (getenv("READINGS") && readings__new(&sample.readings))
+		return EXIT_FAILURE;
 	if (exposition__new(&exposition,
 			    &(struct exposition_options){ .region = "eu-central-1",
 							  .host = "node-0001",
@@ -105,7 +142,8 @@ int main(int argc, char **argv)
 							  .revision = "1",
 							  .classic_ns = sample_classic_ns,
 							  .classic_count = SAMPLE_CLASSIC,
-							  .identities = sample.source }))
+							  .identities = sample.source,
+							  .readings = sample.readings }))
 		return EXIT_FAILURE;
 
 	buffer__init(&out);
@@ -113,6 +151,8 @@ int main(int argc, char **argv)
 		double start = cpu_ms();
 
 		buffer__clear(&out);
+		if (sample.readings)
+			read_all(sample.readings, &sample, instances);
 		if (exposition__render(exposition, &sample.snapshot, &view_native, encoder,
 				       &scope_all, &out))
 			return EXIT_FAILURE;

@@ -63,6 +63,7 @@ void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint
 		.rpc_count = SAMPLE_RPCS,
 		.tls_errors = sample->tls_errors,
 		.tls_hellos = sample->tls_hellos,
+		.exits = sample->exits,
 	};
 }
 
@@ -246,6 +247,29 @@ void sample__tls_hello(struct sample *sample, uint32_t slot, const char *alpn, u
 		(struct snapshot_tls_hello){ slot, sample->slots[slot].generation, alpn, count };
 }
 
+void sample__exit(struct sample *sample, uint32_t slot, unsigned int code, uint64_t count)
+{
+	struct snapshot_exit *to = &sample->exits[sample->snapshot.exit_count++];
+
+	if (sample->snapshot.exit_count > SAMPLE_EXITS)
+		abort();
+	*to = (struct snapshot_exit){
+		.key = { .slot = slot, .generation = sample->slots[slot].generation, .code = code },
+		.count = count,
+	};
+	snprintf(to->code, sizeof(to->code), "%u", code & 0xff);
+}
+
+static void forget_exits(struct sample *sample, uint32_t slot)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < sample->snapshot.exit_count; i++)
+		if (sample->exits[i].key.slot != slot)
+			sample->exits[kept++] = sample->exits[i];
+	sample->snapshot.exit_count = kept;
+}
+
 static void forget_tls(struct sample *sample, uint32_t slot)
 {
 	struct snapshot *snapshot = &sample->snapshot;
@@ -276,6 +300,7 @@ void sample__reuse(struct sample *sample, uint32_t slot)
 		if (sample->rpcs[i].key.slot == slot)
 			sample->rpcs[i] = (struct rpc_entry){};
 	forget_tls(sample, slot);
+	forget_exits(sample, slot);
 	for (uint32_t i = 0; i < sample->snapshot.destination_count; i++)
 		if (sample->destinations[i].key.slot != slot)
 			sample->destinations[kept++] = sample->destinations[i];

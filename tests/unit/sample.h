@@ -17,6 +17,7 @@
 #define SAMPLE_DESTINATIONS 64
 #define SAMPLE_RPCS 512
 #define SAMPLE_TLS 512
+#define SAMPLE_EXITS 64
 
 extern const uint64_t sample_classic_ns[SAMPLE_CLASSIC]; /* the default bounds */
 
@@ -32,6 +33,7 @@ struct sample {
 	struct rpc_entry *rpcs;
 	struct snapshot_tls_error *tls_errors;
 	struct snapshot_tls_hello *tls_hellos;
+	struct snapshot_exit exits[SAMPLE_EXITS];
 	struct snapshot snapshot;
 	struct model_identities source;
 	const struct scope *scope; /* of who asks; NULL: all */
@@ -71,6 +73,9 @@ void sample__call(struct sample *sample, uint32_t slot, const char *path, bool h
 void sample__tls_error(struct sample *sample, uint32_t slot, const char *server_name,
 		       const char *by, const char *reason, uint64_t count);
 void sample__tls_hello(struct sample *sample, uint32_t slot, const char *alpn, uint64_t count);
+
+/* Ends of the instance's main process with this exit code. */
+void sample__exit(struct sample *sample, uint32_t slot, unsigned int code, uint64_t count);
 
 /* Gives a retired slot back, as the loader does: nothing of it is left. */
 void sample__reuse(struct sample *sample, uint32_t slot);

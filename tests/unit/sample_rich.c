@@ -80,6 +80,10 @@ void sample__init_rich(struct sample *sample, struct rollup **ret_rollup)
 	count[GAUGE_LISTEN_BACKLOG_LIMIT] = 129;
 	count[COUNT_OUTBOUND_CONNECTS] = 12;
 	count[COUNT_OUTBOUND_REFUSED] = 3;
+	count[COUNT_OOM_KILLS] = 2;
+	count[COUNT_RUN_DELAY_NS] = 1234567890123;
+	sample__exit(sample, 1, 0, 1);
+	sample__exit(sample, 1, 137, 2);
 	sample__destination(sample, 1, "10.1.2.3", 5432, 7, 1, 0);
 	sample__destination(sample, 1, "2001:db8::1", 443, 3, 0, 0);
 
@@ -117,6 +121,10 @@ void sample__init_rich(struct sample *sample, struct rollup **ret_rollup)
 	sample__observe(sample, 3, STATUS_UPGRADE, ROW_UPGRADED, 60000000000ULL);
 	sample->slots[3].count[COUNT_UPGRADES] = 3; /* two were cut off when it died */
 	sample->slots[3].count[COUNT_UPGRADES_ENDED] = 1;
+	sample->slots[3].count[COUNT_OOM_KILLS] = 1;
+	sample->slots[3].count[COUNT_RUN_DELAY_NS] = 1000000001;
+	sample__exit(sample, 3, 137, 1);
+	sample__exit(sample, 3, 3, 1);
 	rollup__retire(rollup, &sample->snapshot, 3, &sample->source);
 	sample__reuse(sample, 3);
 

@@ -429,6 +429,33 @@ START_TEST(open_upgrades_are_begun_less_ended)
 }
 END_TEST
 
+START_TEST(exits_are_by_code_and_make_no_server)
+{
+	const struct model_entity *entity;
+	const struct model_cut *made;
+
+	sample__instance(&sample, 1, "job", "one");
+	sample__instance(&sample, 2, "job", "two");
+	sample__exit(&sample, 1, 3, 1);
+	sample__exit(&sample, 2, 3, 1);
+	sample__exit(&sample, 2, 137, 4);
+	sample__exit(&sample, 2, 0, 1);
+	sample.exits[sample.snapshot.exit_count - 1].key.generation -= 2; /* of another life */
+	sample.slots[2].count[COUNT_OOM_KILLS] = 4;
+	sample.slots[2].count[COUNT_RUN_DELAY_NS] = 5;
+	made = cut(MODEL_ALL_LABELS);
+	entity = find(made, "job", "two");
+	ck_assert_uint_eq(entity->roles, 0);
+	ck_assert_uint_eq(entity->end_named - entity->first_named, 2);
+	ck_assert_uint_eq(named(made, entity, NAMED_EXIT, "137", "", ""), 4);
+	made = cut(MODEL_APP_LABELS);
+	entity = find(made, "job", NULL);
+	ck_assert_uint_eq(named(made, entity, NAMED_EXIT, "3", "", ""), 2);
+	ck_assert_uint_eq(entity->count[COUNT_OOM_KILLS], 4);
+	ck_assert_uint_eq(entity->count[COUNT_RUN_DELAY_NS], 5);
+}
+END_TEST
+
 Suite *model_suite(void)
 {
 	Suite *suite = suite_create("model");
@@ -448,6 +475,7 @@ Suite *model_suite(void)
 	tcase_add_test(tc, equal_names_are_one_count);
 	tcase_add_test(tc, names_of_a_former_owner_are_not_counted);
 	tcase_add_test(tc, open_upgrades_are_begun_less_ended);
+	tcase_add_test(tc, exits_are_by_code_and_make_no_server);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -295,6 +295,7 @@ END_TEST
 #define ERRORS "edgetap_edge_tls_handshake_errors_total"
 #define HELLOS "edgetap_edge_tls_hellos_total"
 #define HANDSHAKES "edgetap_edge_tls_handshake_time_seconds_count"
+#define EXITS "edgetap_instance_exits_total"
 #define UPGRADES "edgetap_app_upgraded_connections_total"
 
 /* Something of everything but HTTP/1.1. */
@@ -308,6 +309,9 @@ static void serve_rich(uint32_t slot, uint64_t times)
 	sample__tls_error(&sample, slot, "a.example", "client", "unknown_ca", times);
 	sample__tls_error(&sample, slot, "", "server", "closed", times);
 	sample__tls_hello(&sample, slot, "h2", times);
+	sample__exit(&sample, slot, 137, times);
+	count[COUNT_OOM_KILLS] += times;
+	count[COUNT_RUN_DELAY_NS] += times * 1000000000;
 	count[COUNT_TLS_UNNAMED_ERRORS] += times;
 	count[COUNT_UPGRADES] += times + 1;
 	count[COUNT_UPGRADES_ENDED] += times;
@@ -333,6 +337,10 @@ static void check_rich(const char *text, double times, double open, const char *
 	ck_assert_msg(value_of(text, HELLOS APP ",alpn=\"h2\"") == times, "%s", when);
 	ck_assert_msg(value_of(text, HANDSHAKES APP ",version=\"1.3\"") == times, "%s", when);
 	ck_assert_msg(value_of(text, UPGRADES APP) >= times, "%s", when);
+	ck_assert_msg(value_of(text, EXITS APP ",code=\"137\"") == times, "%s", when);
+	ck_assert_msg(value_of(text, "edgetap_instance_oom_kills_total" APP) == times, "%s", when);
+	ck_assert_msg(value_of(text, "edgetap_instance_run_queue_seconds_total" APP) == times, "%s",
+		      when);
 	ck_assert_msg(value_of(text, "edgetap_app_open_upgraded_connections" APP) == open, "%s",
 		      when);
 	ck_assert_msg(value_of(text, "edgetap_app_upgraded_connection_time_seconds_count" APP) ==
@@ -518,8 +526,13 @@ START_TEST(names_without_room_keep_their_sum)
 		sample__tls_error(&sample, 1, names[i], "client", reasons[i % 10], 1);
 	}
 	sample__tls_hello(&sample, 1, "h2", 3);
+	sample__exit(&sample, 1, 0, 4);
+	sample__exit(&sample, 1, 143, 5);
 	retire(1);
 	text = apps();
+	/* what clients make up takes no room from these */
+	ck_assert(sum_of(text, EXITS, "code=\"0\"") == 4);
+	ck_assert(sum_of(text, EXITS, "code=\"143\"") == 5);
 	ck_assert(sum_of(text, ERRORS, "") == 400);
 	/* who and why is known of all, the name of as many as there is room for */
 	ck_assert(sum_of(text, ERRORS, "by=\"client\"") == 400);
@@ -536,7 +549,10 @@ START_TEST(names_without_room_keep_their_sum)
 	sample__reuse(&sample, 1);
 	text = apps();
 	ck_assert(sum_of(text, ERRORS, "") == 800);
-	ck_assert_double_le(series_of(text, ERRORS) + series_of(text, HELLOS), ROLLUP_MAX_NAMED);
+	ck_assert(sum_of(text, EXITS, "") == 9);
+	ck_assert_double_le(series_of(text, ERRORS) + series_of(text, HELLOS) +
+				    series_of(text, EXITS),
+			    ROLLUP_MAX_NAMED);
 	free(text);
 }
 END_TEST

@@ -188,7 +188,7 @@ START_TEST(apps_have_no_readings_of_instances)
 	add(a, READING_UP, 1, NULL, NULL);
 	add(a, READING_VOLUME_SIZE, 10, "vol", NULL);
 	render(&view_apps);
-	ck_assert_ptr_null(strstr(text, "edgetap_instance_"));
+	ck_assert_ptr_null(strstr(text, "edgetap_instance_up"));
 	check_line("\nedgetap_volume_size_bytes{app=\"a\"," NATIVE ",id=\"vol\"} 10\n");
 }
 END_TEST

@@ -278,6 +278,29 @@ START_TEST(a_host_has_four_digits)
 }
 END_TEST
 
+/* A count that the kernel does not tell is not zero: its family is not there. */
+START_TEST(families_of_untold_counts_are_absent)
+{
+	struct rollup *rollup;
+	struct sample sample;
+	size_t length;
+	char *text;
+
+	sample__init_rich(&sample, &rollup);
+	text = sample__render(&sample, rollup, &view_native, &encoder_text, &length);
+	ck_assert_ptr_nonnull(strstr(text, "edgetap_instance_run_queue_seconds_total"));
+	free(text);
+	sample.snapshot.uncounted = 1ULL << COUNT_RUN_DELAY_NS | 1ULL << COUNT_RESETS_IN;
+	text = sample__render(&sample, rollup, &view_native, &encoder_text, &length);
+	ck_assert_ptr_null(strstr(text, "edgetap_instance_run_queue_seconds_total"));
+	ck_assert_ptr_nonnull(strstr(text, "edgetap_instance_oom_kills_total{"));
+	ck_assert_ptr_nonnull(strstr(text, "edgetap_edge_tcp_resets_total{"));
+	free(text);
+	rollup__free(rollup);
+	sample__free(&sample);
+}
+END_TEST
+
 Suite *view_table_suite(void)
 {
 	Suite *suite = suite_create("view_table");
@@ -288,6 +311,7 @@ Suite *view_table_suite(void)
 	tcase_add_test(tc, names_that_only_text_has_room_for);
 	tcase_add_test(tc, a_host_has_four_digits);
 	tcase_add_test(tc, a_table_alone_makes_another_view);
+	tcase_add_test(tc, families_of_untold_counts_are_absent);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -470,10 +470,14 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 		  const struct scope *scope, struct buffer *out)
 {
 	const struct snapshot *snapshot;
-	int err = -ENODATA;
+	int err;
 
 	pthread_mutex_lock(&agent->lock);
+	err = loader__count_delays(agent->loader);
+	if (err)
+		log__warn("how long threads waited for a CPU cannot be read: %s", strerror(-err));
 	snapshot = agent__snapshot(agent);
+	err = -ENODATA;
 	if (snapshot) {
 		agent__read(agent);
 		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);

@@ -12,6 +12,7 @@
 enum {
 	TAKES_CONFIG = 1, /* --config and every option of the configuration */
 	TAKES_JSON = 2,
+	TAKES_TOKEN = 4,
 };
 
 static const struct {
@@ -26,12 +27,24 @@ static const struct {
 			     "doctor [OPTION]...", TAKES_CONFIG | TAKES_JSON },
 	[COMMAND_CHECK_CONFIG] = { "check-config", "read the configuration and say what is wrong",
 				   "check-config [OPTION]... [FILE]", TAKES_CONFIG | TAKES_JSON },
+	[COMMAND_TOKEN] = { "token", "make, narrow and show tokens that restrict who asks",
+			    "token key|create|attenuate|inspect [OPTION]... [FILE]",
+			    TAKES_TOKEN | TAKES_JSON },
 	[COMMAND_VERSION] = { "version", "print the version", "version [OPTION]...", TAKES_JSON },
 	[COMMAND_HELP] = { "help", "print this text", "help [COMMAND]", 0 },
 };
 
 /* getopt_long's values: those from FIRST_OPTION on are indices into the options. */
 enum { FIRST_OPTION = 256 };
+
+/* The token's options, by their short spelling. */
+static const struct option token_options[] = {
+	{ "key-file", required_argument, NULL, 'k' }, { "app", required_argument, NULL, 'a' },
+	{ "org", required_argument, NULL, 'o' },      { "expires", required_argument, NULL, 'e' },
+	{ "read-only", no_argument, NULL, 'r' },
+};
+
+#define TOKEN_OPTIONS (sizeof(token_options) / sizeof(token_options[0]))
 
 struct long_options {
 	char name[ARGS_MAX_FLAGS][OPTION_SPELLING_BYTES];
@@ -63,6 +76,8 @@ static void build_options(struct long_options *table, unsigned int takes)
 	table->option[used++] = (struct option){ "help", no_argument, NULL, 'h' };
 	if (takes & TAKES_JSON)
 		table->option[used++] = (struct option){ "json", no_argument, NULL, 'j' };
+	for (size_t i = 0; (takes & TAKES_TOKEN) && i < TOKEN_OPTIONS; i++)
+		table->option[used++] = token_options[i];
 	if (!(takes & TAKES_CONFIG))
 		return;
 	table->option[used++] = (struct option){ "config", required_argument, NULL, 'c' };
@@ -114,6 +129,24 @@ static int bad_option(enum command command, int found, char **argv, char *error)
 		    command__name(command));
 }
 
+static int add_token_option(struct args_token *token, int found, char *error)
+{
+	if (found == 'a') {
+		if (token->app_count == ARGS_MAX_APPS)
+			return fail(error, "at most %d apps can be named", ARGS_MAX_APPS);
+		token->app[token->app_count++] = optarg;
+	} else if (found == 'k') {
+		token->key_file = optarg;
+	} else if (found == 'o') {
+		token->org = optarg;
+	} else if (found == 'e') {
+		token->expires = optarg;
+	} else {
+		token->read_only = true;
+	}
+	return 0;
+}
+
 static int read_operands(struct args *args, int argc, char **argv, char *error)
 {
 	if (optind < argc && args->command == COMMAND_HELP) {
@@ -124,6 +157,10 @@ static int read_operands(struct args *args, int argc, char **argv, char *error)
 		optind++;
 	} else if (optind < argc && args->command == COMMAND_CHECK_CONFIG && !args->config_path) {
 		args->config_path = argv[optind++];
+	} else if (optind < argc && args->command == COMMAND_TOKEN) {
+		args->token.action = argv[optind++];
+		if (optind < argc)
+			args->token.file = argv[optind++];
 	}
 	if (optind < argc)
 		return fail(error, "unexpected argument \"%.40s\"; see `edgetap %s --help`",
@@ -153,8 +190,10 @@ static int read_options(struct args *args, int argc, char **argv, char *error)
 			args->config_path = optarg;
 		else if (found >= FIRST_OPTION)
 			add_flag(args, &options[found - FIRST_OPTION], optarg);
-		else
+		else if (found == '?' || found == ':')
 			return bad_option(args->command, found, argv, error);
+		else if (add_token_option(&args->token, found, error))
+			return -EINVAL;
 	}
 	return read_operands(args, argc, argv, error);
 }
@@ -204,6 +243,12 @@ static void print_options(unsigned int takes)
 			 options[i].type == OPTION_BOOL ? "]" : "");
 		printf("      %-28s %s\n", spelling, options[i].help);
 	}
+	if (takes & TAKES_TOKEN)
+		printf("      --key-file FILE              the keys; the first of them signs\n"
+		       "      --app NAME                   only this app; may be given repeatedly\n"
+		       "      --org NAME                   only this organisation\n"
+		       "      --expires TIME               not after this time (24h, 30d) from now on\n"
+		       "      --read-only                  no request that changes anything\n");
 	if (takes & TAKES_JSON)
 		printf("      %-28s %s\n", "--json", "for a program to read");
 	printf("  -h, %-28s %s\n", "--help", "print this text");

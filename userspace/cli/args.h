@@ -15,9 +15,24 @@ enum command {
 	COMMAND_SERVE,
 	COMMAND_DOCTOR,
 	COMMAND_CHECK_CONFIG,
+	COMMAND_TOKEN,
 	COMMAND_VERSION,
 	COMMAND_HELP,
 	COMMAND_N
+};
+
+#define ARGS_MAX_APPS 64
+
+/* Of `edgetap token`. */
+struct args_token {
+	const char *action;   /* NULL: not given */
+	const char *file;     /* a token's; NULL: standard input */
+	const char *key_file; /* this and below: NULL if not given */
+	const char *org;
+	const char *expires;
+	const char *app[ARGS_MAX_APPS];
+	size_t app_count;
+	bool read_only;
 };
 
 struct args {
@@ -27,6 +42,7 @@ struct args {
 	const char *config_path; /* NULL: not given */
 	struct config_flag flags[ARGS_MAX_FLAGS];
 	size_t flag_count;
+	struct args_token token;
 };
 
 /*

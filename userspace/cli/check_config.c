@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "access/rules.h"
 #include "cli/commands.h"
 #include "cli/json_text.h"
 #include "config/config.h"
@@ -20,6 +21,7 @@ static json_t *effective(const struct config *config)
 		config_option__format(&options[i], config, text);
 		json_object_set_new(object, options[i].name, json_text__new(text));
 	}
+	json_object_set_new(object, "tokens", json_integer((json_int_t)config->token_count));
 	json_object_set_new(object, "rules", json_integer((json_int_t)config->rule_count));
 	return object;
 }
@@ -53,13 +55,15 @@ static void print_text(const struct config *config, const char *path)
 		config_option__format(&options[i], config, text);
 		printf("%s: %s\n", options[i].name, text);
 	}
-	printf("# rules: %zu\n", config->rule_count);
+	printf("# rules: %zu\n# tokens: %zu\n", config->rule_count, config->token_count);
 }
 
 int command__check_config(const struct args *args)
 {
 	struct config config = { 0 };
 	struct config_error error;
+	struct secret_error access_error;
+	struct rules *rules = NULL;
 	const char *path = args->config_path;
 	int status = 0;
 
@@ -70,11 +74,18 @@ int command__check_config(const struct args *args)
 		else
 			fprintf(stderr, "edgetap: %s\n", error.text);
 		status = 1;
+	} else if (rules__new(&rules, &config, &access_error)) {
+		if (args->json)
+			print_json(&config, path, access_error.text);
+		else
+			fprintf(stderr, "edgetap: %s\n", access_error.text);
+		status = 1;
 	} else if (args->json) {
 		status = print_json(&config, path, NULL);
 	} else {
 		print_text(&config, path);
 	}
+	rules__unref(rules);
 	config__free(&config);
 	return status;
 }

@@ -17,6 +17,9 @@ int command__doctor(const struct args *args);
 /* 0 if the configuration can be used; prints what would be. */
 int command__check_config(const struct args *args);
 
+/* Keys and tokens: access/token.h. */
+int command__token(const struct args *args);
+
 /* Always 0. */
 int command__version(const struct args *args);
 

@@ -20,13 +20,14 @@ static int own(void *ctx, const struct identity_instance *instance)
 	return 0;
 }
 
-/* Whoever is there to be read is up: nobody adds readings of the dead. */
+/* Whoever is there to be read is up: nobody adds readings of the dead. Volumes are an app's. */
 static void read_up(struct readings *readings)
 {
 	size_t count = readings__owners(readings);
 
 	for (size_t i = 0; i < count; i++)
-		readings__add(readings, (int64_t)i, READING_UP, 1, NULL, NULL, NULL);
+		if (*readings__labels(readings, (uint32_t)i)->value[MODEL_INSTANCE])
+			readings__add(readings, (int64_t)i, READING_UP, 1, NULL, NULL, NULL);
 }
 
 void agent__read(struct agent *agent)

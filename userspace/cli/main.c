@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 		[COMMAND_SERVE] = command__serve,
 		[COMMAND_DOCTOR] = command__doctor,
 		[COMMAND_CHECK_CONFIG] = command__check_config,
+		[COMMAND_TOKEN] = command__token,
 		[COMMAND_VERSION] = command__version,
 	};
 	char error[ARGS_ERROR_BYTES];

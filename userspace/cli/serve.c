@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "access/access.h"
 #include "cli/agent.h"
 #include "cli/commands.h"
 #include "cli/facts.h"
@@ -22,7 +23,6 @@
 #include "cli/watch.h"
 #include "http/listen.h"
 #include "http/server.h"
-#include "query/query.h"
 
 #define NS_PER_MS 1000000ULL
 
@@ -33,6 +33,7 @@ struct serve {
 	const struct args *args;
 	struct agent agent;
 	struct http_server *server;
+	struct access *access; /* who may ask */
 	struct http_route routes[ROUTES_MAX];
 	int listen_fd;
 	int signal_fd;
@@ -52,9 +53,13 @@ static void serve__reload(struct serve *serve)
 {
 	struct config fresh = { 0 };
 	struct config_error error;
+	struct secret_error access_error;
 
 	if (load_config(serve->args, &fresh, &error)) {
 		log__info("%s; the configuration stays as it was", error.text);
+		config__free(&fresh);
+	} else if (access__reload(serve->access, &fresh, &access_error)) {
+		log__info("%s; the configuration stays as it was", access_error.text);
 		config__free(&fresh);
 	} else if (agent__reload(&serve->agent, &fresh)) {
 		log__info("configuration read again; some of the changes take a restart");
@@ -161,10 +166,9 @@ static int serve__start_server(struct serve *serve, const char **ret_message)
 	if (options.max_connections_per_address > config->http_connections)
 		options.max_connections_per_address = config->http_connections;
 	options.request_timeout_ms = config->http_timeout_ms;
-	options.slow_threads = config->query_threads;
-	options.slow_timeout_ms = config->query_timeout_ms;
+	access__attach(serve->access, &options);
 	err = http_server__start(&serve->server, &options, serve->routes,
-				 routes__fill(serve->routes, config), &serve->agent, ret_message);
+				 routes__fill(serve->routes), &serve->agent, ret_message);
 	if (!err)
 		serve->listen_fd = -1; /* the server closes it */
 	return err;
@@ -190,8 +194,10 @@ static void serve__announce(struct serve *serve)
 			loader__has_probe(serve->agent.loader, "plain_text_read")
 				? "HTTP/2 and WebSocket"
 				: "plain text");
-	log__info("metrics at http://%.*s:%u/metrics", (int)(strrchr(listen, ':') - listen), listen,
-		  http_server__port(serve->server));
+	log__info("metrics at http%s://%.*s:%u/metrics%s",
+		  access__has_tls(serve->access) ? "s" : "", (int)(strrchr(listen, ':') - listen),
+		  listen, http_server__port(serve->server),
+		  access__is_open(serve->access) ? "" : ", with credentials");
 }
 
 /* What needs it is missing without it; the rest is not. */
@@ -202,6 +208,16 @@ static void serve__start_broker(struct agent *agent)
 
 	if (err)
 		log__warn("no helper process, containers cannot be entered: %s", strerror(-err));
+}
+
+static int serve__start_access(struct serve *serve, const char **ret_message)
+{
+	static struct secret_error error;
+	int err = access__new(&serve->access, &serve->agent.config, log__warn, &error);
+
+	if (err)
+		*ret_message = error.text;
+	return err;
 }
 
 /* Up to the point where everything runs. A NULL message: a stage has printed its own. */
@@ -215,16 +231,14 @@ static int serve__start(struct serve *serve, const char **ret_message)
 	if (*ret_message)
 		return -EPERM;
 	serve__start_broker(agent);
-	err = agent->config.query_url ? query__init() : 0;
-	if (err) {
-		*ret_message = "out of memory";
-		return err;
-	}
 	err = serve__open_signals(serve);
 	if (err) {
 		*ret_message = "cannot wait for signals";
 		return err;
 	}
+	err = serve__start_access(serve, ret_message);
+	if (err)
+		return err;
 	err = http_listen__open(&serve->listen_fd, agent->config.listen, ret_message);
 	if (err) {
 		serve->listen_fd = -1;
@@ -261,6 +275,7 @@ static void serve__end(struct serve *serve)
 
 	serve->agent.ready = false;
 	http_server__stop(serve->server);
+	access__free(serve->access);
 	agent__free(&serve->agent);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)

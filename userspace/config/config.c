@@ -19,9 +19,6 @@
 #define DEFAULT_MAX_APPS 2048
 #define DEFAULT_HTTP_CONNECTIONS 64
 #define DEFAULT_HTTP_TIMEOUT_MS 10000
-#define DEFAULT_QUERY_ORG "personal"
-#define DEFAULT_QUERY_TIMEOUT_MS 60000
-#define DEFAULT_QUERY_THREADS 4
 #define REGION_AUTO "auto"
 #define VARIABLE_CONFIG "EDGETAP_CONFIG="
 
@@ -60,14 +57,11 @@ int config__init(struct config *config, struct config_error *error)
 		.http_connections = DEFAULT_HTTP_CONNECTIONS,
 		.http_timeout_ms = DEFAULT_HTTP_TIMEOUT_MS,
 		.tls_uprobes = true,
-		.query_org = strdup(DEFAULT_QUERY_ORG),
-		.query_timeout_ms = DEFAULT_QUERY_TIMEOUT_MS,
-		.query_threads = DEFAULT_QUERY_THREADS,
 		.tls_libraries = TLS_ALL,
 	};
 	memcpy(config->bucket_ns, default_bucket_ns, sizeof(default_bucket_ns));
 	if (config->listen && config->region && config->host && config->cgroup_hierarchy &&
-	    config->state_dir && config->query_org)
+	    config->state_dir)
 		return 0;
 	return config_error__set(error, -ENOMEM, "configuration", "out of memory");
 }
@@ -82,6 +76,18 @@ void config__free(struct config *config)
 		free(config->rules[i].set_app);
 	}
 	free(config->rules);
+	for (size_t i = 0; i < config->token_count; i++) {
+		free(config->tokens[i].name);
+		free(config->tokens[i].token_file);
+		free(config->tokens[i].sha256);
+		free(config->tokens[i].org);
+		for (size_t j = 0; j < config->tokens[i].app_count; j++)
+			free(config->tokens[i].apps[j]);
+		free(config->tokens[i].apps);
+	}
+	free(config->tokens);
+	free(config->macaroon_key_file);
+	free(config->web_config_file);
 	free(config->listen);
 	free(config->region);
 	free(config->host);
@@ -91,9 +97,6 @@ void config__free(struct config *config)
 	free(config->podman_socket);
 	free(config->containerd_state);
 	free(config->crio_state);
-	free(config->query_url);
-	free(config->query_org);
-	free(config->query_token_file);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -256,7 +259,8 @@ int config__load(struct config *config, const char *path, const struct config_fl
 
 static bool option_reloads(const struct config_option *option)
 {
-	static const char *const names[] = { "region", "host", "retention" };
+	static const char *const names[] = { "region", "host", "retention", "macaroon_key_file",
+					     "web_config_file" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(option->name, names[i]) == 0)
@@ -292,5 +296,9 @@ bool config__reload(struct config *config, struct config *other)
 	EXCHANGE(retention_ns);
 	EXCHANGE(rules);
 	EXCHANGE(rule_count);
+	EXCHANGE(tokens);
+	EXCHANGE(token_count);
+	EXCHANGE(macaroon_key_file);
+	EXCHANGE(web_config_file);
 	return differs;
 }

@@ -15,6 +15,8 @@
 #define CONFIG_DEFAULT_FILE "/etc/edgetap.yaml"
 #define CONFIG_FILE_MAX_BYTES (1024 * 1024)
 #define CONFIG_MAX_RULES 1024
+#define CONFIG_MAX_TOKENS 256
+#define CONFIG_MAX_TOKEN_APPS 64
 #define CONFIG_ERROR_BYTES 512
 
 /* Libraries whose plain text is seen. Bits of tls_libraries, in the order of their names. */
@@ -32,6 +34,16 @@ struct config_rule {
 	char *set_app;	 /* NULL: unchanged */
 	bool no_uprobes; /* its plain text inside TLS is left alone */
 	bool drop;
+};
+
+/* A token that is compared as it is. What it allows is the same whoever brings it. */
+struct config_token {
+	char *name;	  /* in messages; NULL: none */
+	char *token_file; /* one of these two */
+	char *sha256;	  /* 64 hexadecimal digits, lower case */
+	char *org;	  /* NULL: any */
+	char **apps;	  /* none: all */
+	size_t app_count;
 };
 
 struct config {
@@ -64,14 +76,13 @@ struct config {
 	uint32_t http_connections; /* clients at once */
 	uint32_t http_timeout_ms;
 
-	char *query_url;	/* of a Prometheus or VictoriaMetrics; NULL: none */
-	char *query_org;	/* the organisation in /prometheus/ORG/ */
-	char *query_token_file; /* NULL: none */
-	uint32_t query_timeout_ms;
-	uint32_t query_threads;
-
 	bool tls_uprobes;	/* see plain text inside TLS, through uprobes */
 	uint32_t tls_libraries; /* of these: bits TLS_OPENSSL ... */
+
+	struct config_token *tokens;
+	size_t token_count;
+	char *macaroon_key_file; /* NULL: none are accepted */
+	char *web_config_file;	 /* NULL: plain HTTP, no passwords */
 
 	struct config_rule *rules;
 	size_t rule_count;
@@ -122,8 +133,8 @@ int config__load(struct config *config, const char *path, const struct config_fl
 		 struct config_error *error);
 
 /*
- * Takes over what may change while observing (region, host, retention, rules)
- * from other, by exchanging it: other then holds the old values, which the
+ * Takes over what may change while observing (region, host, retention, rules,
+ * tokens) from other, by exchanging it: other then holds the old values, which the
  * caller frees once nobody uses them. Returns true if anything else differed,
  * which takes a restart.
  */

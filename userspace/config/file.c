@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "config/option.h"
 #include "config/reader.h"
+#include "config/tokens.h"
 #include "config/value.h"
 
 /* The reader's ctx. */
@@ -177,7 +178,6 @@ static const char *const type_name[] = {
 	[OPTION_LISTEN] = "ADDRESS:PORT",
 	[OPTION_LABEL] = "a text",
 	[OPTION_PATH] = "an absolute path",
-	[OPTION_URL] = "an address such as http://127.0.0.1:9090",
 	[OPTION_HIERARCHY] = "auto, v2 or the name of a v1 controller",
 	[OPTION_DURATION] = "a time such as 90s or 5m",
 	[OPTION_TIMEOUT] = "a time such as 90s or 5m",
@@ -185,7 +185,7 @@ static const char *const type_name[] = {
 	[OPTION_BOOL] = "true or false",
 };
 
-/* Top-level keys: the options in their order, then apps. */
+/* Top-level keys: the options in their order, then apps and tokens. */
 static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
 	const struct config_option *options;
@@ -195,6 +195,8 @@ static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const 
 
 	if (key == config_option__all(&options))
 		return reader__enter(r, &apps_section, event, where);
+	if (key == config_option__all(&options) + 1)
+		return config_tokens__read(r, file_of(r)->config, event, where);
 	if (options[key].type == OPTION_BUCKETS)
 		return read_buckets(r, event, where);
 	if (options[key].type == OPTION_SET)
@@ -211,11 +213,12 @@ static int read_root(struct reader *r)
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
 	const char *keys[READER_MAX_KEYS];
-	const struct section root = { "", keys, count + 1, on_root_key };
+	const struct section root = { "", keys, count + 2, on_root_key };
 
 	for (size_t i = 0; i < count; i++)
 		keys[i] = options[i].name;
 	keys[count] = "apps";
+	keys[count + 1] = "tokens";
 	return reader__read(r, &root);
 }
 

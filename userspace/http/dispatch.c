@@ -87,6 +87,10 @@ static void request_free(struct http_request *request)
 {
 	if (request->response)
 		MHD_destroy_response(request->response);
+	for (size_t i = 0; i < request->given_count; i++) {
+		free(request->given[i].name);
+		free(request->given[i].value);
+	}
 	free(request->scope);
 	free(request->raw_query);
 	free(request->content);
@@ -206,16 +210,12 @@ static int set_deadline(struct http_request *request)
 	return err;
 }
 
-static enum MHD_Result run_route(struct http_request *request)
+/* Hands the request to a thread; the library asks again when that resumes it. */
+static enum MHD_Result hand_over(struct http_request *request, struct render_queue *queue,
+				 enum request_state state)
 {
-	struct http_reply reply = {};
-	int err;
+	int err = render_queue__push(queue, request, state);
 
-	if (request->route->quick) {
-		response__run(request, request->route->handle, &reply);
-		return answer(request, &reply);
-	}
-	err = render_queue__push(request);
 	if (err == -ESHUTDOWN)
 		return refuse(request, 503, "shutting down");
 	if (err) {
@@ -223,6 +223,16 @@ static enum MHD_Result run_route(struct http_request *request)
 		return refuse(request, 503, "too many requests wait already");
 	}
 	return MHD_YES;
+}
+
+static enum MHD_Result run_route(struct http_request *request)
+{
+	struct http_reply reply = {};
+
+	if (!request->route->quick)
+		return hand_over(request, render_queue__of(request), REQUEST_RENDERING);
+	response__run(request, request->route->handle, &reply);
+	return answer(request, &reply);
 }
 
 /* Whether the route takes such a request; if not, it is answered and ret_result is set. */
@@ -255,11 +265,14 @@ static enum MHD_Result dispatch(struct http_request *request)
 	client_table__enter(&server->clients, request->client, CLIENT_WORKING, 0);
 	if (request->bad_target || request->path[0] != '/')
 		return refuse(request, 400, "the request target is no path");
-	if (server->options.before &&
-	    response__settle(request,
-			     server->options.before(server->options.before_ctx, request, &reply),
-			     &reply))
-		return answer(request, &reply);
+	if (server->options.before) {
+		int err = server->options.before(server->options.before_ctx, request, &reply);
+
+		if (err == HTTP_BEFORE_CHECK)
+			return hand_over(request, &server->checks, REQUEST_CHECKING);
+		if (response__settle(request, err, &reply))
+			return answer(request, &reply);
+	}
 	if (!request->route) {
 		http_reply__text(&reply, 404, "%s", server->not_found);
 		return answer(request, &reply);
@@ -346,6 +359,8 @@ enum MHD_Result dispatch__request(void *cls, struct MHD_Connection *connection, 
 		result = take_content(request, content, *content_size);
 		*content_size = 0;
 		return result;
+	case REQUEST_CHECKING:
+		return dispatch(request);
 	case REQUEST_RENDERING:
 		response = request->response;
 		request->response = NULL;

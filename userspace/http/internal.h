@@ -13,7 +13,12 @@
 enum request_state {
 	REQUEST_NEW,	   /* its request line was read */
 	REQUEST_READING,   /* its header section was read */
+	REQUEST_CHECKING,  /* suspended; the checking thread's until it resumes it */
 	REQUEST_RENDERING, /* suspended; the render thread's until it resumes it */
+};
+
+struct given_field {
+	char *name, *value;
 };
 
 struct http_request {
@@ -32,6 +37,9 @@ struct http_request {
 	bool has_content;
 	bool bad_target;
 	struct scope *scope; /* from malloc; NULL: given none */
+	bool was_checked;    /* written by the checking thread */
+	struct given_field given[HTTP_GIVEN_FIELDS_MAX];
+	size_t given_count;
 
 	/* Written by the render thread. */
 	struct MHD_Response *response;
@@ -65,8 +73,9 @@ struct http_server {
 	char *not_found;
 	struct MHD_Daemon *daemon;
 	struct client_table clients;
-	struct render_queue queue; /* one thread */
-	struct render_queue slow;  /* of slow routes */
+	struct render_queue queue;  /* one thread */
+	struct render_queue slow;   /* of slow routes */
+	struct render_queue checks; /* of the hook's check, one thread */
 
 	_Atomic uint64_t requests;
 	_Atomic uint64_t refused_busy;
@@ -91,11 +100,13 @@ void render_queue__destroy(struct render_queue *queue);
 struct render_queue *render_queue__of(const struct http_request *request);
 
 /*
- * Suspends the request's connection and hands it to a render thread, which
- * fills in response and status and resumes it. -EBUSY: too many wait already;
+ * Suspends the request's connection and hands it to a thread of the queue. With
+ * REQUEST_RENDERING it fills in response and status, with REQUEST_CHECKING it
+ * runs the check; then it resumes it. -EBUSY: too many wait already;
  * -ESHUTDOWN: the server is stopping.
  */
-int render_queue__push(struct http_request *request);
+int render_queue__push(struct render_queue *queue, struct http_request *request,
+		       enum request_state state);
 
 /* response.c: a body that counts against the server's limit and the request's deadline. */
 int response__open_stream(const struct http_request *request, struct packed **ret_packed);

@@ -57,6 +57,17 @@ static void render(struct http_request *request)
 	request->response = response__make(request, &reply, &request->status);
 }
 
+/* Whether there is still any point in it is the same question. */
+static void check(struct http_request *request)
+{
+	const struct http_server_options *options = &request->server->options;
+
+	if (client_gone(request->client))
+		return;
+	options->check(options->before_ctx, request);
+	request->was_checked = true;
+}
+
 static struct http_request *pop(struct render_queue *queue)
 {
 	struct http_request *request = queue->head;
@@ -84,7 +95,10 @@ static void *run(void *arg)
 		/* When stopping, whoever still waits is let go unanswered. */
 		if (!queue->stopping) {
 			pthread_mutex_unlock(&queue->lock);
-			render(request);
+			if (request->state == REQUEST_CHECKING)
+				check(request);
+			else
+				render(request);
 			pthread_mutex_lock(&queue->lock);
 		}
 		/* From here on the request is the network thread's again. */
@@ -141,9 +155,9 @@ void render_queue__stop(struct render_queue *queue)
 	queue->thread_count = 0;
 }
 
-int render_queue__push(struct http_request *request)
+int render_queue__push(struct render_queue *queue, struct http_request *request,
+		       enum request_state state)
 {
-	struct render_queue *queue = render_queue__of(request);
 	int err = 0;
 
 	pthread_mutex_lock(&queue->lock);
@@ -154,7 +168,7 @@ int render_queue__push(struct http_request *request)
 	} else {
 		/* Suspended first: the render thread may resume it at once. */
 		MHD_suspend_connection(request->connection);
-		request->state = REQUEST_RENDERING;
+		request->state = state;
 		request->next = NULL;
 		*queue->tail = request;
 		queue->tail = &request->next;

@@ -36,6 +36,28 @@ void http_request__give_scope(struct http_request *request, struct scope *scope)
 	request->scope = scope;
 }
 
+bool http_request__was_checked(const struct http_request *request)
+{
+	return request->was_checked;
+}
+
+int http_request__give_field(struct http_request *request, const char *name, const char *value)
+{
+	struct given_field *field = &request->given[request->given_count];
+
+	if (request->given_count == HTTP_GIVEN_FIELDS_MAX)
+		return -ENOSPC;
+	field->name = strdup(name);
+	field->value = strdup(value);
+	if (!field->name || !field->value) {
+		free(field->name);
+		free(field->value);
+		return -ENOMEM;
+	}
+	request->given_count++;
+	return 0;
+}
+
 uint64_t http_request__deadline_ns(const struct http_request *request)
 {
 	return request->deadline_ns;

@@ -12,7 +12,6 @@
 
 #define HTTP_REPLY_FIELDS_MAX 8
 #define HTTP_FIELD_VALUE_MAX 256
-#define HTTP_TYPE_MAX 128
 
 /* Strings that the accessors return live as long as the handler runs. */
 struct http_request;
@@ -52,6 +51,17 @@ const struct scope *http_request__scope(const struct http_request *request);
 /* For the hook: the scope, from malloc (scope__copy), becomes the request's. */
 void http_request__give_scope(struct http_request *request, struct scope *scope);
 
+/* Whether this is the hook's second call, and the check has run. */
+bool http_request__was_checked(const struct http_request *request);
+
+/*
+ * For the hook: adds a header field to whatever the response will be, in place of
+ * the server's own or the handler's of that name. Both are copied. Returns 0,
+ * -ENOMEM, or -ENOSPC for more than HTTP_GIVEN_FIELDS_MAX.
+ */
+#define HTTP_GIVEN_FIELDS_MAX 8
+int http_request__give_field(struct http_request *request, const char *name, const char *value);
+
 /*
  * CLOCK_MONOTONIC nanoseconds after which nobody waits for the reply any more:
  * from X-Prometheus-Scrape-Timeout-Seconds, else the server's render timeout.
@@ -70,9 +80,8 @@ struct http_field {
 
 /* All zeros before the handler runs. */
 struct http_reply {
-	unsigned int status;	       /* 200 .. 599; 0 is taken as 200 */
-	const char *content_type;      /* lives as long as the reply; NULL: text/plain in UTF-8 */
-	char type_text[HTTP_TYPE_MAX]; /* where content_type may stand */
+	unsigned int status;	  /* 200 .. 599; 0 is taken as 200 */
+	const char *content_type; /* lives as long as the reply; NULL: text/plain in UTF-8 */
 	char *body;	       /* from malloc; the server frees it, whatever the handler returns */
 	size_t size;	       /* bytes in body */
 	struct packed *stream; /* what http_reply__write took, in place of body; the server's */
@@ -110,7 +119,13 @@ int http_reply__write(struct http_reply *reply, const struct http_request *reque
 typedef int (*http_handle_fn)(void *ctx, const struct http_request *request,
 			      struct http_reply *reply);
 
-/* The same before a route is looked for; 1: the reply is sent, 0: the request goes on. */
+/* The hook's check would take long: let check run, then ask the hook again. */
+#define HTTP_BEFORE_CHECK 2
+
+/*
+ * The same before a route is run. 1: the reply is sent; 0: the request goes on;
+ * HTTP_BEFORE_CHECK.
+ */
 typedef int (*http_before_fn)(void *ctx, struct http_request *request, struct http_reply *reply);
 
 struct http_route {

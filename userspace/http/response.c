@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http/header.h"
 #include "http/internal.h"
@@ -184,6 +185,16 @@ static struct MHD_Response *take_stream(struct http_reply *reply, bool gzip)
 	return response;
 }
 
+/* Adds a field, unless the request was given one of this name. */
+static int add_field(struct MHD_Response *response, const struct http_request *request,
+		     const char *name, const char *value)
+{
+	for (size_t i = 0; i < request->given_count; i++)
+		if (!strcasecmp(request->given[i].name, name))
+			return MHD_YES;
+	return MHD_add_response_header(response, name, value);
+}
+
 static int add_fields(struct MHD_Response *response, const struct http_request *request,
 		      const struct http_reply *reply, bool gzip)
 {
@@ -191,18 +202,21 @@ static int add_fields(struct MHD_Response *response, const struct http_request *
 	const char *type = reply->content_type ? reply->content_type : "text/plain; charset=utf-8";
 	int ok = 1;
 
-	ok &= MHD_add_response_header(response, "Content-Type", type) == MHD_YES;
-	ok &= MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES;
-	ok &= MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES;
-	ok &= MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding") == MHD_YES;
+	ok &= add_field(response, request, "Content-Type", type) == MHD_YES;
+	ok &= add_field(response, request, "Cache-Control", "no-store") == MHD_YES;
+	ok &= add_field(response, request, "X-Content-Type-Options", "nosniff") == MHD_YES;
+	ok &= add_field(response, request, "Vary", "Accept, Accept-Encoding") == MHD_YES;
 	if (gzip)
-		ok &= MHD_add_response_header(response, "Content-Encoding", "gzip") == MHD_YES;
+		ok &= add_field(response, request, "Content-Encoding", "gzip") == MHD_YES;
 	if (options->max_requests_per_connection &&
 	    request->client->requests >= options->max_requests_per_connection)
-		ok &= MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+		ok &= add_field(response, request, "Connection", "close") == MHD_YES;
 	for (size_t i = 0; i < reply->field_count; i++)
-		ok &= MHD_add_response_header(response, reply->fields[i].name,
-					      reply->fields[i].value) == MHD_YES;
+		ok &= add_field(response, request, reply->fields[i].name, reply->fields[i].value) ==
+		      MHD_YES;
+	for (size_t i = 0; i < request->given_count; i++)
+		ok &= MHD_add_response_header(response, request->given[i].name,
+					      request->given[i].value) == MHD_YES;
 	return ok ? 0 : -ENOMEM;
 }
 

@@ -34,6 +34,7 @@ void http_server_options__defaults(struct http_server_options *options)
 		.max_waiting = 4,
 		.slow_threads = 4,
 		.max_waiting_slow = 16,
+		.max_waiting_check = 16,
 		.max_response_bytes = 16UL * 1024 * 1024,
 		.request_timeout_ms = 10 * 1000,
 		.idle_timeout_ms = 75 * 1000,
@@ -92,13 +93,14 @@ static int make_routes(struct http_server *server, const struct http_route *rout
 static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 {
 	const struct http_server_options *options = &server->options;
+	const struct http_tls *tls = options->tls;
 
 	/* The library closes the socket it was given, in most of its failures too. */
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return NULL;
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
-					MHD_ALLOW_SUSPEND_RESUME,
+					MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0),
 				0, NULL, NULL, dispatch__request, server,
 				/* */
 				MHD_OPTION_LISTEN_SOCKET, fd,
@@ -120,7 +122,35 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 				/* HTTP/1.1 without Host and spaces in the target are refused. */
 				MHD_OPTION_STRICT_FOR_CLIENT, 1,
 				/* */
+				tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END,
+				tls ? tls->priorities : NULL,
+				/* */
+				MHD_OPTION_HTTPS_CERT_CALLBACK2, tls ? tls->certificates : NULL,
+				/* */
 				MHD_OPTION_END);
+}
+
+/* No connection may be suspended when the daemon stops: the library aborts on that. */
+static void stop_queues(struct http_server *server)
+{
+	render_queue__stop(&server->checks);
+	render_queue__stop(&server->slow);
+	render_queue__stop(&server->queue);
+}
+
+static void destroy_queues(struct http_server *server)
+{
+	render_queue__destroy(&server->checks);
+	render_queue__destroy(&server->slow);
+	render_queue__destroy(&server->queue);
+}
+
+static int start_queue(struct render_queue *queue, const char *name, uint32_t max_waiting,
+		       uint32_t threads)
+{
+	queue->name = name;
+	queue->max_waiting = max_waiting;
+	return render_queue__start(queue, threads);
 }
 
 /* Threads for slow routes only where there are any. */
@@ -132,32 +162,17 @@ static int start_queues(struct http_server *server)
 
 	for (size_t i = 0; i < server->route_count; i++)
 		slow |= server->routes[i].slow;
-	server->queue.name = "http-render";
-	server->queue.max_waiting = options->max_waiting;
-	err = render_queue__start(&server->queue, 1);
-	if (err || !slow)
-		return err;
-	server->slow.name = "http-slow";
-	server->slow.max_waiting = options->max_waiting_slow;
-	err = render_queue__start(&server->slow, options->slow_threads);
-	if (err) {
-		render_queue__stop(&server->queue);
-		render_queue__destroy(&server->queue);
-	}
+	err = start_queue(&server->queue, "http-render", options->max_waiting, 1);
+	if (!err && slow)
+		err = start_queue(&server->slow, "http-slow", options->max_waiting_slow,
+				  options->slow_threads);
+	if (!err && options->check)
+		err = start_queue(&server->checks, "http-check", options->max_waiting_check, 1);
+	if (!err)
+		return 0;
+	stop_queues(server);
+	destroy_queues(server);
 	return err;
-}
-
-/* No connection may be suspended when the daemon stops: the library aborts on that. */
-static void stop_queues(struct http_server *server)
-{
-	render_queue__stop(&server->slow);
-	render_queue__stop(&server->queue);
-}
-
-static void destroy_queues(struct http_server *server)
-{
-	render_queue__destroy(&server->slow);
-	render_queue__destroy(&server->queue);
 }
 
 static int start_threads(struct http_server *server, int fd)

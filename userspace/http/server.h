@@ -12,10 +12,17 @@
 #ifndef EDGETAP_HTTP_SERVER_H
 #define EDGETAP_HTTP_SERVER_H
 
+#include <gnutls/abstract.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "http/request.h"
+
+struct http_tls {
+	const char *priorities; /* GnuTLS' versions and ciphers */
+	/* Chooses the certificate in each handshake, on the network thread. */
+	gnutls_certificate_retrieve_function3 *certificates;
+};
 
 struct http_server_options {
 	/*
@@ -35,6 +42,7 @@ struct http_server_options {
 	uint32_t max_requests_per_connection; /* then it is closed; 0: no such limit */
 	uint32_t max_waiting;		      /* requests that wait for the render thread */
 	uint32_t slow_threads;		      /* slow routes answered at once, 1 .. 16 */
+	uint32_t max_waiting_check;	      /* requests whose credentials take long to check */
 	uint32_t max_waiting_slow;	      /* requests that wait for one of those threads */
 	size_t max_response_bytes; /* memory of bodies not yet taken by their clients, in all */
 
@@ -57,7 +65,11 @@ struct http_server_options {
 	 * or a negative errno (500). May be NULL. ctx is before_ctx.
 	 */
 	http_before_fn before;
+	/* On a thread of its own, after the hook has asked for it; then the hook is asked again. */
+	void (*check)(void *ctx, const struct http_request *request);
 	void *before_ctx;
+
+	const struct http_tls *tls; /* NULL: plain HTTP. Outlives the server. */
 };
 
 /* Monotonic, except the last two, which are the present state. */

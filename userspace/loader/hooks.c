@@ -48,6 +48,10 @@ const struct hook hooks[] = {
 	  "a process's end is noticed a minute late" },
 	{ "end of containers", "cgroup_rmdir", "cgroup_rmdir", 0, NULL, false,
 	  "a container's end is noticed at the next sweep" },
+	{ "waiting for a CPU", "run_delays", "task", 0, NULL, false,
+	  "how long threads wait for a CPU is not known" },
+	{ "waiting of ended threads", "sched_process_free", "sched_process_free", 0, "run_delays",
+	  false, "what a thread waits while it ends is not counted" },
 	{ "older sockets", "adopt_sockets", "task_file", 0, NULL, false,
 	  "sockets opened before the agent are met at their next read" },
 	{ "plain text of TLS", "plain_text_read", PROBES, 0, NULL, false,
@@ -57,9 +61,21 @@ const struct hook hooks[] = {
 };
 const size_t hook_count = sizeof(hooks) / sizeof(hooks[0]);
 
-static bool is_iterator(const struct hook *hook)
+bool hook__is_iterator(const struct hook *hook)
 {
-	return !strcmp(hook->program, "adopt_sockets");
+	return !strcmp(hook->program, "adopt_sockets") || !strcmp(hook->program, "run_delays");
+}
+
+/* CONFIG_SCHED_INFO; a kernel without it has the type with nothing in it. */
+static bool has_run_delay(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "sched_info", BTF_KIND_STRUCT);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+
+	for (int i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), "run_delay"))
+			return true;
+	return false;
 }
 
 bool hook__is_probe(const struct hook *hook)
@@ -92,7 +108,9 @@ bool hook__in_btf(const struct hook *hook, const struct btf *btf)
 
 	if (hook__is_probe(hook))
 		return true;
-	if (is_iterator(hook)) {
+	if (!strcmp(hook->program, "run_delays") && !has_run_delay(btf))
+		return false;
+	if (hook__is_iterator(hook)) {
 		snprintf(name, sizeof(name), "bpf_iter__%s", hook->target);
 		return btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT) > 0;
 	}
@@ -117,8 +135,8 @@ static const char *hook_label(const struct hook *hook)
 	else if (hook->arguments)
 		snprintf(label, sizeof(labels[0]), "fexit/%s of %d", hook->target, hook->arguments);
 	else
-		snprintf(label, sizeof(labels[0]), "%s/%s", is_iterator(hook) ? "iter" : "tp_btf",
-			 hook->target);
+		snprintf(label, sizeof(labels[0]), "%s/%s",
+			 hook__is_iterator(hook) ? "iter" : "tp_btf", hook->target);
 	return label;
 }
 

@@ -41,6 +41,9 @@ const char *hook__tail(const struct hook *hook);
 bool hook__is_probe(const struct hook *hook);
 bool hook__has_probe(const struct hook *hook, const struct bpf_program *program);
 
+/* Whether the hook's program is run by the loader when it wants to. */
+bool hook__is_iterator(const struct hook *hook);
+
 /* Whether the kernel's BTF has the hook as the program wants it. */
 bool hook__in_btf(const struct hook *hook, const struct btf *btf);
 

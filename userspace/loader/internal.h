@@ -23,6 +23,7 @@ struct loader {
 	struct bpf_link *links[MAX_HOOKS];
 	struct edgetap *skeleton;
 	struct ring_buffer *ring;
+	uint64_t next_delays_ns; /* CLOCK_MONOTONIC: threads may be looked at again */
 	struct mapped_array slots;
 	struct mapped_array statuses;
 	struct mapped_array groups;
@@ -34,9 +35,20 @@ struct loader {
 	struct snapshot snapshot;
 	struct snapshot_destination *destinations;
 	uint32_t destination_capacity;
+	struct snapshot_exit *exits;
+	uint32_t exit_capacity;
 	struct snapshot_map *maps;
 	struct snapshot_program *programs;
 };
+
+/* The loaded program of this name runs over everything that is there. 0 or a negative errno. */
+int loader__iterate(const struct loader *loader, const char *program);
+
+/* Whether the hook with this program was chosen. */
+bool loader__has_hook(const struct loader *loader, const char *program);
+
+/* Counts that this kernel does not tell: bits of enum instance_count. */
+uint64_t loader__uncounted(const struct loader *loader);
 
 /* libbpf's callback for one record of the event ring; ctx is the loader. Returns 0. */
 int loader__on_sample(void *ctx, void *data, size_t bytes);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config/config.h"
@@ -26,6 +27,14 @@
 
 static char message[512];
 static char last_warning[256];
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 static int explain(int err, const char **ret_message, const char *format, ...)
 {
@@ -147,6 +156,8 @@ static struct edgetap *open_object(const struct loader *loader)
 				chosen);
 		if (chosen && !strcmp(hooks[i].fact, "accept"))
 			skeleton->rodata->has_accept = 1;
+		if (chosen && !strcmp(hooks[i].program, "run_delays"))
+			skeleton->rodata->has_run_delay = 1;
 		if (chosen && hook__is_probe(&hooks[i]))
 			skeleton->rodata->cfg_libraries = 1;
 	}
@@ -371,34 +382,6 @@ static int open_arrays(struct loader *loader)
 	return 0;
 }
 
-/* Runs the iterator over all open files once. */
-static int run_adoption(const struct loader *loader)
-{
-	char nothing[256];
-	struct bpf_link *link;
-	int fd, err = 0;
-
-	link = bpf_program__attach_iter(loader->skeleton->progs.adopt_sockets, NULL);
-	if (!link)
-		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0) {
-		err = -errno;
-	} else {
-		ssize_t n;
-
-		/* EAGAIN: a million files were passed over without a word; it goes on from there */
-		do
-			n = read(fd, nothing, sizeof(nothing));
-		while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-		if (n < 0)
-			err = -errno;
-		close(fd);
-	}
-	bpf_link__destroy(link);
-	return err;
-}
-
 /* Puts a program, if it was loaded, where another one goes on with it. */
 static int set_tail(const struct loader *loader, const char *map, const char *program, uint32_t at)
 {
@@ -438,7 +421,7 @@ static int attach_all(struct loader *loader, const char **ret_message)
 		struct bpf_program *program;
 
 		if (!loader->lines[i].chosen || hook__tail(&hooks[i]) ||
-		    hook__is_probe(&hooks[i]) || !strcmp(hooks[i].program, "adopt_sockets"))
+		    hook__is_probe(&hooks[i]) || hook__is_iterator(&hooks[i]))
 			continue;
 		program = bpf_object__find_program_by_name(loader->skeleton->obj, hooks[i].program);
 		loader->links[i] = bpf_program__attach(program);
@@ -468,21 +451,24 @@ int loader__attach(struct loader *loader, const uint64_t *shared_cgroups, size_t
 	if (!loader->ring)
 		return explain(-errno, ret_message, "cannot read the event ring: %s",
 			       strerror(errno));
+	loader->skeleton->bss->observed_since_ns = now_ns();
 	err = attach_all(loader, ret_message);
 	if (err)
 		return err;
-	for (size_t i = 0; i < hook_count; i++) {
-		if (!loader->lines[i].chosen || strcmp(hooks[i].program, "adopt_sockets"))
-			continue;
+	if (loader__has_hook(loader, "adopt_sockets")) {
 		loader->skeleton->bss->adopt_listeners = 1;
-		err = run_adoption(loader);
+		err = loader__iterate(loader, "adopt_sockets");
 		loader->skeleton->bss->adopt_listeners = 0;
 		if (!err)
-			err = run_adoption(loader);
+			err = loader__iterate(loader, "adopt_sockets");
 		if (err)
 			return explain(err, ret_message, "cannot look at open sockets: %s",
 				       strerror(-err));
 	}
+	err = loader__count_delays(loader);
+	if (err)
+		return explain(err, ret_message, "cannot look at running threads: %s",
+			       strerror(-err));
 	return 0;
 }
 
@@ -502,6 +488,7 @@ void loader__free(struct loader *loader)
 	btf__free(loader->btf);
 	free(loader->lines);
 	free(loader->destinations);
+	free(loader->exits);
 	free(loader->maps);
 	free(loader->programs);
 	free(loader);

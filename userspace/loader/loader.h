@@ -105,6 +105,12 @@ int loader__count_probes(const struct loader *loader);
 /* Ends it. The kernel waits for programs that are running, so this may take milliseconds. */
 void loader__unprobe(int link);
 
+/*
+ * Adds to the slots what their threads have waited for a CPU since they were last
+ * looked at. Does nothing less than a second after that. 0 or a negative errno.
+ */
+int loader__count_delays(struct loader *loader);
+
 /* Deletes HTTP/2 streams whose connection has ended and which its end did not find. */
 void loader__sweep_streams(struct loader *loader);
 

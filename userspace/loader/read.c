@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,6 +193,35 @@ static int read_destinations(struct loader *loader)
 	return 0;
 }
 
+static int read_exits(struct loader *loader)
+{
+	const struct bpf_map *map = loader->skeleton->maps.exits_by_code;
+	int fd = bpf_map__fd(map);
+	struct exit_key key, next;
+	void *previous = NULL;
+	uint32_t n = 0;
+
+	if (!loader->exits) {
+		loader->exit_capacity = bpf_map__max_entries(map);
+		loader->exits = calloc(loader->exit_capacity, sizeof(*loader->exits));
+		if (!loader->exits)
+			return -ENOMEM;
+	}
+	while (n < loader->exit_capacity && bpf_map_get_next_key(fd, previous, &next) == 0) {
+		struct snapshot_exit *to = &loader->exits[n];
+
+		key = next;
+		previous = &key;
+		to->key = key;
+		snprintf(to->code, sizeof(to->code), "%u", key.code & 0xff);
+		if (bpf_map_lookup_elem(fd, &key, &to->count) == 0)
+			n++;
+	}
+	loader->snapshot.exits = loader->exits;
+	loader->snapshot.exit_count = n;
+	return 0;
+}
+
 static int read_losses(struct loader *loader)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -231,8 +261,9 @@ const struct snapshot *loader__snapshot(struct loader *loader)
 	snapshot->rpcs = loader->rpcs.memory;
 	snapshot->rpc_count = loader->rpcs.count;
 	snapshot->live_sockets = loader->skeleton->bss->live_sockets;
-	if (read_destinations(loader) || read_maps(loader) || read_programs(loader) ||
-	    read_losses(loader))
+	snapshot->uncounted = loader__uncounted(loader);
+	if (read_destinations(loader) || read_exits(loader) || read_maps(loader) ||
+	    read_programs(loader) || read_losses(loader))
 		return NULL;
 	return snapshot;
 }
@@ -329,6 +360,17 @@ static void forget_destinations(struct loader *loader, uint32_t slot)
 			bpf_map_delete_elem(fd, &loader->destinations[i].key);
 }
 
+static void forget_exits(struct loader *loader, uint32_t slot)
+{
+	int fd = bpf_map__fd(loader->skeleton->maps.exits_by_code);
+
+	if (read_exits(loader))
+		return;
+	for (uint32_t i = 0; i < loader->snapshot.exit_count; i++)
+		if (loader->exits[i].key.slot == slot)
+			bpf_map_delete_elem(fd, &loader->exits[i].key);
+}
+
 int loader__slot_reuse(struct loader *loader, uint32_t slot)
 {
 	const struct edgetap *s = loader->skeleton;
@@ -365,6 +407,7 @@ int loader__slot_reuse(struct loader *loader, uint32_t slot)
 		free_list__push(s->maps.free_rpcs, i);
 	}
 	forget_destinations(loader, slot);
+	forget_exits(loader, slot);
 	/* once more, for who looked the slot up just before it was detached; never back */
 	__atomic_fetch_add(&entry->generation, 1, __ATOMIC_SEQ_CST);
 	memset(&entry->key, 0, sizeof(entry->key));

@@ -241,7 +241,7 @@ static unsigned int roles_of(const struct model_cut *cut, const struct model_ent
 	unsigned int roles = 0;
 
 	for (int i = 0; i < INSTANCE_COUNTS; i++) {
-		if (!entity->count[i])
+		if (!entity->count[i] || i == COUNT_OOM_KILLS || i == COUNT_RUN_DELAY_NS)
 			continue;
 		roles |= i >= COUNT_OUTBOUND_CONNECTS && i <= COUNT_OUTBOUND_RETRANSMITS
 				 ? ROLE_CLIENT

@@ -68,7 +68,8 @@ static int reserve(struct model *model, const struct snapshot *snapshot,
 	uint64_t sources = snapshot->slot_count, responses = snapshot->status_count;
 	uint64_t rows = snapshot->group_count, destinations = snapshot->destination_count;
 	uint64_t rpcs = snapshot->rpc_count;
-	uint64_t named = (uint64_t)snapshot->tls_error_count + snapshot->tls_hello_count;
+	uint64_t named = (uint64_t)snapshot->tls_error_count + snapshot->tls_hello_count +
+			 snapshot->exit_count;
 
 	for (uint32_t i = 0; rollup && i < rollup__count(rollup); i++) {
 		const struct rollup_entry *entry = rollup__entry(rollup, i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What peers name, as the model has it: gRPC methods, and TLS errors and hellos. */
+/* What is told by name, as the model has it: gRPC methods, TLS errors and hellos, exit codes. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +117,15 @@ void model__read_named(struct model *model, const struct snapshot *snapshot)
 		if (source != NO_SOURCE && slot__is_current(snapshot, h->slot, h->generation))
 			add_named(model, source, NAMED_TLS_HELLO, h->count,
 				  (const char *[NAMED_NAMES]){ h->alpn });
+	}
+	for (uint32_t i = 0; i < snapshot->exit_count; i++) {
+		const struct snapshot_exit *e = &snapshot->exits[i];
+		uint32_t source = model__source_of(model, snapshot, e->key.slot);
+
+		if (source != NO_SOURCE &&
+		    slot__is_current(snapshot, e->key.slot, e->key.generation))
+			add_named(model, source, NAMED_EXIT, e->count,
+				  (const char *[NAMED_NAMES]){ e->code });
 	}
 }
 

@@ -53,10 +53,11 @@ struct model_identities {
 	const struct identity_table *table;
 };
 
-/* Facts that are counted by names, most of which the peers choose. */
+/* Facts that are counted by names, many of which the peers choose. */
 enum named_kind {
 	NAMED_TLS_ERROR, /* failed handshakes: server name, by whom, reason */
 	NAMED_TLS_HELLO, /* ClientHellos: first protocol offered */
+	NAMED_EXIT,	 /* ends of main processes: exit code */
 	NAMED_KINDS
 };
 

@@ -233,21 +233,24 @@ static struct rollup_named *entry__named(struct rollup_entry *entry, enum named_
 static const char *const all_other[NAMED_KINDS][NAMED_NAMES] = {
 	[NAMED_TLS_ERROR] = { VALUE_OTHER, VALUE_OTHER, VALUE_OTHER },
 	[NAMED_TLS_HELLO] = { VALUE_OTHER },
+	[NAMED_EXIT] = { VALUE_OTHER },
 };
 
 /*
- * The first name is the one that peers choose: half of an entry's places are
- * for such, the other half for what is left of the names without it, and the
- * last for nothing but `__other__`.
+ * The first name is the one that peers choose, unless it is an exit code: half of
+ * an entry's places are for such, the other half for what is left of the names
+ * without it, and the last for nothing but `__other__`.
  */
 static void add_named(struct rollup *rollup, struct rollup_entry *entry, enum named_kind kind,
 		      const char *const name[NAMED_NAMES], uint64_t count)
 {
 	const char *const without[NAMED_NAMES] = { VALUE_OTHER, name[1], name[2] };
-	struct rollup_named *place = entry__named(entry, kind, name, ROLLUP_MAX_NAMED / 2);
+	const uint32_t most = ROLLUP_MAX_NAMED - NAMED_KINDS;
+	struct rollup_named *place =
+		entry__named(entry, kind, name, kind == NAMED_EXIT ? most : ROLLUP_MAX_NAMED / 2);
 
 	if (!place)
-		place = entry__named(entry, kind, without, ROLLUP_MAX_NAMED - NAMED_KINDS);
+		place = entry__named(entry, kind, without, most);
 	if (!place)
 		place = entry__named(entry, kind, all_other[kind], ROLLUP_MAX_NAMED);
 	if (!place)
@@ -366,6 +369,18 @@ static void add_tls(struct rollup *rollup, struct rollup_entry *entry,
 	}
 }
 
+static void add_exits(struct rollup *rollup, struct rollup_entry *entry,
+		      const struct snapshot *snapshot, uint32_t slot)
+{
+	for (uint32_t i = 0; i < snapshot->exit_count; i++) {
+		const struct snapshot_exit *e = &snapshot->exits[i];
+
+		if (e->key.slot == slot && slot__is_current(snapshot, slot, e->key.generation))
+			add_named(rollup, entry, NAMED_EXIT, (const char *[NAMED_NAMES]){ e->code },
+				  e->count);
+	}
+}
+
 void rollup_entry__add_slot(struct rollup *rollup, struct rollup_entry *entry,
 			    const struct snapshot *snapshot, uint32_t slot)
 {
@@ -391,6 +406,7 @@ void rollup_entry__add_slot(struct rollup *rollup, struct rollup_entry *entry,
 	}
 	add_rpcs(rollup, entry, snapshot, slot);
 	add_tls(rollup, entry, snapshot, slot);
+	add_exits(rollup, entry, snapshot, slot);
 }
 
 void rollup_entry__absorb(struct rollup *rollup, struct rollup_entry *entry,

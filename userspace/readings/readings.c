@@ -295,24 +295,16 @@ uint64_t readings__lost(const struct readings *readings)
 	return readings->lost;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const struct reading *one = *(const struct reading *const *)a;
-	const struct reading *two = *(const struct reading *const *)b;
-
-	if (one->kind != two->kind)
-		return one->kind < two->kind ? -1 : 1;
-	if (one->owner != two->owner)
-		return one->owner < two->owner ? -1 : 1;
-	return one < two ? -1 : one > two;
-}
-
-/* By kind and owner, in the order of adding. Without memory it stays unsorted. */
+/*
+ * By kind and owner, in the order of adding: counted, first by owner and then by
+ * kind, as each keeps what was before. Without memory it stays unsorted.
+ */
 static void sort(struct readings *readings)
 {
-	const struct reading **order = malloc((readings->count + 1) * sizeof(*order));
+	size_t *at = calloc(readings->owner_count + 1, sizeof(*at));
+	uint32_t *order = malloc((readings->count + 1) * sizeof(*order));
 	struct reading *sorted = readings->sorted;
-	size_t i = 0;
+	size_t next[READING_KINDS];
 
 	if (readings->sorted_room < readings->count) {
 		sorted = reallocarray(sorted, readings->room, sizeof(*sorted));
@@ -321,23 +313,31 @@ static void sort(struct readings *readings)
 			readings->sorted_room = readings->room;
 		}
 	}
-	if (!order || (!sorted && readings->count)) {
+	if (!at || !order || (!sorted && readings->count)) {
+		free(at);
 		free(order);
 		return;
 	}
-	for (i = 0; i < readings->count; i++)
-		order[i] = &readings->reading[i];
-	qsort(order, readings->count, sizeof(*order), compare);
-	for (i = 0; i < readings->count; i++)
-		sorted[i] = *order[i];
-	free(order);
-	i = 0;
-	for (int kind = 0; kind < READING_KINDS; kind++) {
-		readings->first[kind] = i;
-		while (i < readings->count && sorted[i].kind == kind)
-			i++;
+	memset(readings->first, 0, sizeof(readings->first));
+	for (size_t i = 0; i < readings->count; i++) {
+		at[readings->reading[i].owner + 1]++;
+		readings->first[readings->reading[i].kind + 1]++;
 	}
-	readings->first[READING_KINDS] = i;
+	for (size_t o = 1; o <= readings->owner_count; o++)
+		at[o] += at[o - 1];
+	for (int kind = 0; kind < READING_KINDS; kind++) {
+		next[kind] = readings->first[kind];
+		readings->first[kind + 1] += readings->first[kind];
+	}
+	for (size_t i = 0; i < readings->count; i++)
+		order[at[readings->reading[i].owner]++] = (uint32_t)i;
+	for (size_t i = 0; i < readings->count; i++) {
+		const struct reading *reading = &readings->reading[order[i]];
+
+		sorted[next[reading->kind]++] = *reading;
+	}
+	free(at);
+	free(order);
 	readings->is_sorted = true;
 }
 

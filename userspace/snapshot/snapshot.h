@@ -36,6 +36,13 @@ struct snapshot_tls_hello {
 	uint64_t count;
 };
 
+/* Ends of one instance's main process with the same exit code. */
+struct snapshot_exit {
+	struct exit_key key;
+	char code[4]; /* decimal */
+	uint64_t count;
+};
+
 struct snapshot_map {
 	const char *name;
 	uint64_t entries;
@@ -66,6 +73,9 @@ struct snapshot {
 	uint32_t tls_error_count;
 	const struct snapshot_tls_hello *tls_hellos; /* in no order */
 	uint32_t tls_hello_count;
+	const struct snapshot_exit *exits; /* in no order */
+	uint32_t exit_count;
+	uint64_t uncounted; /* bits of enum instance_count: this kernel does not tell them */
 	const struct snapshot_map *maps;
 	uint32_t map_count;
 	const struct snapshot_program *programs;

@@ -220,6 +220,9 @@ void walk__entity(struct walk *walk, const struct model_cut *cut, const struct m
 	case FACT_TLS_HELLOS:
 		walk__named(walk, cut, entity, NAMED_TLS_HELLO);
 		break;
+	case FACT_EXITS:
+		walk__named(walk, cut, entity, NAMED_EXIT);
+		break;
 	default: /* the agent's */
 		break;
 	}

@@ -169,13 +169,22 @@ static bool is_by_app(const struct walk *walk)
 	return walk->family->fact < FACT_BUILD && walk__standard(walk) & 1U << STANDARD_APP;
 }
 
+/* Whether the kernel tells none of the counts that the family shows. */
+static bool is_uncounted(const struct walk *walk, const struct family *family)
+{
+	for (size_t i = 0; i < family->part_count; i++)
+		if (!(walk->snapshot->uncounted & 1ULL << family->part[i].field))
+			return false;
+	return family->fact == FACT_COUNTS;
+}
+
 static int walk_family(struct walk *walk, const struct family *family)
 {
 	int err = 0;
 
 	walk->family = family;
 	walk->begun = false;
-	if (!walk->scope->all && !is_by_app(walk))
+	if ((!walk->scope->all && !is_by_app(walk)) || is_uncounted(walk, family))
 		return 0;
 	if (family->fact < FACT_READING) {
 		err = walk_entities(walk);

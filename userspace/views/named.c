@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Series of what peers name: gRPC methods, TLS server names and protocols. */
+/* Series of what has names: gRPC methods, TLS server names and protocols, exit codes. */
 #include <string.h>
 
 #include "views/internal.h"
@@ -121,7 +121,7 @@ void walk__named(struct walk *walk, const struct model_cut *cut, const struct mo
 		 enum named_kind kind)
 {
 	const char *const *label = walk->family->label;
-	bool distinct = label[0] && (kind == NAMED_TLS_HELLO || (label[1] && label[2]));
+	bool distinct = label[0] && (kind != NAMED_TLS_ERROR || (label[1] && label[2]));
 	uint32_t first = entity->first_named, end;
 
 	while (first < entity->end_named && cut->named[first].kind != kind)

@@ -61,6 +61,8 @@ static const struct family_part tls_pending[] = { { TLS_PENDING_HELLOS, {} } };
 static const struct family_part backlog[] = { { GAUGE_LISTEN_BACKLOG, {} } };
 static const struct family_part backlog_limit[] = { { GAUGE_LISTEN_BACKLOG_LIMIT, {} } };
 
+static const struct family_part run_delay[] = { { COUNT_RUN_DELAY_NS, {} } };
+
 static const struct family_part exporter_requests[] = { { EXPORTER_REQUESTS, {} } };
 static const struct family_part exporter_refused[] = {
 	{ EXPORTER_REFUSED_BUSY, { "busy" } },
@@ -214,6 +216,21 @@ static const struct family families[] = {
 		  "Outbound connections not established, by address and port, and reason."),
 	  .fact = FACT_DESTINATIONS, .label = { "destination", "reason" }, .skip_zero = 1,
 	  PARTS(destination_errors) },
+
+	COUNT(COUNT_OOM_KILLS, 0, "edgetap_instance_oom_kills_total", "",
+	      "Processes that the kernel killed because memory ran out, the container's or the "
+	      "machine's."),
+	{ COUNTER("edgetap_instance_exits_total", "",
+		  "Ends of the main process of a container or unit, by exit code; a signal is 128 "
+		  "and its number."),
+	  .fact = FACT_EXITS, .label = { "code" } },
+	{ .head = { .name = "edgetap_instance_run_queue_seconds_total",
+		    .help = "Time that threads were ready to run and waited for a CPU.",
+		    .unit = "seconds",
+		    .type = METRIC_COUNTER,
+		    .scale = 9 },
+	  .fact = FACT_COUNTS,
+	  PARTS(run_delay) },
 
 	{ .head = { .name = "edgetap_build_info",
 		    .help = "Version and revision of the agent, always 1.",

@@ -43,6 +43,7 @@ enum fact {
 	FACT_RPCS,	   /* labels: method, grpc-status */
 	FACT_TLS_ERRORS,   /* labels: server name, by whom, reason */
 	FACT_TLS_HELLOS,   /* labels: first protocol offered */
+	FACT_EXITS,	   /* labels: exit code */
 
 	FACT_READING, /* of user space's readings: `reading`, with its kind's labels */
 

@@ -103,13 +103,31 @@ struct signal_struct {
 	struct {
 		int counter;
 	} live;
+	unsigned int flags;
+	int group_exit_code;
+	struct mm_struct *oom_mm;
+};
+struct upid {
+	int nr;
+	void *ns;
+};
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+struct sched_info {
+	unsigned long long run_delay;
 };
 struct pt_regs {
 	unsigned long orig_ax, di, si, dx, cs, ax, bx, cx, r14;
 };
 struct task_struct {
 	unsigned int flags;
-	int tgid;
+	int tgid, exit_code;
+	__u64 start_time;
+	struct task_struct *group_leader, *real_parent;
+	struct pid *thread_pid;
+	struct sched_info sched_info;
 	void *io_uring;
 	struct files_struct *files;
 	struct css_set *cgroups;
@@ -117,7 +135,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct pt_regs regs;
 	char comm[16];
-	void *storage; /* the shim's */
+	void *storage[2]; /* the shim's: library calls, what was counted */
 };
 struct net {
 	struct {
@@ -169,6 +187,9 @@ struct msghdr {
 	} msg_iter;
 };
 struct page;
+struct bpf_iter__task {
+	struct task_struct *task;
+};
 struct bpf_iter__task_file {
 	struct task_struct *task;
 	struct file *file;
@@ -461,7 +482,19 @@ static inline long shim_storage_delete(void **storage)
 
 /* ---- task storage ---- */
 
-#define bpf_task_storage_get(m, task, v, f) shim_storage(&(task)->storage, sizeof(*(m)->value), f)
+static inline void *shim_task_storage(void **storage, size_t bytes, const void *first, __u64 flags)
+{
+	bool fresh = !*storage;
+	void *value = shim_storage(storage, bytes, flags);
+
+	if (value && fresh && first)
+		memcpy(value, first, bytes);
+	return value;
+}
+
+#define bpf_task_storage_get(m, task, v, f)                                                        \
+	shim_task_storage(&(task)->storage[(const void *)(m) != (const void *)&thread_by_task],    \
+			  sizeof(*(m)->value), v, f)
 
 /*
  * A tail call runs the program that the agent would have put there, and does not

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How processes end, and how long threads have waited for a CPU. Nothing here
+ * runs at a switch: the kernel keeps each thread's sum, whose growth is added to
+ * its instance when the agent asks (an iterator over all threads), when the
+ * thread ends, and for what came after that once more when its memory goes.
+ */
+#ifndef EDGETAP_LIFE_H
+#define EDGETAP_LIFE_H
+
+#include "owner.h"
+
+/* include/linux/sched/signal.h */
+#define SIGNAL_GROUP_EXIT 0x4
+#define SIGKILL 9
+
+/* Threads that are older than this began to be counted when they were first seen. */
+__u64 observed_since_ns;
+
+/* The instance of a task, if it has a slot; else slot 0, which tells nothing. */
+static __always_inline struct owner owner_known(struct task_struct *task)
+{
+	struct owner owner = {};
+	struct instance_slot *slot;
+	struct instance_key key;
+	__u32 *known;
+
+	if (!key_of(&key, task, cgroup_id_of(task)))
+		return owner;
+	known = bpf_map_lookup_elem(&slot_by_instance, &key);
+	slot = known ? slot_get(*known) : NULL;
+	if (!slot)
+		return owner;
+	owner.slot = *known;
+	owner.generation = slot->generation;
+	return owner;
+}
+
+/* ---- waiting for a CPU ---- */
+
+static __always_inline __u64 delay_of(const struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->sched_info.run_delay))
+		return task->sched_info.run_delay;
+	return 0;
+}
+
+/*
+ * Adds what has grown since it was last added. Whoever comes second in a race
+ * has nothing to add, or leaves it to the last, behind which nothing grows.
+ */
+static __always_inline void delay_add(struct counted_delay *counted, __u64 delay_ns)
+{
+	__u64 before = counted->ns;
+	struct instance_slot *slot;
+
+	if (delay_ns <= before ||
+	    __sync_val_compare_and_swap(&counted->ns, before, delay_ns) != before)
+		return;
+	slot = slot_checked(counted->owner.slot, counted->owner.generation);
+	if (slot)
+		count_add(slot, COUNT_RUN_DELAY_NS, delay_ns - before);
+}
+
+/* What has been counted of a thread of this instance. NULL without memory. */
+static __always_inline struct counted_delay *delay_counted(struct task_struct *task,
+							   struct owner owner)
+{
+	struct counted_delay fresh = { .owner = owner }, *counted;
+
+	counted = bpf_task_storage_get(&delay_by_task, task, 0, 0);
+	if (counted) {
+		counted->owner = owner;
+		return counted;
+	}
+	if (task->start_time < observed_since_ns)
+		fresh.ns = delay_of(task);
+	return bpf_task_storage_get(&delay_by_task, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/* A thread met by the iterator. One that has ended has been counted, or will be by its end. */
+static __always_inline void handle_delay(struct task_struct *task)
+{
+	struct counted_delay *counted;
+	struct owner owner;
+
+	if (task->flags & (PF_KTHREAD | PF_EXITING))
+		return;
+	owner = owner_known(task);
+	counted = owner.slot != OTHER_INDEX ? delay_counted(task, owner) : NULL;
+	if (counted)
+		delay_add(counted, delay_of(task));
+}
+
+/* A thread is ending, in its own context. */
+static __always_inline void handle_thread_end(struct task_struct *task, struct owner owner)
+{
+	struct counted_delay *counted;
+	struct instance_slot *slot;
+
+	counted = owner.slot != OTHER_INDEX ? delay_counted(task, owner)
+					    : bpf_task_storage_get(&delay_by_task, task, 0, 0);
+	if (counted) {
+		delay_add(counted, delay_of(task));
+		return;
+	}
+	slot = owner.slot != OTHER_INDEX ? slot_get(owner.slot) : NULL;
+	if (slot && task->start_time >= observed_since_ns)
+		count_add(slot, COUNT_RUN_DELAY_NS, delay_of(task)); /* no memory */
+}
+
+/* Nobody runs it any more, nor waits. */
+static __always_inline void handle_thread_gone(struct task_struct *task)
+{
+	struct counted_delay *counted = bpf_task_storage_get(&delay_by_task, task, 0, 0);
+
+	if (counted)
+		delay_add(counted, delay_of(task));
+}
+
+/* ---- ends of processes ---- */
+
+/* Whose thread it is that ends; before 6.16 its executable is gone by then. */
+static __always_inline struct owner owner_at_end(struct task_struct *task)
+{
+	struct owner owner = owner_known(task);
+	__u32 tgid = task->tgid, *known;
+	struct instance_slot *slot;
+
+	if (owner.slot != OTHER_INDEX)
+		return owner;
+	known = bpf_map_lookup_elem(&slot_by_process, &tgid);
+	slot = known ? slot_get(*known) : NULL;
+	if (!slot)
+		return owner;
+	owner.slot = *known;
+	owner.generation = slot->generation;
+	return owner;
+}
+
+/* What wait(2) shows of the process: the leader's own code, unless all were told to exit. */
+static __always_inline __u32 wait_status(struct task_struct *leader)
+{
+	if (BPF_CORE_READ(leader, signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(leader, signal, group_exit_code);
+	return BPF_CORE_READ(leader, exit_code);
+}
+
+static __always_inline bool is_init_of_namespace(struct task_struct *leader)
+{
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	struct upid *numbers;
+	__u32 level;
+	int nr = 0;
+
+	if (!pid)
+		return false;
+	level = BPF_CORE_READ(pid, level);
+	numbers = pid->numbers; /* its address; how many there are no type tells */
+	if (!level || bpf_probe_read_kernel(&nr, sizeof(nr), &numbers[level].nr))
+		return false;
+	return nr == 1;
+}
+
+/*
+ * Whether the process is what its container or unit is there for: it was started
+ * from outside of the cgroup, and is the first of a PID namespace, which what is
+ * executed in a container later is not, or a child of the machine's init.
+ */
+static __always_inline bool is_main(struct task_struct *leader, __u64 cgroup_id, bool *ret_init)
+{
+	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+
+	*ret_init = is_init_of_namespace(leader);
+	return (*ret_init || BPF_CORE_READ(parent, tgid) == 1) && cgroup_id_of(parent) != cgroup_id;
+}
+
+/* The last two threads may both find that no other lives: true for one of them. */
+static __always_inline bool ends_first(struct task_struct *leader)
+{
+	struct ended_process key = { .start_ns = BPF_CORE_READ(leader, start_time),
+				     .tgid = BPF_CORE_READ(leader, tgid) };
+	__u8 one = 1;
+
+	return bpf_map_update_elem(&ended_processes, &key, &one, BPF_NOEXIST) == 0;
+}
+
+/* As a shell and container runtimes tell it: a signal is 128 and its number. */
+static __always_inline void count_exit(struct owner owner, __u32 status)
+{
+	struct exit_key key = { .slot = owner.slot, .generation = owner.generation };
+	__u64 one = 1, *count;
+
+	key.code = status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff;
+	count = bpf_map_lookup_elem(&exits_by_code, &key);
+	if (!count && bpf_map_update_elem(&exits_by_code, &key, &one, BPF_NOEXIST) == 0)
+		return;
+	count = bpf_map_lookup_elem(&exits_by_code, &key);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		lose(LOSS_EXITS_FULL);
+}
+
+/*
+ * The last thread of a process ends. That the kernel killed it for want of memory
+ * is told by oom_mm (4.9), which mark_oom_victim() sets; it does so, too, for what
+ * was ending already, of itself (told by the status) or, rarely, by another's
+ * SIGKILL. A container that owns no socket becomes an instance by such an end.
+ */
+static __always_inline void handle_last_end(struct task_struct *task, struct owner owner)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	__u64 cgroup_id = cgroup_id_of(task);
+	bool init, main = is_main(leader, cgroup_id, &init), oom;
+	__u32 status = wait_status(leader);
+	struct instance_slot *slot;
+
+	oom = BPF_CORE_READ(task, signal, oom_mm) && (status & 0x7f) == SIGKILL;
+	if ((!main && !oom) || !ends_first(leader))
+		return;
+	if (owner.slot == OTHER_INDEX) {
+		if ((!init && !oom) || bpf_map_lookup_elem(&shared_cgroups, &cgroup_id))
+			return;
+		owner = owner_of_task(task, cgroup_id);
+	}
+	slot = slot_checked(owner.slot, owner.generation);
+	if (!slot)
+		return;
+	if (oom)
+		count_add(slot, COUNT_OOM_KILLS, 1);
+	if (main && !slot->key.exe_inode)
+		count_exit(owner, status);
+}
+
+#endif
