@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "encoders/encoder.h"
+#include "query/query.h"
 
 static const struct view *find_view(const char *path)
 {
@@ -60,12 +61,25 @@ static int handle_ready(void *ctx, const struct http_request *request, struct ht
 	return http_reply__text(reply, 503, "not ready\n");
 }
 
-size_t routes__fill(struct http_route ret_routes[ROUTES_MAX])
+static int handle_query(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct agent *agent = ctx;
+	/* None of them changes while the server runs. */
+	const struct query_options options = {
+		.url = agent->config.query_url,
+		.org = agent->config.query_org,
+		.token_file = agent->config.query_token_file,
+	};
+
+	return query__handle(&options, request, reply);
+}
+
+size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct config *config)
 {
 	size_t count, used = 0;
 	const struct view *const *views = view__all(&count);
 
-	for (size_t i = 0; i < count && used < ROUTES_MAX - 1; i++)
+	for (size_t i = 0; i < count && used < ROUTES_MAX - 2; i++)
 		ret_routes[used++] = (struct http_route){
 			.path = views[i]->path,
 			.description = views[i]->description,
@@ -77,5 +91,14 @@ size_t routes__fill(struct http_route ret_routes[ROUTES_MAX])
 		.handle = handle_ready,
 		.quick = true,
 	};
+	if (config->query_url)
+		ret_routes[used++] = (struct http_route){
+			.path = QUERY_PREFIX,
+			.description = "the query API of Prometheus, below the organisation",
+			.handle = handle_query,
+			.slow = true,
+			.prefix = true,
+			.takes_form = true,
+		};
 	return used;
 }

@@ -23,6 +23,7 @@
 #include "cli/watch.h"
 #include "http/listen.h"
 #include "http/server.h"
+#include "query/query.h"
 
 #define NS_PER_MS 1000000ULL
 
@@ -167,8 +168,10 @@ static int serve__start_server(struct serve *serve, const char **ret_message)
 		options.max_connections_per_address = config->http_connections;
 	options.request_timeout_ms = config->http_timeout_ms;
 	access__attach(serve->access, &options);
+	options.slow_threads = config->query_threads;
+	options.slow_timeout_ms = config->query_timeout_ms;
 	err = http_server__start(&serve->server, &options, serve->routes,
-				 routes__fill(serve->routes), &serve->agent, ret_message);
+				 routes__fill(serve->routes, config), &serve->agent, ret_message);
 	if (!err)
 		serve->listen_fd = -1; /* the server closes it */
 	return err;
@@ -231,6 +234,11 @@ static int serve__start(struct serve *serve, const char **ret_message)
 	if (*ret_message)
 		return -EPERM;
 	serve__start_broker(agent);
+	err = agent->config.query_url ? query__init() : 0;
+	if (err) {
+		*ret_message = "out of memory";
+		return err;
+	}
 	err = serve__open_signals(serve);
 	if (err) {
 		*ret_message = "cannot wait for signals";

@@ -19,6 +19,9 @@
 #define DEFAULT_MAX_APPS 2048
 #define DEFAULT_HTTP_CONNECTIONS 64
 #define DEFAULT_HTTP_TIMEOUT_MS 10000
+#define DEFAULT_QUERY_ORG "personal"
+#define DEFAULT_QUERY_TIMEOUT_MS 60000
+#define DEFAULT_QUERY_THREADS 4
 #define REGION_AUTO "auto"
 #define VARIABLE_CONFIG "EDGETAP_CONFIG="
 
@@ -57,11 +60,14 @@ int config__init(struct config *config, struct config_error *error)
 		.http_connections = DEFAULT_HTTP_CONNECTIONS,
 		.http_timeout_ms = DEFAULT_HTTP_TIMEOUT_MS,
 		.tls_uprobes = true,
+		.query_org = strdup(DEFAULT_QUERY_ORG),
+		.query_timeout_ms = DEFAULT_QUERY_TIMEOUT_MS,
+		.query_threads = DEFAULT_QUERY_THREADS,
 		.tls_libraries = TLS_ALL,
 	};
 	memcpy(config->bucket_ns, default_bucket_ns, sizeof(default_bucket_ns));
 	if (config->listen && config->region && config->host && config->cgroup_hierarchy &&
-	    config->state_dir)
+	    config->state_dir && config->query_org)
 		return 0;
 	return config_error__set(error, -ENOMEM, "configuration", "out of memory");
 }
@@ -97,6 +103,9 @@ void config__free(struct config *config)
 	free(config->podman_socket);
 	free(config->containerd_state);
 	free(config->crio_state);
+	free(config->query_url);
+	free(config->query_org);
+	free(config->query_token_file);
 	memset(config, 0, sizeof(*config));
 }
 

@@ -76,6 +76,12 @@ struct config {
 	uint32_t http_connections; /* clients at once */
 	uint32_t http_timeout_ms;
 
+	char *query_url;	/* of a Prometheus or VictoriaMetrics; NULL: none */
+	char *query_org;	/* the organisation in /prometheus/ORG/ */
+	char *query_token_file; /* NULL: none */
+	uint32_t query_timeout_ms;
+	uint32_t query_threads;
+
 	bool tls_uprobes;	/* see plain text inside TLS, through uprobes */
 	uint32_t tls_libraries; /* of these: bits TLS_OPENSSL ... */
 

@@ -178,6 +178,7 @@ static const char *const type_name[] = {
 	[OPTION_LISTEN] = "ADDRESS:PORT",
 	[OPTION_LABEL] = "a text",
 	[OPTION_PATH] = "an absolute path",
+	[OPTION_URL] = "an address such as http://127.0.0.1:9090",
 	[OPTION_HIERARCHY] = "auto, v2 or the name of a v1 controller",
 	[OPTION_DURATION] = "a time such as 90s or 5m",
 	[OPTION_TIMEOUT] = "a time such as 90s or 5m",

@@ -11,6 +11,7 @@
 #include "config/value.h"
 #include "http/listen.h"
 #include "metrics/utf8.h"
+#include "query/query.h"
 #include "row.h"
 
 #define NS_PER_MS 1000000ULL
@@ -69,6 +70,16 @@ static const struct config_option options[] = {
 	  "keys of the tokens that `edgetap token` makes" },
 	{ "web_config_file", OPTION_PATH, FIELD(web_config_file), 0, 0, "PATH",
 	  "TLS and passwords, as Prometheus' exporters have it" },
+	{ "query_url", OPTION_URL, FIELD(query_url), 0, 0, "URL",
+	  "the Prometheus or VictoriaMetrics behind /prometheus/ORG/" },
+	{ "query_org", OPTION_LABEL, FIELD(query_org), 0, 0, "NAME",
+	  "ORG in that path" },
+	{ "query_token_file", OPTION_PATH, FIELD(query_token_file), 0, 0, "PATH",
+	  "the bearer token that it is asked with" },
+	{ "query_timeout", OPTION_TIMEOUT, FIELD(query_timeout_ms), 1000, 600000, "TIME",
+	  "how long it may take to answer" },
+	{ "query_threads", OPTION_NUMBER, FIELD(query_threads), 1, 16, "N",
+	  "queries asked at once" },
 	{ "tls_uprobes", OPTION_BOOL, FIELD(tls_uprobes), 0, 0, "true|false",
 	  "see the plain text inside TLS, through uprobes" },
 	{ "tls_libraries", OPTION_SET, FIELD(tls_libraries), 0, 0, "NAME,...",
@@ -288,6 +299,13 @@ int config_option__set(const struct config_option *option, struct config *config
 		if (text[0] != '/' || strlen(text) >= OPTION_VALUE_BYTES)
 			return expected(error, -EINVAL, where, "an absolute path", text);
 		return set_string(field, text, where, error);
+	case OPTION_URL:
+		if (!query__is_url(text))
+			return expected(error, -EINVAL, where,
+					"http://HOST:PORT or https://HOST:PORT, perhaps with a "
+					"path, without a slash at the end",
+					text);
+		return set_string(field, text, where, error);
 	case OPTION_HIERARCHY:
 		if (!is_hierarchy(text))
 			return expected(error, -EINVAL, where,
@@ -351,6 +369,7 @@ void config_option__format(const struct config_option *option, const struct conf
 	case OPTION_LISTEN:
 	case OPTION_LABEL:
 	case OPTION_PATH:
+	case OPTION_URL:
 	case OPTION_HIERARCHY:
 		text = *(char *const *)field;
 		snprintf(buffer, OPTION_VALUE_BYTES, "%s", text ? text : "");

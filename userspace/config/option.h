@@ -15,6 +15,7 @@ enum option_type {
 	OPTION_LISTEN,
 	OPTION_LABEL, /* char * */
 	OPTION_PATH,  /* char *, absolute; NULL: not set */
+	OPTION_URL,   /* char *, of a server; NULL: not set */
 	OPTION_HIERARCHY,
 	OPTION_DURATION, /* uint64_t, ns */
 	OPTION_TIMEOUT,	 /* uint32_t, ms */

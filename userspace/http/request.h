@@ -12,6 +12,7 @@
 
 #define HTTP_REPLY_FIELDS_MAX 8
 #define HTTP_FIELD_VALUE_MAX 256
+#define HTTP_TYPE_MAX 128
 
 /* Strings that the accessors return live as long as the handler runs. */
 struct http_request;
@@ -80,8 +81,9 @@ struct http_field {
 
 /* All zeros before the handler runs. */
 struct http_reply {
-	unsigned int status;	  /* 200 .. 599; 0 is taken as 200 */
-	const char *content_type; /* lives as long as the reply; NULL: text/plain in UTF-8 */
+	unsigned int status;	       /* 200 .. 599; 0 is taken as 200 */
+	const char *content_type;      /* lives as long as the reply; NULL: text/plain in UTF-8 */
+	char type_text[HTTP_TYPE_MAX]; /* where content_type may stand */
 	char *body;	       /* from malloc; the server frees it, whatever the handler returns */
 	size_t size;	       /* bytes in body */
 	struct packed *stream; /* what http_reply__write took, in place of body; the server's */

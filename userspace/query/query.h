@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /prometheus/ORG/...: the query API of the Prometheus or VictoriaMetrics behind
+ * us, on Fly.io's paths. What a reader may see is enforced here, on the query.
+ */
+#ifndef EDGETAP_QUERY_QUERY_H
+#define EDGETAP_QUERY_QUERY_H
+
+#include <stdint.h>
+
+#include "http/request.h"
+
+#define QUERY_PREFIX "/prometheus/"
+
+/* More of an answer is nobody's dashboard. */
+#define QUERY_MAX_RESPONSE_BYTES (64ULL * 1024 * 1024)
+
+struct query_options {
+	const char *url; /* of the upstream; NULL: there is none, and all is answered with 404 */
+	const char *org; /* the organisation in the path */
+	const char *token_file; /* for the upstream, or NULL */
+};
+
+/* Once before any thread is started. 0 or -ENOMEM. */
+int query__init(void);
+
+/*
+ * Answers a request below QUERY_PREFIX, whatever comes of it: on a slow route.
+ * Returns 0 or -ENOMEM.
+ */
+int query__handle(const struct query_options *options, const struct http_request *request,
+		  struct http_reply *reply);
+
+/* Whether a text is such an address: http or https, a host, no query, user or fragment. */
+bool query__is_url(const char *text);
+
+#endif
