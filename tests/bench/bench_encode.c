@@ -2,10 +2,10 @@
 /*
  * How long it takes to render a scrape of 1,000 instances with two statuses
  * each and the default buckets, from the snapshot to the finished bytes; with
- * what is read of a container with one disk, one interface and two file
- * systems, if READINGS is in the environment.
+ * `readings` also what is read of a container that has one disk, one interface
+ * and two file systems.
  *
- * Usage: bench_encode [INSTANCES [ROUNDS [text|openmetrics|protobuf]]]
+ * Usage: bench_encode [INSTANCES [ROUNDS [text|openmetrics|protobuf [readings]]]]
  * Prints one line: format, lines, bytes, milliseconds of the first and of the
  * median round (CPU time of this thread).
  */
@@ -127,13 +127,14 @@ int main(int argc, char **argv)
 	char(*names)[NAME_BYTES];
 
 	if (!instances || !rounds || rounds > MAX_ROUNDS || !encoder) {
-		fprintf(stderr, "usage: %s [INSTANCES [ROUNDS [text|openmetrics|protobuf]]]\n",
+		fprintf(stderr,
+			"usage: %s [INSTANCES [ROUNDS [text|openmetrics|protobuf [readings]]]]\n",
 			argv[0]);
 		return EXIT_FAILURE;
 	}
 	sample__init(&sample, instances + 1, 2 * instances + 1, 3 * instances + 1);
 	names = fill(&sample, instances);
-	if (getenv("READINGS") && readings__new(&sample.readings))
+	if (argc > 4 && readings__new(&sample.readings))
 		return EXIT_FAILURE;
 	if (exposition__new(&exposition,
 			    &(struct exposition_options){ .region = "eu-central-1",

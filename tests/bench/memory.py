@@ -138,10 +138,11 @@ def scrape_time(figures, agent):
         "scrape_own_time", median(own), "ms", "the same by the agent's own clock",
         note="rendering, without sending",
     )
-    for form in ("text", "openmetrics", "protobuf"):
-        out = machine.bench("bench_encode", 1000, 11, form)
+    for form, *more in (("text",), ("openmetrics",), ("protobuf",), ("text", "readings")):
+        out = machine.bench("bench_encode", 1000, 11, form, *more)
         have = dict(field.split("=") for field in out.split()[1:])
         figures.add(
-            f"encode_{form}", float(have["median_ms"]), "ms", f"encoding 1,000 instances as {form}, CPU time",
+            "_".join(["encode", form, *more]), float(have["median_ms"]), "ms",
+            f"encoding 1,000 instances as {form}{', with 54 readings of each' if more else ''}, CPU time",
             note=f"{int(have['bytes']):,} bytes",
         )
