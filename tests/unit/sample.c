@@ -348,8 +348,10 @@ char *sample__render(struct sample *sample, const struct rollup *rollup, const s
 	char *text;
 
 	buffer__init(&out);
-	if (exposition__new(&exposition, &options) ||
-	    exposition__render(exposition, &sample->snapshot, view, encoder,
+	if (exposition__new(&exposition, &options))
+		abort();
+	exposition__invite(exposition, sample->guest);
+	if (exposition__render(exposition, &sample->snapshot, view, encoder,
 			       sample->scope ? sample->scope : &scope_all, &out))
 		abort();
 	exposition__free(exposition);

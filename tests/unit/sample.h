@@ -11,7 +11,7 @@
 #include "encoders/encoder.h"
 #include "metrics/rollup.h"
 #include "snapshot/snapshot.h"
-#include "views/view.h"
+#include "views/exposition.h"
 
 #define SAMPLE_CLASSIC 16
 #define SAMPLE_DESTINATIONS 64
@@ -38,6 +38,7 @@ struct sample {
 	struct model_identities source;
 	const struct scope *scope; /* of who asks; NULL: all */
 	struct readings *readings;
+	const struct exposition_guest *guest;
 	uint32_t statuses_used, groups_used, rpcs_used;
 };
 

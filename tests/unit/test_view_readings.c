@@ -211,6 +211,51 @@ START_TEST(a_scope_holds_for_readings)
 }
 END_TEST
 
+/* Knows two families, and tells where it was asked to write each. */
+struct visitor {
+	bool has_written;
+};
+
+static void visit_family(void *ctx, const struct metric_head *head, struct buffer *out)
+{
+	struct visitor *visitor = ctx;
+
+	if (strcmp(head->name, "pg_database_size_bytes") != 0)
+		return;
+	ck_assert_int_eq(head->type, METRIC_GAUGE);
+	buffer__append_text(out, "pg_database_size_bytes{app=\"guest\"} 7\n");
+	visitor->has_written = true;
+}
+
+static void visit_rest(void *ctx, struct buffer *out)
+{
+	struct visitor *visitor = ctx;
+
+	if (!visitor->has_written)
+		buffer__append_text(out, "# TYPE pg_database_size_bytes gauge\n"
+					 "pg_database_size_bytes{app=\"guest\"} 7\n");
+	buffer__append_text(out, "# TYPE queue_length gauge\nqueue_length{app=\"guest\"} 5\n");
+}
+
+START_TEST(guests_are_where_their_families_are)
+{
+	struct visitor visitor = {};
+	const struct exposition_guest guest = { visit_family, visit_rest, &visitor };
+
+	sample.guest = &guest;
+	render(&view_fly);
+	check_line("# TYPE pg_database_size_bytes gauge\npg_database_size_bytes{app=\"guest\"} 7\n"
+		   "# TYPE queue_length gauge\nqueue_length{app=\"guest\"} 5\n");
+	add(owner("a", "", "1"), READING_PG_DATABASE_SIZE, 9, "db", NULL);
+	render(&view_fly);
+	check_line("# TYPE pg_database_size_bytes gauge\npg_database_size_bytes{app=\"a\"," FLY
+		   ",instance=\"1\",datname=\"db\"} 9\npg_database_size_bytes{app=\"guest\"} 7\n"
+		   "# TYPE queue_length gauge\nqueue_length{app=\"guest\"} 5\n");
+	render(&view_native); /* no place for them */
+	ck_assert_ptr_null(strstr(text, "guest"));
+}
+END_TEST
+
 /* Every kind is shown, but those that only say what others are counted in. */
 START_TEST(every_kind_has_its_family)
 {
@@ -248,6 +293,7 @@ Suite *view_readings_suite(void)
 	tcase_add_test(tc, thousands_are_told_apart);
 	tcase_add_test(tc, apps_have_no_readings_of_instances);
 	tcase_add_test(tc, a_scope_holds_for_readings);
+	tcase_add_test(tc, guests_are_where_their_families_are);
 	tcase_add_test(tc, every_kind_has_its_family);
 	suite_add_tcase(suite, tc);
 	return suite;

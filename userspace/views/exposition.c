@@ -194,9 +194,17 @@ static int walk_family(struct walk *walk, const struct family *family)
 		walk__start_agent(walk);
 		walk__agent(walk);
 	}
-	if (walk->begun)
-		walk->encoder->end_family(walk->encoding);
+	if (!walk->begun)
+		return err;
+	if (walk->guest)
+		walk->guest->family(walk->guest->ctx, &family->head, walk->encoding->out);
+	walk->encoder->end_family(walk->encoding);
 	return err;
+}
+
+void exposition__invite(struct exposition *exposition, const struct exposition_guest *guest)
+{
+	exposition->guest = guest;
 }
 
 static int walk_table(struct walk *walk, const struct family_table *table)
@@ -217,6 +225,7 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 			     .view = view,
 			     .encoder = encoder,
 			     .scope = scope,
+			     .guest = view->has_guests ? exposition->guest : NULL,
 			     .encoding = &exposition->encoding,
 			     .series = &exposition->series };
 	uint64_t start_ns = now_ns();
@@ -240,6 +249,8 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 		err = walk_table(&walk, view->readings);
 	if (err)
 		return err;
+	if (walk.guest)
+		walk.guest->rest(walk.guest->ctx, out);
 	encoder->end(&exposition->encoding);
 	err = buffer__flush(out);
 	if (err)

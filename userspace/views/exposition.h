@@ -43,6 +43,21 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 void exposition__free(struct exposition *exposition);
 
 /*
+ * Others that write series of their own, in text 0.0.4, into a view that has room
+ * for guests. Nobody may be in two places of a page, so they are asked twice.
+ */
+struct exposition_guest {
+	/* Appends lines of this family behind ours, whose HELP and TYPE are written. */
+	void (*family)(void *ctx, const struct metric_head *head, struct buffer *out);
+	/* Appends all families that were not written yet. */
+	void (*rest)(void *ctx, struct buffer *out);
+	void *ctx;
+};
+
+/* For what is rendered from now on; NULL: nobody. It must stay that long. */
+void exposition__invite(struct exposition *exposition, const struct exposition_guest *guest);
+
+/*
  * Appends a whole exposition to out (and flushes it, if it is a stream), or what
  * of it the scope allows: for less than everything, no family that is not told
  * by app and none of the agent's own. The

@@ -371,4 +371,5 @@ const struct view view_fly = {
 	.family_count = LENGTH(families),
 	.readings = &reading_table,
 	.text_only = true,
+	.has_guests = true,
 };

@@ -42,6 +42,7 @@ struct walk {
 	const struct view *view;
 	const struct encoder *encoder;
 	const struct scope *scope;
+	const struct exposition_guest *guest;
 	struct encoding *encoding;
 
 	const struct family *family;
@@ -56,6 +57,7 @@ struct exposition {
 	struct model_identities identities;
 	const struct rollup *rollup;
 	struct readings *readings;
+	const struct exposition_guest *guest; /* NULL: none */
 	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
 	void *exporter_ctx;
 	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);

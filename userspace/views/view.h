@@ -130,6 +130,7 @@ struct view {
 	size_t family_count;
 	const struct family_table *readings; /* more families, after these; NULL: none */
 	bool text_only;			     /* names that only text 0.0.4 has room for */
+	bool has_guests;		     /* others' series are on the page, too; text_only */
 };
 
 extern const struct view view_native; /* /metrics */
