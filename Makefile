@@ -35,7 +35,8 @@ LIBS	 := libbpf libelf libmicrohttpd yaml-0.1 jansson zlib libnghttp2 libcurl li
 WARN	 := -Wall -Wextra -Werror -Werror=unused-function -Wmissing-prototypes -Wshadow
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CFLAGS	 ?= -O2 -g
-override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuserspace -I$(BUILD)/gen
+override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuserspace -I$(BUILD)/gen \
+	$(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 override CFLAGS += -std=gnu11 $(WARN) $(SAN_FLAGS)
 PKG_LIBS := $(shell pkg-config --libs $(LIBS) 2>/dev/null)
 LDLIBS	 = $(PKG_LIBS) -lm -lpthread -ldl

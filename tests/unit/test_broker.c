@@ -379,7 +379,7 @@ static int answer_to(int channel, const void *bytes, size_t size)
 
 START_TEST(test_requests_are_checked)
 {
-	struct broker_request good = { .kind = BROKER_SOCKET, .pid = getpid(), .family = AF_INET };
+	struct broker_request good = { .kind = BROKER_SOCKET, .server.pid = getpid(), .family = AF_INET };
 	struct broker_request bad = good;
 	char bytes[2 * sizeof(good)] = "";
 	pid_t agent = getpid(), pid;
@@ -399,7 +399,7 @@ START_TEST(test_requests_are_checked)
 	bad.family = AF_PACKET;
 	ck_assert_int_eq(answer_to(pair[0], &bad, sizeof(bad)), -EINVAL);
 	bad = good;
-	bad.pid = -1;
+	bad.server.pid = -1;
 	ck_assert_int_eq(answer_to(pair[0], &bad, sizeof(bad)), -EINVAL);
 	/* of another size: nobody answers, and the socket does not stay open */
 	ck_assert_int_eq(answer_to(pair[0], bytes, sizeof(bytes)), -EPIPE);

@@ -3,11 +3,13 @@
 #include "broker/broker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -198,8 +200,8 @@ int broker__socket(struct broker *broker, pid_t pid, int family)
 {
 	const struct broker_request request = {
 		.kind = BROKER_SOCKET,
-		.pid = pid,
 		.family = family,
+		.server.pid = pid,
 	};
 	struct broker_reply reply;
 	int fd, err;
@@ -210,4 +212,39 @@ int broker__socket(struct broker *broker, pid_t pid, int family)
 	if (err)
 		return err;
 	return fd >= 0 ? fd : -EBADMSG;
+}
+
+int broker__thin(struct broker *broker, const char *device, uint64_t *ret_size_bytes,
+		 uint64_t *ret_used_bytes)
+{
+	struct broker_request request = { .kind = BROKER_THIN };
+	struct broker_reply reply;
+	size_t length = strlen(device);
+	int fd, err;
+
+	if (length >= sizeof(request.device))
+		return -ENAMETOOLONG;
+	memcpy(request.device, device, length);
+	err = broker__transact(broker, &request, &reply, &fd);
+	if (err)
+		return err;
+	*ret_size_bytes = reply.value[0];
+	*ret_used_bytes = reply.value[1];
+	return 0;
+}
+
+int broker__postgres(struct broker *broker, const struct broker_server *server)
+{
+	struct broker_request request = {
+		.kind = BROKER_POSTGRES,
+		.server = *server,
+	};
+	int fd;
+
+	if (server->pid <= 0)
+		return -EINVAL;
+	fd = broker__ask(broker, &request, SOCK_STREAM);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
 }

@@ -19,7 +19,26 @@
 
 struct broker;
 
+#define BROKER_ROLE_BYTES 64
+#define BROKER_DEVICE_BYTES 256
+
+/* A database server to ask. */
+struct broker_server {
+	pid_t pid;
+	uint64_t start_ticks; /* field 22 of its /proc/PID/stat */
+	int rule;	      /* of the configuration that the broker started with; -1: none */
+	char role[BROKER_ROLE_BYTES]; /* to be tried first; "": none */
+};
+
 struct broker_options {
+	/*
+	 * Asks a server, and writes to socket; in a process of its own, with the broker's
+	 * privileges, that ends afterwards or when its time is over.
+	 */
+	void (*postgres)(const struct broker_server *server, int socket);
+	/* As broker__thin, in such a process. */
+	int (*thin)(const char *device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes);
+
 	/* Says once that the broker is lost. */
 	__attribute__((format(printf, 1, 2))) void (*warn)(const char *format, ...);
 };
@@ -53,5 +72,20 @@ pid_t broker__pid(const struct broker *broker);
  * the caller's.
  */
 int broker__socket(struct broker *broker, pid_t pid, int family);
+
+/*
+ * How large a thin volume of the device mapper is, and how much of it is used. device is a path
+ * below /dev. Within two seconds. Returns 0 or a negative errno.
+ */
+int broker__thin(struct broker *broker, const char *device, uint64_t *ret_size_bytes,
+		 uint64_t *ret_used_bytes);
+
+/*
+ * Has a server asked. Returns a non-blocking socket, the caller's, that what is written comes
+ * from: no more than the caller reads, not later than BROKER_SERVER_DEADLINE_MS. It is at its end
+ * when, and only when, the process that asks has ended.
+ */
+#define BROKER_SERVER_DEADLINE_MS 10000
+int broker__postgres(struct broker *broker, const struct broker_server *server);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Field 22 of stat(5); the name in field 2 may hold anything, so it is counted from its end. */
@@ -65,4 +66,46 @@ static int enter(int process, const char *path, int type)
 int enter__network(int process)
 {
 	return enter(process, "ns/net", CLONE_NEWNET);
+}
+
+int enter__mount(int process)
+{
+	int root = openat(process, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (root < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	err = enter(process, "ns/mnt", CLONE_NEWNS);
+	/* the namespace's root need not be the process's */
+	if (!err && (fchdir(root) || chroot(".")))
+		err = -errno;
+	close(root);
+	return err;
+}
+
+ssize_t enter__read(int directory, const char *path, char *ret_text, size_t size)
+{
+	int fd = openat(directory, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat status;
+	size_t used = 0;
+	ssize_t got = 1;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) || !S_ISREG(status.st_mode))
+		err = -EINVAL;
+	while (!err && got > 0 && used < size) {
+		got = read(fd, ret_text + used, size - used);
+		if (got < 0)
+			err = -errno;
+		else
+			used += (size_t)got;
+	}
+	close(fd);
+	if (!err && used == size)
+		err = -EFBIG;
+	if (err)
+		return err;
+	ret_text[used] = '\0';
+	return (ssize_t)used;
 }

@@ -16,4 +16,17 @@ int enter__open(pid_t pid, uint64_t start_ticks);
 /* Enters its network namespace. 0, -ESRCH if it has ended, or another negative errno. */
 int enter__network(int process);
 
+/*
+ * Enters its mount namespace, at the root directory that it sees. The directory of a process
+ * stays usable; the host's files are gone.
+ */
+int enter__mount(int process);
+
+/*
+ * Reads a file, of at most size - 1 bytes, relative to a directory, if it is a regular one that is
+ * no link; neither a pipe nor a device holds it up. Returns the
+ * length, with a NUL behind it, -EFBIG, or another negative errno.
+ */
+ssize_t enter__read(int directory, const char *path, char *ret_text, size_t size);
+
 #endif

@@ -186,6 +186,14 @@ static int start_child(struct broker_process *process, const struct broker_reque
 	return 0;
 }
 
+/* Who asked has given up, while this was stopped say. */
+static bool is_abandoned(int socket)
+{
+	struct pollfd gone = { .fd = socket };
+
+	return poll(&gone, 1, 0) == 1 && (gone.revents & POLLHUP);
+}
+
 /* Returns false at the end of the channel. */
 static bool take_request(struct broker_process *process)
 {
@@ -197,11 +205,12 @@ static bool take_request(struct broker_process *process)
 		return err == -EBADMSG;
 	if (socket < 0)
 		return true;
-	err = start_child(process, &request, socket);
+	err = is_abandoned(socket) ? 0 : start_child(process, &request, socket);
 	if (err) {
 		const struct broker_reply reply = { .err = err };
 
-		wire__send(socket, &reply, sizeof(reply), -1, MSG_DONTWAIT);
+		if (request.kind != BROKER_POSTGRES)
+			wire__send(socket, &reply, sizeof(reply), -1, MSG_DONTWAIT);
 	}
 	close(socket);
 	return true;

@@ -10,13 +10,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum broker_kind { BROKER_SOCKET, BROKER_KINDS };
+#include "broker/broker.h"
+
+enum broker_kind {
+	BROKER_SOCKET,
+	BROKER_POSTGRES,
+	BROKER_THIN,
+	BROKER_KINDS,
+};
 
 struct broker_request {
 	uint32_t kind; /* enum broker_kind */
-	int32_t pid;
 	int32_t family;
-	uint32_t pad;
+	struct broker_server server; /* or only its pid */
+	char device[BROKER_DEVICE_BYTES];
 };
 
 /* One packet; a descriptor comes with it if that was asked for. */

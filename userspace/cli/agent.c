@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/databases.h"
 #include "cli/gather.h"
 #include "cli/log.h"
 #include "cli/privileges.h"
@@ -190,6 +191,8 @@ int agent__new(struct agent *agent, const char **ret_message)
 		err = tls_names__new(&agent->tls_names, agent__slots(agent));
 	if (!err)
 		err = agent__new_probes(agent);
+	if (!err)
+		err = databases__new(agent);
 	if (err)
 		*ret_message = "out of memory";
 	return err;
@@ -200,6 +203,7 @@ void agent__free(struct agent *agent)
 	/* a thread that hangs still has the loader's programs */
 	if (worker__free(agent->probes))
 		loader__free(agent->loader);
+	postgres__free(agent->postgres);
 	broker__free(agent->broker);
 	tls_names__free(agent->tls_names);
 	exposition__free(agent->exposition);
@@ -285,7 +289,7 @@ static void agent__serving(struct agent *agent, const struct event *event)
 	struct serving serving;
 
 	/* not ours: its server's library knows TLS, and half of the machine maps it */
-	if (!agent->probes || event->slot == OTHER_INDEX || event->tgid == (uint32_t)getpid())
+	if (event->slot == OTHER_INDEX || event->tgid == (uint32_t)getpid())
 		return;
 	identity = identity_table__get(agent->identity, event->slot);
 	if (!identity) {
@@ -295,7 +299,10 @@ static void agent__serving(struct agent *agent, const struct event *event)
 						  &event->key));
 		identity = identity_table__get(agent->identity, event->slot);
 	}
-	if (!identity || identity->no_uprobes)
+	if (!identity)
+		return;
+	databases__listening(agent, event, identity);
+	if (!agent->probes || identity->no_uprobes)
 		return;
 	serving = (struct serving){ .pid = (pid_t)event->tgid, .kind = identity->kind };
 	memcpy(serving.comm, event->comm, sizeof(serving.comm));
@@ -446,12 +453,14 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 	pthread_mutex_lock(&agent->lock);
 	if (agent->probes && !worker__is_started(agent->probes))
 		agent__start_probes(agent);
+	databases__start(agent);
 	agent__reuse(agent, now_ns);
 	if (now_ns >= agent->next_sweep_ns) {
 		agent__announce_unknown(agent);
 		identity_table__sweep(agent->identity, now_ns, on_expired, agent);
 		identity_table__sweep_shared(agent->identity, on_shared_gone, agent);
 		loader__sweep_streams(agent->loader);
+		databases__resolve(agent);
 		agent->next_sweep_ns = now_ns + SWEEP_NS;
 	}
 	pthread_mutex_unlock(&agent->lock);

@@ -21,6 +21,7 @@
 #include "http/server.h"
 #include "identity/identity.h"
 #include "loader/loader.h"
+#include "postgres/postgres.h"
 #include "probes/worker.h"
 #include "readings/readings.h"
 #include "tls/names.h"
@@ -37,9 +38,10 @@ struct agent {
 	struct exposition *exposition;
 	struct retire_queue *retiring;
 	struct tls_names *tls_names;
-	struct snapshot snapshot; /* the loader's, and what tls_names adds */
-	struct worker *probes;	  /* NULL: no uprobes; has a lock of its own */
-	struct broker *broker;	  /* NULL: not there; any thread, without the lock */
+	struct snapshot snapshot;  /* the loader's, and what tls_names adds */
+	struct worker *probes;	   /* NULL: no uprobes; has a lock of its own */
+	struct broker *broker;	   /* NULL: not there; any thread, without the lock */
+	struct postgres *postgres; /* NULL: off; has a lock of its own */
 	uint64_t next_sweep_ns;
 	_Atomic(struct http_server *) server; /* NULL: not started yet */
 	_Atomic bool ready;

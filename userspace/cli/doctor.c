@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/databases.h"
 #include "cli/facts.h"
 #include "cli/plain_text.h"
 #include "cli/report.h"
@@ -76,6 +77,9 @@ static void examine(struct report *report, struct loader **ret_loader,
 
 	facts__report_machine(report);
 	report_listen(report, config);
+	/* forks, so before anything that has a thread or is loaded */
+	if (!facts__obstacle())
+		databases__report(report, config);
 	if (identity_table__new(&identity, config, config->max_instances)) {
 		report__add(report, "identity", GRADE_BAD, "no usable cgroup hierarchy");
 		return;

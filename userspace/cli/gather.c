@@ -37,5 +37,6 @@ void agent__read(struct agent *agent)
 	readings__clear(readings);
 	identity_table__each(agent->identity, own, readings);
 	/* Here others add theirs. */
+	postgres__read(agent->postgres, readings);
 	read_up(readings);
 }

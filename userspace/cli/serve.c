@@ -23,6 +23,7 @@
 #include "cli/watch.h"
 #include "http/listen.h"
 #include "http/server.h"
+#include "postgres/child.h"
 #include "query/query.h"
 
 #define NS_PER_MS 1000000ULL
@@ -206,9 +207,14 @@ static void serve__announce(struct serve *serve)
 /* What needs it is missing without it; the rest is not. */
 static void serve__start_broker(struct agent *agent)
 {
-	static const struct broker_options options = { .warn = log__warn };
-	int err = broker__start(&agent->broker, &options);
+	static const struct broker_options options = {
+		.postgres = postgres_child__run,
+		.warn = log__warn,
+	};
+	int err;
 
+	postgres_child__configure(&agent->config);
+	err = broker__start(&agent->broker, &options);
 	if (err)
 		log__warn("no helper process, containers cannot be entered: %s", strerror(-err));
 }

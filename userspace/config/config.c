@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/databases.h"
 #include "config/option.h"
 #include "config/place.h"
 #include "defaults.h"
@@ -16,6 +17,7 @@
 #define DEFAULT_LISTEN "127.0.0.1:9777"
 #define DEFAULT_RETENTION_NS (300ULL * 1000000000)
 #define DEFAULT_STATE_DIR "/run/edgetap"
+#define DEFAULT_POSTGRES_INTERVAL_NS (15ULL * 1000000000)
 #define DEFAULT_MAX_APPS 2048
 #define DEFAULT_HTTP_CONNECTIONS 64
 #define DEFAULT_HTTP_TIMEOUT_MS 10000
@@ -59,6 +61,8 @@ int config__init(struct config *config, struct config_error *error)
 		.max_apps = DEFAULT_MAX_APPS,
 		.http_connections = DEFAULT_HTTP_CONNECTIONS,
 		.http_timeout_ms = DEFAULT_HTTP_TIMEOUT_MS,
+		.postgres = true,
+		.postgres_interval_ns = DEFAULT_POSTGRES_INTERVAL_NS,
 		.tls_uprobes = true,
 		.query_org = strdup(DEFAULT_QUERY_ORG),
 		.query_timeout_ms = DEFAULT_QUERY_TIMEOUT_MS,
@@ -94,6 +98,7 @@ void config__free(struct config *config)
 	free(config->tokens);
 	free(config->macaroon_key_file);
 	free(config->web_config_file);
+	config_databases__free(config);
 	free(config->listen);
 	free(config->region);
 	free(config->host);
@@ -289,7 +294,7 @@ bool config__reload(struct config *config, struct config *other)
 {
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
-	bool differs = false;
+	bool differs = config_databases__differ(config, other);
 
 	for (size_t i = 0; i < count; i++) {
 		char ours[OPTION_VALUE_BYTES], theirs[OPTION_VALUE_BYTES];

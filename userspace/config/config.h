@@ -46,6 +46,15 @@ struct config_token {
 	size_t app_count;
 };
 
+/* How servers of Postgres are asked: the first whose patterns (as above) both fit decides. */
+struct config_postgres {
+	char *match_app;
+	char *match_instance;
+	char *conninfo;	     /* of libpq, or NULL */
+	char *password_file; /* whose first line is the password, or NULL */
+	bool is_off;	     /* not at all */
+};
+
 struct config {
 	char *listen; /* ADDR:PORT, [V6]:PORT */
 	char *region; /* "auto" until config__load has looked for it; "": no such label */
@@ -89,6 +98,11 @@ struct config {
 	size_t token_count;
 	char *macaroon_key_file; /* NULL: none are accepted */
 	char *web_config_file;	 /* NULL: plain HTTP, no passwords */
+
+	bool postgres;		       /* ask servers of Postgres */
+	uint64_t postgres_interval_ns; /* how often each */
+	struct config_postgres *postgres_rules;
+	size_t postgres_rule_count;
 
 	struct config_rule *rules;
 	size_t rule_count;

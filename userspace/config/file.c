@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/databases.h"
 #include "config/option.h"
 #include "config/reader.h"
 #include "config/tokens.h"
@@ -198,6 +199,9 @@ static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const 
 		return reader__enter(r, &apps_section, event, where);
 	if (key == config_option__all(&options) + 1)
 		return config_tokens__read(r, file_of(r)->config, event, where);
+	if (options[key].offset == offsetof(struct config, postgres) &&
+	    event->type == YAML_SEQUENCE_START_EVENT)
+		return config_databases__read(r, file_of(r)->config, event, where);
 	if (options[key].type == OPTION_BUCKETS)
 		return read_buckets(r, event, where);
 	if (options[key].type == OPTION_SET)

@@ -15,6 +15,7 @@
 #include "row.h"
 
 #define NS_PER_MS 1000000ULL
+#define NS_PER_S (1000 * NS_PER_MS)
 #define NS_PER_DAY (86400ULL * 1000 * NS_PER_MS)
 #define SHOWN_BYTES 48 /* of a bad value in a message */
 
@@ -80,6 +81,11 @@ static const struct config_option options[] = {
 	  "how long it may take to answer" },
 	{ "query_threads", OPTION_NUMBER, FIELD(query_threads), 1, 16, "N",
 	  "queries asked at once" },
+	{ "postgres", OPTION_BOOL, FIELD(postgres), 0, 0, "true|false",
+	  "ask servers of Postgres for their statistics" },
+	{ "postgres_interval", OPTION_DURATION, FIELD(postgres_interval_ns),
+	  NS_PER_S, 30 * NS_PER_S, "TIME",
+	  "how often each is asked" },
 	{ "tls_uprobes", OPTION_BOOL, FIELD(tls_uprobes), 0, 0, "true|false",
 	  "see the plain text inside TLS, through uprobes" },
 	{ "tls_libraries", OPTION_SET, FIELD(tls_libraries), 0, 0, "NAME,...",

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/databases.h"
+
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+
+#include "broker/broker.h"
+#include "cli/log.h"
+#include "cli/report.h"
+#include "identity/process.h"
+#include "postgres/child.h"
+#include "postgres/postgres.h"
+
+/* Of doctor's: the first look, then whatever the slowest server takes. */
+#define REPORT_WAIT_MS 12000
+#define REPORT_STEP_MS 20
+
+int databases__new(struct agent *agent)
+{
+	struct postgres_options options = {
+		.broker = agent->broker,
+		.config = &agent->config,
+		.warn = log__warn,
+	};
+
+	if (!agent->config.postgres || !agent->broker)
+		return 0;
+	if (identity_table__hierarchy(agent->identity, &options.controller) < 0)
+		options.controller = NULL;
+	return postgres__new(&agent->postgres, &options);
+}
+
+void databases__start(struct agent *agent)
+{
+	int err;
+
+	if (!agent->postgres || postgres__is_started(agent->postgres))
+		return;
+	err = postgres__start(agent->postgres);
+	if (!err)
+		return;
+	log__warn("no thread to ask servers of Postgres: %s", strerror(-err));
+	postgres__free(agent->postgres);
+	agent->postgres = NULL;
+}
+
+static struct model_labels labels_of(const struct identity *identity)
+{
+	return (struct model_labels){ {
+		[MODEL_APP] = identity->app,
+		[MODEL_NAMESPACE] = identity->namespace_,
+		[MODEL_INSTANCE] = identity->instance,
+		[MODEL_POD] = identity->pod,
+		[MODEL_CONTAINER] = identity->container,
+	} };
+}
+
+void databases__listening(struct agent *agent, const struct event *event,
+			  const struct identity *identity)
+{
+	struct model_labels labels = labels_of(identity);
+
+	if (event->kind == EVENT_LISTENING && !identity->dropped &&
+	    strcmp(event->comm, "postgres") == 0)
+		postgres__listening(agent->postgres, (pid_t)event->tgid, &labels);
+}
+
+/* The instance that a server is in. */
+struct search {
+	const char *cgroup;
+	const char *exe; /* its file's name */
+	const struct identity *found;
+	size_t depth; /* of found: length of its cgroup's path */
+};
+
+static bool is_below(const char *path, const char *above)
+{
+	size_t length = strlen(above);
+
+	return length > 1 && strncmp(path, above, length) == 0 &&
+	       (path[length] == '\0' || path[length] == '/');
+}
+
+static int compare(void *ctx, const struct identity_instance *instance)
+{
+	const struct identity *identity = instance->identity;
+	struct search *search = ctx;
+	bool fits;
+
+	if (instance->is_dead || !*instance->cgroup)
+		return 0;
+	if (identity->kind == INSTANCE_EXECUTABLE)
+		fits = strcmp(search->cgroup, instance->cgroup) == 0 &&
+		       strcmp(search->exe, identity->instance) == 0;
+	else
+		fits = is_below(search->cgroup, instance->cgroup);
+	if (fits && strlen(instance->cgroup) >= search->depth) {
+		search->found = identity;
+		search->depth = strlen(instance->cgroup);
+	}
+	return 0;
+}
+
+static bool find_labels(void *ctx, pid_t pid, const char *cgroup, struct model_labels *ret_labels)
+{
+	struct search search = { .cgroup = cgroup, .exe = "" };
+	struct agent *agent = ctx;
+	struct process_exe exe;
+	char path[PATH_MAX];
+
+	if (process__exe(pid, &exe, path) == 0)
+		search.exe = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	identity_table__each(agent->identity, compare, &search);
+	if (!search.found || search.found->dropped)
+		return false;
+	*ret_labels = labels_of(search.found);
+	return true;
+}
+
+void databases__resolve(struct agent *agent)
+{
+	postgres__resolve(agent->postgres, find_labels, agent);
+}
+
+/* Labels do not matter to doctor, but each server has its own. */
+static bool find_pid(void *ctx, pid_t pid, const char *cgroup, struct model_labels *ret_labels)
+{
+	static char text[16];
+
+	(void)ctx;
+	(void)cgroup;
+	snprintf(text, sizeof(text), "%ld", (long)pid);
+	*ret_labels = (struct model_labels){ { [MODEL_INSTANCE] = text } };
+	return true;
+}
+
+static void stay_silent(const char *format, ...)
+{
+	(void)format;
+}
+
+static void wait_for_all(struct postgres *postgres, struct postgres_stats *ret_stats)
+{
+	const struct timespec step = { .tv_nsec = REPORT_STEP_MS * 1000000L };
+
+	for (int waited_ms = 0; waited_ms < REPORT_WAIT_MS; waited_ms += REPORT_STEP_MS) {
+		nanosleep(&step, NULL);
+		postgres__resolve(postgres, find_pid, NULL);
+		postgres__stats(postgres, ret_stats);
+		/* the first look takes a moment */
+		if (waited_ms >= 10 * REPORT_STEP_MS && ret_stats->asked == ret_stats->servers)
+			return;
+	}
+}
+
+static void report_stats(struct report *report, const struct postgres_stats *stats)
+{
+	char reasons[256] = "";
+	size_t used = 0;
+
+	for (int i = POSTGRES_NONE + 1; i < POSTGRES_FAILURE_KINDS; i++)
+		if (stats->failures_total[i] && used < sizeof(reasons))
+			used += (size_t)snprintf(reasons + used, sizeof(reasons) - used,
+						 "%s%llu: %s", used ? ", " : "; ",
+						 (unsigned long long)stats->failures_total[i],
+						 postgres_failure__name((enum postgres_failure)i));
+	report__add(report, "Postgres", stats->up == stats->servers ? GRADE_GOOD : GRADE_NOTE,
+		    "%u servers run, %u of them can be asked%s", stats->servers, stats->up,
+		    reasons);
+}
+
+void databases__report(struct report *report, const struct config *config)
+{
+	static const struct broker_options broker_options = {
+		.postgres = postgres_child__run,
+		.warn = stay_silent,
+	};
+	struct postgres_options options = { .config = config, .warn = stay_silent };
+	struct postgres_stats stats = {};
+	struct postgres *postgres = NULL;
+
+	if (!config->postgres) {
+		report__add(report, "Postgres", GRADE_NOTE, "postgres is false: not asked");
+		return;
+	}
+	postgres_child__configure(config);
+	if (broker__start(&options.broker, &broker_options))
+		return;
+	if (postgres__new(&postgres, &options) == 0 && postgres__start(postgres) == 0) {
+		wait_for_all(postgres, &stats);
+		report_stats(report, &stats);
+	}
+	postgres__free(postgres);
+	broker__free(options.broker);
+}

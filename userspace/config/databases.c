@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/databases.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/option.h"
+#include "postgres/ask.h"
+
+#define CONNINFO_BYTES 1024
+
+/* The reader's ctx while the list is read. */
+struct databases {
+	struct config *config;
+	struct config_postgres *rule;
+};
+
+static struct config_postgres *rule_of(struct reader *r)
+{
+	return ((struct databases *)r->ctx)->rule;
+}
+
+static const char *const match_keys[] = { "app", "instance" };
+
+static int on_match(struct reader *r, size_t key, yaml_event_t *event, const char *where)
+{
+	return reader__label(r, event, where,
+			     key ? &rule_of(r)->match_instance : &rule_of(r)->match_app);
+}
+
+static const struct section match_section = { "postgres.match.", match_keys, 2, on_match };
+
+static int copy(struct reader *r, const char *text, const char *where, char **field)
+{
+	*field = strdup(text);
+	return *field ? 0 : config_error__set(r->error, -ENOMEM, where, "out of memory");
+}
+
+/* Messages do not show it: somebody may have put a password there. */
+static int on_conninfo(struct reader *r, yaml_event_t *event, const char *where)
+{
+	const char *text, *obstacle;
+	int err = reader__text(r, event, where, "a connection string", true, &text);
+
+	if (err)
+		return err;
+	obstacle = strlen(text) < CONNINFO_BYTES ? ask__obstacle(text) : "a shorter one";
+	if (obstacle)
+		return config_error__set(r->error, -EINVAL, where, "expected %s", obstacle);
+	return copy(r, text, where, &rule_of(r)->conninfo);
+}
+
+static int on_password_file(struct reader *r, yaml_event_t *event, const char *where)
+{
+	const char *text;
+	int err = reader__text(r, event, where, "an absolute path", true, &text);
+
+	if (err)
+		return err;
+	if (text[0] != '/' || strlen(text) >= OPTION_VALUE_BYTES)
+		return config_error__set(r->error, -EINVAL, where, "expected an absolute path");
+	return copy(r, text, where, &rule_of(r)->password_file);
+}
+
+static const char *const rule_keys[] = { "match", "conninfo", "password_file", "ask" };
+enum { RULE_MATCH, RULE_CONNINFO, RULE_PASSWORD_FILE, RULE_ASK };
+
+static int on_rule_key(struct reader *r, size_t key, yaml_event_t *event, const char *where)
+{
+	bool is_asked = true;
+	int err;
+
+	switch (key) {
+	case RULE_MATCH:
+		return reader__enter(r, &match_section, event, where);
+	case RULE_CONNINFO:
+		return on_conninfo(r, event, where);
+	case RULE_PASSWORD_FILE:
+		return on_password_file(r, event, where);
+	}
+	err = reader__bool(r, event, where, &is_asked);
+	rule_of(r)->is_off = !is_asked;
+	return err;
+}
+
+static const struct section rule_section = { "postgres.", rule_keys, 4, on_rule_key };
+
+static int on_rule(struct reader *r, yaml_event_t *event, const char *where)
+{
+	struct databases *databases = r->ctx;
+	struct config *config = databases->config;
+	struct config_postgres *rules;
+	int err;
+
+	if (config->postgres_rule_count == CONFIG_MAX_DATABASES)
+		return config_error__set(r->error, -E2BIG, where, "expected at most %d",
+					 CONFIG_MAX_DATABASES);
+	rules = reallocarray(config->postgres_rules, config->postgres_rule_count + 1,
+			     sizeof(*rules));
+	if (!rules)
+		return config_error__set(r->error, -ENOMEM, where, "out of memory");
+	config->postgres_rules = rules;
+	databases->rule = &rules[config->postgres_rule_count++];
+	memset(databases->rule, 0, sizeof(*databases->rule));
+	err = reader__enter(r, &rule_section, event, where);
+	if (!err && !databases->rule->is_off && !databases->rule->conninfo &&
+	    !databases->rule->password_file)
+		return config_error__set(r->error, -EINVAL, where,
+					 "expected conninfo, password_file, or ask: false");
+	return err;
+}
+
+int config_databases__read(struct reader *r, struct config *config, const yaml_event_t *start,
+			   const char *where)
+{
+	struct databases databases = { .config = config };
+	void *before = r->ctx;
+	int err;
+
+	config->postgres = true;
+	r->ctx = &databases;
+	err = reader__list(r, start, where, "postgres", "true, false, or a list", on_rule);
+	r->ctx = before;
+	return err;
+}
+
+static bool differ(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+bool config_databases__differ(const struct config *config, const struct config *other)
+{
+	if (config->postgres_rule_count != other->postgres_rule_count)
+		return true;
+	for (size_t i = 0; i < config->postgres_rule_count; i++) {
+		const struct config_postgres *a = &config->postgres_rules[i];
+		const struct config_postgres *b = &other->postgres_rules[i];
+
+		if (a->is_off != b->is_off || differ(a->match_app, b->match_app) ||
+		    differ(a->match_instance, b->match_instance) ||
+		    differ(a->conninfo, b->conninfo) || differ(a->password_file, b->password_file))
+			return true;
+	}
+	return false;
+}
+
+void config_databases__free(struct config *config)
+{
+	for (size_t i = 0; i < config->postgres_rule_count; i++) {
+		free(config->postgres_rules[i].match_app);
+		free(config->postgres_rules[i].match_instance);
+		free(config->postgres_rules[i].conninfo);
+		free(config->postgres_rules[i].password_file);
+	}
+	free(config->postgres_rules);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One connection to a server through libpq, and what it says to the queries. */
+#ifndef EDGETAP_POSTGRES_ASK_H
+#define EDGETAP_POSTGRES_ASK_H
+
+#include <stdbool.h>
+
+#include "postgres/result.h"
+
+#define ASK_ROLES 4
+
+struct ask {
+	const char *host; /* the socket's directory, unless conninfo has a host */
+	char port[8];
+	const char *role[ASK_ROLES]; /* to try, unless conninfo has a user */
+	unsigned int roles;
+	const char *password; /* or NULL */
+	const char *conninfo; /* of the configuration, or NULL; stronger than the others */
+};
+
+/* Adds a role to try, unless it is "" or there already. It must stay. */
+void ask__add_role(struct ask *ask, const char *role);
+
+/*
+ * What is wrong with a connection string of the configuration, NULL if nothing: it may have host,
+ * hostaddr, port, user, dbname, sslmode and sslrootcert. Static. Pure.
+ */
+const char *ask__obstacle(const char *conninfo);
+
+/* Whether conninfo names a host: then it is not reached through the server's own socket. */
+bool ask__has_host(const struct ask *ask);
+
+/* Connects, one role after the other, asks, and writes the result as result.h has it. */
+void ask__run(const struct ask *ask, int fd);
+
+#endif
