@@ -67,10 +67,10 @@ class Cgroup:
 class Container:
     """
     A container by runc, in our network namespace, with the host's /usr mounted
-    read-only and `mounts` (inside: outside) besides.
+    read-only and `mounts` (inside: outside) besides; `change` may edit the spec.
     """
 
-    def __init__(self, env, argv, name=None, cgroups_path=None, mounts=None, environ=()):
+    def __init__(self, env, argv, name=None, cgroups_path=None, mounts=None, environ=(), change=None):
         runc = lib.need("runc")
         self.id = name or uuid.uuid4().hex + uuid.uuid4().hex
         self.bundle = env.dir / f"bundle-{self.id[:12]}"
@@ -104,6 +104,8 @@ class Container:
             spec["mounts"].append(
                 {"destination": inside, "type": "bind", "source": str(outside), "options": ["rbind", "ro"]}
             )
+        if change:
+            change(spec)
         path.write_text(json.dumps(spec))
         self.runc = runc
         env.defer(self.remove)

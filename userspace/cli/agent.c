@@ -120,7 +120,7 @@ static bool has_program(void *ctx, const char *program)
 	return loader__has_probe(ctx, program);
 }
 
-/* Every probe holds a descriptor; the limit that a shell gives is made for less. */
+/* Every probe holds a descriptor, every instance some; the limit that a shell gives is made for less. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -146,11 +146,20 @@ static int agent__new_probes(struct agent *agent)
 
 	if (!agent->config.tls_uprobes)
 		return 0;
-	raise_descriptors();
 	if (identity_table__hierarchy(agent->identity, &ops.controller) < 0)
 		ops.controller = NULL;
 	err = attached__new(&attached, &ops, agent->config.tls_libraries);
 	return err ? err : worker__new(&agent->probes, attached, PROBES_SWEEP_NS);
+}
+
+static int agent__new_system(struct agent *agent)
+{
+	const struct system_options options = {
+		.identity = agent->identity,
+		.max_instances = agent->config.max_instances,
+	};
+
+	return system__new(&agent->system, &options);
 }
 
 unsigned int agent__uses(const struct agent *agent)
@@ -181,8 +190,11 @@ int agent__new(struct agent *agent, const char **ret_message)
 	if (err)
 		return err;
 	err = rollup__new(&agent->rollup, agent->config.max_apps, agent__slots(agent));
+	raise_descriptors();
 	if (!err)
 		err = readings__new(&agent->readings);
+	if (!err)
+		err = agent__new_system(agent);
 	if (!err)
 		err = agent__new_exposition(agent);
 	if (!err)
@@ -207,6 +219,7 @@ void agent__free(struct agent *agent)
 	broker__free(agent->broker);
 	tls_names__free(agent->tls_names);
 	exposition__free(agent->exposition);
+	system__free(agent->system);
 	readings__free(agent->readings);
 	rollup__free(agent->rollup);
 	retire_queue__free(agent->retiring);
@@ -267,8 +280,10 @@ static void on_expired(void *ctx, uint32_t slot)
 /* err is what the identity table said to a birth. */
 static void agent__born(struct agent *agent, uint32_t slot, uint64_t cgroup_id, int err)
 {
-	if (err == 0)
+	if (err == 0) {
+		system__hint(agent->system, agent__now_ns());
 		return;
+	}
 	if (err < 0) {
 		log__warn("the labels of instance slot %u are not known: %s", slot, strerror(-err));
 		return;
@@ -463,16 +478,18 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 		databases__resolve(agent);
 		agent->next_sweep_ns = now_ns + SWEEP_NS;
 	}
+	system__look(agent->system, now_ns);
 	pthread_mutex_unlock(&agent->lock);
 }
 
 uint64_t agent__next_ns(const struct agent *agent)
 {
-	uint64_t retire_ns = retire_queue__next_ns(agent->retiring);
+	uint64_t retire_ns = retire_queue__next_ns(agent->retiring), next_ns;
 
 	if (agent->probes && !worker__is_started(agent->probes))
 		return 0;
-	return retire_ns < agent->next_sweep_ns ? retire_ns : agent->next_sweep_ns;
+	next_ns = retire_ns < agent->next_sweep_ns ? retire_ns : agent->next_sweep_ns;
+	return next_ns < system__next_ns(agent->system) ? next_ns : system__next_ns(agent->system);
 }
 
 int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
@@ -502,6 +519,8 @@ bool agent__reload(struct agent *agent, struct config *fresh)
 	pthread_mutex_lock(&agent->lock);
 	differs = config__reload(&agent->config, fresh);
 	identity_table__apply_rules(agent->identity);
+	system__forget_labels(agent->system);
+	agent->read_ns = 0;
 	if (agent__new_exposition(agent))
 		log__warn("no memory to change the labels region and host");
 	pthread_mutex_unlock(&agent->lock);

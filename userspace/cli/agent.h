@@ -24,6 +24,7 @@
 #include "postgres/postgres.h"
 #include "probes/worker.h"
 #include "readings/readings.h"
+#include "system/system.h"
 #include "tls/names.h"
 #include "views/exposition.h"
 
@@ -35,6 +36,8 @@ struct agent {
 	struct rollup *rollup;
 	const char *proxy_id;	   /* of this run; see proxy_id.h */
 	struct readings *readings; /* as the last exposition showed them; see gather.h */
+	uint64_t read_ns;	   /* when that was; 0: never, or they are no longer true */
+	struct system *system;
 	struct exposition *exposition;
 	struct retire_queue *retiring;
 	struct tls_names *tls_names;

@@ -3,7 +3,10 @@
 
 #include "readings/readings.h"
 
-/* Being an owner of readings makes an instance known; what is read of it comes later. */
+/*
+ * Being an owner of readings makes an instance known. Containers and units become
+ * one when they are read, which finds that one has ended sooner than a sweep does.
+ */
 static int own(void *ctx, const struct identity_instance *instance)
 {
 	const struct identity *identity = instance->identity;
@@ -15,10 +18,13 @@ static int own(void *ctx, const struct identity_instance *instance)
 		[MODEL_CONTAINER] = identity->container,
 	} };
 
-	if (!instance->is_dead && !identity->dropped)
+	if (identity->kind == INSTANCE_EXECUTABLE && !instance->is_dead && !identity->dropped)
 		readings__owner(ctx, &labels);
 	return 0;
 }
+
+/* Scrapes that follow each other closely share one reading. */
+#define SHARED_NS 1000000000ULL
 
 /* Whoever is there to be read is up: nobody adds readings of the dead. Volumes are an app's. */
 static void read_up(struct readings *readings)
@@ -33,9 +39,14 @@ static void read_up(struct readings *readings)
 void agent__read(struct agent *agent)
 {
 	struct readings *readings = agent->readings;
+	uint64_t now_ns = agent__now_ns();
 
+	if (agent->read_ns && now_ns - agent->read_ns < SHARED_NS)
+		return;
+	agent->read_ns = now_ns;
 	readings__clear(readings);
 	identity_table__each(agent->identity, own, readings);
+	system__read(agent->system, agent->config.host, readings);
 	/* Here others add theirs. */
 	postgres__read(agent->postgres, readings);
 	read_up(readings);

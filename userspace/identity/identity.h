@@ -131,6 +131,31 @@ int identity_table__each(const struct identity_table *table,
 pid_t identity_table__process(const struct identity_table *table, uint32_t slot);
 
 /*
+ * Calls on_cgroup for every cgroup that is a container's or unit's own (not for
+ * those inside it), whether an instance in use is known by it or not. Returns 0,
+ * the first non-zero result, or a negative errno.
+ */
+int identity_table__walk(struct identity_table *table,
+			 int (*on_cgroup)(void *ctx, const char *path, uint64_t id,
+					  enum instance_kind kind),
+			 void *ctx);
+
+/*
+ * The labels that an instance would get whose cgroup this is; pid is a process
+ * in it, or 0. Returns 0 and an identity for the caller to free(); 1 if the
+ * cgroup is neither container nor unit; or a negative errno.
+ */
+int identity_table__of_cgroup(struct identity_table *table, uint64_t cgroup_id, pid_t pid,
+			      struct identity **ret_identity);
+
+/* "", or the directory below which the host's files are found; static. */
+const char *identity_table__host_root(const struct identity_table *table);
+
+/* The mounted cgroup hierarchies, as the host sees them (see cgroup_mounts.h). */
+struct cgroup_mounts;
+const struct cgroup_mounts *identity_table__mounts(const struct identity_table *table);
+
+/*
  * What was found and chosen at the start, one sentence a line, for `doctor`.
  * The lines are the table's own. Returns their number.
  */

@@ -402,3 +402,17 @@ const struct runtime_container *runtime_index__find(struct runtime_index *index,
 	}
 	return found ? &found->container : NULL;
 }
+
+void runtime_index__look(struct runtime_index *index)
+{
+	if (has_changed(index))
+		rescan(index);
+}
+
+const struct runtime_container *runtime_index__known(const struct runtime_index *index,
+						     const char *path)
+{
+	const struct entry *found = look_up(index, path);
+
+	return found ? &found->container : NULL;
+}

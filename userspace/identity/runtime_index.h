@@ -33,4 +33,12 @@ void runtime_index__free(struct runtime_index *index);
  */
 const struct runtime_container *runtime_index__find(struct runtime_index *index, const char *path);
 
+/*
+ * The two halves of it, for who asks about many: a look at the state directories,
+ * and what was known when they were last looked at.
+ */
+void runtime_index__look(struct runtime_index *index);
+const struct runtime_container *runtime_index__known(const struct runtime_index *index,
+						     const char *path);
+
 #endif

@@ -151,6 +151,7 @@ int identity_table__new(struct identity_table **ret_table, const struct config *
 	if (table) {
 		table->config = config;
 		table->slot_count = slot_count;
+		table->host_root = host_root;
 		table->slot = calloc(slot_count ? slot_count : 1, sizeof(*table->slot));
 		table->other = (struct identity){
 			.kind = INSTANCE_OTHER,

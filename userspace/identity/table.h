@@ -33,6 +33,7 @@ struct table_entry {
 
 struct identity_table {
 	const struct config *config;
+	const char *host_root; /* "" or the root directory of the host's mount namespace; static */
 	struct cgroup_mounts mounts;
 	struct cgroup_hierarchy *hierarchy;
 	const char *controller; /* of that hierarchy; NULL: v2 */

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Containers and units as cgroups, whether they own a socket or not. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "identity/cgroup_path.h"
+#include "identity/table.h"
+
+struct walk {
+	const struct identity_table *table;
+	int (*on_cgroup)(void *ctx, const char *path, uint64_t id, enum instance_kind kind);
+	void *ctx;
+};
+
+/* As resolve.c classifies, but the runtimes' state is looked at once for the whole walk. */
+static int visit(void *ctx, const char *path, uint64_t id)
+{
+	const struct walk *walk = ctx;
+	const struct runtime_container *container;
+	struct cgroup_path class;
+
+	cgroup_path__classify(path, &class);
+	if (class.kind != CGROUP_CONTAINER) {
+		container = runtime_index__known(walk->table->index, path);
+		if (container) {
+			class.kind = CGROUP_CONTAINER;
+			class.root_len = strlen(container->path);
+		}
+	}
+	if (class.kind == CGROUP_SHARED || class.root_len != strlen(path))
+		return 0;
+	return walk->on_cgroup(walk->ctx, path, id,
+			       class.kind == CGROUP_CONTAINER ? INSTANCE_CONTAINER : INSTANCE_UNIT);
+}
+
+int identity_table__walk(struct identity_table *table,
+			 int (*on_cgroup)(void *ctx, const char *path, uint64_t id,
+					  enum instance_kind kind),
+			 void *ctx)
+{
+	struct walk walk = { .table = table, .on_cgroup = on_cgroup, .ctx = ctx };
+
+	runtime_index__look(table->index);
+	return cgroup_hierarchy__walk(table->hierarchy, visit, &walk);
+}
+
+int identity_table__of_cgroup(struct identity_table *table, uint64_t cgroup_id, pid_t pid,
+			      struct identity **ret_identity)
+{
+	const struct event event = {
+		.kind = EVENT_INSTANCE_BORN,
+		.tgid = pid > 0 ? (uint32_t)pid : 0,
+		.key.cgroup_id = cgroup_id,
+	};
+	struct table_entry *entry;
+	int err = resolve__instance(table, &event, &entry);
+
+	if (err < 0)
+		return err;
+	/* the entry is one allocation, and what is given is its start */
+	_Static_assert(offsetof(struct table_entry, identity) == 0, "freed as a whole");
+	if (err || (entry->identity.kind != INSTANCE_CONTAINER &&
+		    entry->identity.kind != INSTANCE_UNIT)) {
+		free(entry);
+		return 1;
+	}
+	*ret_identity = &entry->identity;
+	return 0;
+}
+
+const char *identity_table__host_root(const struct identity_table *table)
+{
+	return table->host_root;
+}
+
+const struct cgroup_mounts *identity_table__mounts(const struct identity_table *table)
+{
+	return &table->mounts;
+}
