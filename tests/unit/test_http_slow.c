@@ -216,12 +216,20 @@ START_TEST(nobody_waits)
 	server__drained(server);
 	ck_assert_int_eq(atomic_load(&moot), 1);
 
+	/* What the end of a process looks like. */
+	fd = client__connect(server);
+	client__sendf(fd, "GET /patient HTTP/1.1\r\nHost: x\r\n\r\n");
+	sem_wait(&entered);
+	close(fd);
+	server__drained(server);
+	ck_assert_int_eq(atomic_load(&moot), 2);
+
 	fd = client__connect(server);
 	client__sendf(fd, "GET /patient HTTP/1.1\r\nHost: x\r\n\r\n");
 	sem_wait(&entered);
 	http_server__stop(server);
 	server = NULL;
-	ck_assert_int_eq(atomic_load(&moot), 2);
+	ck_assert_int_eq(atomic_load(&moot), 3);
 	close(fd);
 }
 END_TEST

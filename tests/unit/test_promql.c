@@ -123,6 +123,7 @@ static const struct {
 	{ "a{b=\"c\" or d=\"e\"}", 1, 9, "'or' between matchers is not supported" },
 	{ "a{b}", 1, 4, "unexpected '}', expected one of = != =~ !~" },
 	{ "a{,}", 1, 3, "unexpected ',', expected a label's name or '}'" },
+	{ "1 + sum{__name__=\"b\"}", 1, 5, "the metric's name is given twice" },
 	{ "a{\"b\"}", 1, 3, "unexpected a string, expected a label's name or '}'" },
 	{ "a{b=\"c\"", 1, 8, "unexpected end of input inside braces" },
 	{ "a{b:c=\"d\"}", 1, 4, "unexpected character ':' inside braces" },

@@ -18,9 +18,17 @@ static bool client_gone(const struct client *client)
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
 }
 
+/* Gone, or has sent its FIN, which is all that is seen of a process that has ended. */
+static bool client_leaves(const struct client *client)
+{
+	struct pollfd pfd = { .fd = client->fd, .events = POLLRDHUP };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
 bool http_request__is_moot(const struct http_request *request)
 {
-	return atomic_load(&render_queue__of(request)->stopping) || client_gone(request->client);
+	return atomic_load(&render_queue__of(request)->stopping) || client_leaves(request->client);
 }
 
 /* Whether there is any point in rendering; if not, the reply says why. */

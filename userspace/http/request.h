@@ -69,7 +69,10 @@ int http_request__give_field(struct http_request *request, const char *name, con
  */
 uint64_t http_request__deadline_ns(const struct http_request *request);
 
-/* Whether nobody waits for the reply: the client has gone, or the server stops. */
+/*
+ * Whether nobody waits for the reply: the server stops, or the client has gone or
+ * will send nothing more, which few do who still listen.
+ */
 bool http_request__is_moot(const struct http_request *request);
 
 struct packed;

@@ -12,10 +12,7 @@
 #include <string.h>
 
 #include "query/promql_functions.h"
-#include "query/promql_lexer.h"
-#include "query/promql_tree.h"
-
-#define CHUNK_BYTES (16 * 1024)
+#include "query/promql_parser.h"
 
 /* Precedences, as Prometheus has them. A sign binds as tightly as MUL. */
 enum {
@@ -25,21 +22,6 @@ enum {
 	LEVEL_ADD,
 	LEVEL_MUL,
 	LEVEL_POW,
-};
-
-struct chunk {
-	struct chunk *next;
-	size_t used, size;
-	max_align_t bytes[];
-};
-
-struct parser {
-	struct lexer lexer;
-	struct token token; /* the one that is looked at */
-	struct promql *query;
-	struct promql_error *error;
-	unsigned int depth;
-	int err; /* the first; everything unwinds then */
 };
 
 static const char *const prometheus_aggregations[] = {
@@ -61,228 +43,7 @@ static bool is_any(const struct token *token, const char *const *words, size_t c
 
 #define IS_ANY(token, words) is_any(token, words, sizeof(words) / sizeof((words)[0]))
 
-static void *fail_at(struct parser *p, const char *where, const char *reason)
-{
-	if (!p->err)
-		p->err = promql_error__set(p->error, p->lexer.text, (size_t)(where - p->lexer.text),
-					   "%s", reason);
-	return NULL;
-}
-
-/* What stands here is not what fits. */
-static void *unexpected(struct parser *p, const char *expected)
-{
-	char buffer[64];
-
-	if (!p->err)
-		p->err = promql_error__set(p->error, p->lexer.text,
-					   (size_t)(p->token.text - p->lexer.text),
-					   "unexpected %s, expected %s",
-					   token__describe(&p->token, buffer), expected);
-	return NULL;
-}
-
-static void *allocate(struct parser *p, size_t size)
-{
-	struct chunk *chunk = p->query->chunks;
-	void *memory;
-
-	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-	if (!chunk || chunk->size - chunk->used < size) {
-		size_t room = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-
-		chunk = calloc(1, sizeof(*chunk) + room);
-		if (!chunk) {
-			p->err = p->err ? p->err : -ENOMEM;
-			return NULL;
-		}
-		chunk->size = room;
-		chunk->next = p->query->chunks;
-		p->query->chunks = chunk;
-	}
-	memory = (char *)chunk->bytes + chunk->used;
-	chunk->used += size;
-	return memory;
-}
-
-static struct span copy(struct parser *p, const char *bytes, size_t length)
-{
-	char *memory = allocate(p, length + 1);
-
-	if (!memory)
-		return (struct span){ "", 0 };
-	memcpy(memory, bytes, length);
-	return (struct span){ memory, length };
-}
-
-static struct span copy_token(struct parser *p, const struct token *token)
-{
-	return copy(p, token->text, token->length);
-}
-
-static struct span copy_string(struct parser *p, const struct token *token)
-{
-	char *memory = allocate(p, token->length);
-
-	if (!memory)
-		return (struct span){ "", 0 };
-	return (struct span){ memory, token__unquote(token, memory) };
-}
-
-static struct node *node_new(struct parser *p, enum node_kind kind, const struct token *token)
-{
-	struct node *node;
-
-	if (p->query->nodes == PROMQL_MAX_NODES)
-		return fail_at(p, token->text, "the query has too many parts");
-	node = allocate(p, sizeof(*node));
-	if (!node)
-		return NULL;
-	p->query->nodes++;
-	node->kind = kind;
-	node->position = (size_t)(token->text - p->lexer.text);
-	return node;
-}
-
-static void advance(struct parser *p)
-{
-	if (p->err)
-		return;
-	p->token = lexer__next(&p->lexer);
-	if (p->token.kind == TOKEN_ERROR)
-		p->err = -EINVAL;
-}
-
-/* Whether the token was of this kind, which is then behind us. */
-static bool skip(struct parser *p, enum token_kind kind)
-{
-	if (p->err || p->token.kind != kind)
-		return false;
-	advance(p);
-	return !p->err;
-}
-
-static bool need(struct parser *p, enum token_kind kind, const char *expected)
-{
-	if (!p->err && p->token.kind != kind)
-		unexpected(p, expected);
-	return skip(p, kind);
-}
-
-static bool skip_word(struct parser *p, const char *word)
-{
-	if (p->err || !token__is(&p->token, word))
-		return false;
-	advance(p);
-	return !p->err;
-}
-
 static struct node *expression(struct parser *p, int level);
-
-/* ---- selectors ---- */
-
-static bool matcher_op(enum token_kind kind, enum matcher_op *ret_op)
-{
-	switch (kind) {
-	case TOKEN_EQL:
-		*ret_op = MATCH_EQUAL;
-		return true;
-	case TOKEN_NEQ:
-		*ret_op = MATCH_NOT_EQUAL;
-		return true;
-	case TOKEN_EQL_REGEX:
-		*ret_op = MATCH_REGEX;
-		return true;
-	case TOKEN_NEQ_REGEX:
-		*ret_op = MATCH_NOT_REGEX;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static struct matcher *matcher(struct parser *p)
-{
-	struct matcher *matcher;
-
-	if (p->token.kind != TOKEN_WORD)
-		return unexpected(p, "a label's name or '}'");
-	matcher = allocate(p, sizeof(*matcher));
-	if (!matcher)
-		return NULL;
-	matcher->label = copy_token(p, &p->token);
-	advance(p);
-	if (p->err || !matcher_op(p->token.kind, &matcher->op))
-		return unexpected(p, "one of = != =~ !~");
-	advance(p);
-	if (p->err || p->token.kind != TOKEN_STRING)
-		return unexpected(p, "a string");
-	matcher->value = copy_string(p, &p->token);
-	advance(p);
-	return matcher;
-}
-
-/* Behind the opening brace. */
-static void matchers(struct parser *p, struct node *selector)
-{
-	struct matcher **tail = &selector->matchers;
-
-	while (!p->err && p->token.kind != TOKEN_RIGHT_BRACE) {
-		*tail = matcher(p);
-		if (!*tail)
-			return;
-		tail = &(*tail)->next;
-		if (p->token.kind == TOKEN_RIGHT_BRACE)
-			break;
-		if (token__is(&p->token, "or")) {
-			fail_at(p, p->token.text, "'or' between matchers is not supported");
-			return;
-		}
-		need(p, TOKEN_COMMA, "',' or '}'");
-	}
-	advance(p);
-}
-
-/* name is NULL in front of a brace. */
-static struct node *selector(struct parser *p, const struct token *name)
-{
-	struct node *node = node_new(p, NODE_SELECTOR, name ? name : &p->token);
-
-	if (!node)
-		return NULL;
-	p->query->selectors++;
-	if (name)
-		node->text = copy_token(p, name);
-	if (skip(p, TOKEN_LEFT_BRACE))
-		matchers(p, node);
-	return node;
-}
-
-/* ---- lists of labels ---- */
-
-/* Which words may be a label's name is what Prometheus' grammar says. */
-static struct label_name *label_names(struct parser *p)
-{
-	struct label_name *head = NULL, **tail = &head;
-
-	if (!need(p, TOKEN_LEFT_PAREN, "'('"))
-		return NULL;
-	while (!p->err && p->token.kind != TOKEN_RIGHT_PAREN) {
-		if (p->token.kind != TOKEN_WORD || p->token.has_colon ||
-		    token__is(&p->token, "without"))
-			return unexpected(p, "a label's name");
-		*tail = allocate(p, sizeof(**tail));
-		if (!*tail)
-			return NULL;
-		(*tail)->name = copy_token(p, &p->token);
-		tail = &(*tail)->next;
-		advance(p);
-		if (p->token.kind != TOKEN_RIGHT_PAREN)
-			need(p, TOKEN_COMMA, "',' or ')'");
-	}
-	advance(p);
-	return head;
-}
 
 /* ---- calls ---- */
 
@@ -290,40 +51,40 @@ static void arguments(struct parser *p, struct node *call)
 {
 	struct node **tail = &call->left;
 
-	if (!need(p, TOKEN_LEFT_PAREN, "'('"))
+	if (!parser__need(p, TOKEN_LEFT_PAREN, "'('"))
 		return;
-	if (skip(p, TOKEN_RIGHT_PAREN))
+	if (parser__skip(p, TOKEN_RIGHT_PAREN))
 		return;
 	do {
 		*tail = expression(p, LEVEL_OR);
 		if (!*tail)
 			return;
 		tail = &(*tail)->next;
-	} while (skip(p, TOKEN_COMMA));
-	need(p, TOKEN_RIGHT_PAREN, "',' or ')'");
+	} while (parser__skip(p, TOKEN_COMMA));
+	parser__need(p, TOKEN_RIGHT_PAREN, "',' or ')'");
 }
 
 /* Returns true if there was one. */
 static bool grouping(struct parser *p, struct node *call)
 {
-	if (skip_word(p, "by"))
+	if (parser__skip_word(p, "by"))
 		call->grouping = GROUPING_BY;
-	else if (skip_word(p, "without"))
+	else if (parser__skip_word(p, "without"))
 		call->grouping = GROUPING_WITHOUT;
 	else
 		return false;
-	call->labels = label_names(p);
+	call->labels = parser__label_names(p);
 	return true;
 }
 
 static struct node *call(struct parser *p, const struct token *name, bool aggregates)
 {
-	struct node *node = node_new(p, NODE_CALL, name);
+	struct node *node = parser__node(p, NODE_CALL, name);
 	bool grouped;
 
 	if (!node)
 		return NULL;
-	node->text = copy_token(p, name);
+	node->text = parser__copy_token(p, name);
 	grouped = aggregates && grouping(p, node);
 	arguments(p, node);
 	if (aggregates && !grouped)
@@ -338,25 +99,25 @@ static struct node *word(struct parser *p)
 	bool aggregates;
 
 	if (IS_ANY(&name, no_metric))
-		return unexpected(p, "an expression");
-	advance(p);
+		return parser__unexpected(p, "an expression");
+	parser__advance(p);
 	if (p->err)
 		return NULL;
 	aggregates = IS_ANY(&name, prometheus_aggregations) ||
 		     (!name.has_colon && promql_functions__aggregates(name.text, name.length));
 	if (p->token.kind == TOKEN_LEFT_PAREN) {
 		if (token__is(&name, "with"))
-			return fail_at(p, name.text, "WITH templates are not supported");
+			return parser__fail_at(p, name.text, "WITH templates are not supported");
 		if (name.has_colon || token__is(&name, "and") || token__is(&name, "or") ||
 		    token__is(&name, "unless") || token__is(&name, "offset") ||
 		    token__is(&name, "by") || token__is(&name, "without") ||
 		    token__is(&name, "start") || token__is(&name, "end"))
-			return unexpected(p, "an operator");
+			return parser__unexpected(p, "an operator");
 		return call(p, &name, aggregates);
 	}
 	if (aggregates && (token__is(&p->token, "by") || token__is(&p->token, "without")))
 		return call(p, &name, true);
-	return selector(p, &name);
+	return parser__selector(p, &name);
 }
 
 /* ---- what stands behind an expression ---- */
@@ -370,30 +131,30 @@ static bool takes_modifiers(const struct node *node)
 /* Behind [. */
 static struct node *bracket(struct parser *p, struct node *left, const struct token *open)
 {
-	struct node *node = node_new(p, NODE_RANGE, open);
+	struct node *node = parser__node(p, NODE_RANGE, open);
 
 	if (!node || p->err)
 		return NULL;
 	node->left = left;
-	node->range = copy_token(p, &p->token);
-	advance(p);
-	if (skip(p, TOKEN_COLON)) {
+	node->range = parser__copy_token(p, &p->token);
+	parser__advance(p);
+	if (parser__skip(p, TOKEN_COLON)) {
 		node->kind = NODE_SUBQUERY;
 		if (!p->err && p->token.kind == TOKEN_DURATION) {
-			node->step = copy_token(p, &p->token);
-			advance(p);
+			node->step = parser__copy_token(p, &p->token);
+			parser__advance(p);
 		}
 		if (left->kind == NODE_RANGE || left->kind == NODE_SUBQUERY)
-			return fail_at(p, open->text, "a subquery takes an instant vector");
-		need(p, TOKEN_RIGHT_BRACKET, "a duration or ']'");
+			return parser__fail_at(p, open->text, "a subquery takes an instant vector");
+		parser__need(p, TOKEN_RIGHT_BRACKET, "a duration or ']'");
 		return node;
 	}
-	if (!need(p, TOKEN_RIGHT_BRACKET, "':' or ']'"))
+	if (!parser__need(p, TOKEN_RIGHT_BRACKET, "':' or ']'"))
 		return NULL;
 	if (left->kind != NODE_SELECTOR)
-		return fail_at(p, open->text, "ranges are only allowed behind selectors");
+		return parser__fail_at(p, open->text, "ranges are only allowed behind selectors");
 	if (left->modifiers.offset.length || left->modifiers.at)
-		return fail_at(p, open->text, "no offset or @ is allowed before the range");
+		return parser__fail_at(p, open->text, "no offset or @ is allowed before the range");
 	return node;
 }
 
@@ -401,20 +162,21 @@ static struct node *bracket(struct parser *p, struct node *left, const struct to
 static void offset(struct parser *p, struct node *node, const struct token *where)
 {
 	struct modifiers *modifiers = &node->modifiers;
-	bool negative = skip(p, TOKEN_SUB);
+	bool negative = parser__skip(p, TOKEN_SUB);
 
 	if (p->err)
 		return;
 	if (p->token.kind != TOKEN_DURATION) {
-		unexpected(p, "a duration such as 5m");
+		parser__unexpected(p, "a duration such as 5m");
 	} else if (!takes_modifiers(node)) {
-		fail_at(p, where->text, "offset is only allowed behind selectors and subqueries");
+		parser__fail_at(p, where->text,
+				"offset is only allowed behind selectors and subqueries");
 	} else if (modifiers->offset.length) {
-		fail_at(p, where->text, "offset may not be set twice");
+		parser__fail_at(p, where->text, "offset may not be set twice");
 	} else {
-		modifiers->offset = copy_token(p, &p->token);
+		modifiers->offset = parser__copy_token(p, &p->token);
 		modifiers->offset_negative = negative;
-		advance(p);
+		parser__advance(p);
 	}
 }
 
@@ -436,7 +198,7 @@ static bool timestamp_fits(const struct token *number)
 static void at(struct parser *p, struct node *node, const struct token *where)
 {
 	struct modifiers *modifiers = &node->modifiers;
-	bool negative = skip(p, TOKEN_SUB), sign = negative || skip(p, TOKEN_ADD);
+	bool negative = parser__skip(p, TOKEN_SUB), sign = negative || parser__skip(p, TOKEN_ADD);
 	enum at_kind kind = AT_NUMBER;
 
 	if (p->err)
@@ -444,25 +206,26 @@ static void at(struct parser *p, struct node *node, const struct token *where)
 	if (!sign && (token__is(&p->token, "start") || token__is(&p->token, "end")))
 		kind = token__is(&p->token, "start") ? AT_START : AT_END;
 	else if (p->token.kind != TOKEN_NUMBER)
-		unexpected(p, "a time, start() or end()");
+		parser__unexpected(p, "a time, start() or end()");
 	else if (!timestamp_fits(&p->token))
-		fail_at(p, p->token.text, "the time behind @ is out of bounds");
+		parser__fail_at(p, p->token.text, "the time behind @ is out of bounds");
 	if (p->err)
 		return;
 	if (!takes_modifiers(node)) {
-		fail_at(p, where->text, "@ is only allowed behind selectors and subqueries");
+		parser__fail_at(p, where->text,
+				"@ is only allowed behind selectors and subqueries");
 		return;
 	}
 	if (modifiers->at) {
-		fail_at(p, where->text, "@ may not be set twice");
+		parser__fail_at(p, where->text, "@ may not be set twice");
 		return;
 	}
 	modifiers->at = kind;
 	modifiers->at_negative = negative;
-	modifiers->at_number = copy_token(p, &p->token);
-	advance(p);
-	if (kind != AT_NUMBER && need(p, TOKEN_LEFT_PAREN, "'('"))
-		need(p, TOKEN_RIGHT_PAREN, "')'");
+	modifiers->at_number = parser__copy_token(p, &p->token);
+	parser__advance(p);
+	if (kind != AT_NUMBER && parser__need(p, TOKEN_LEFT_PAREN, "'('"))
+		parser__need(p, TOKEN_RIGHT_PAREN, "')'");
 }
 
 static struct node *suffixes(struct parser *p, struct node *node)
@@ -470,11 +233,11 @@ static struct node *suffixes(struct parser *p, struct node *node)
 	while (node && !p->err) {
 		struct token token = p->token;
 
-		if (skip(p, TOKEN_LEFT_BRACKET))
+		if (parser__skip(p, TOKEN_LEFT_BRACKET))
 			node = bracket(p, node, &token);
-		else if (skip(p, TOKEN_AT))
+		else if (parser__skip(p, TOKEN_AT))
 			at(p, node, &token);
-		else if (skip_word(p, "offset"))
+		else if (parser__skip_word(p, "offset"))
 			offset(p, node, &token);
 		else
 			break;
@@ -487,35 +250,36 @@ static struct node *suffixes(struct parser *p, struct node *node)
 static struct node *literal(struct parser *p)
 {
 	bool is_string = p->token.kind == TOKEN_STRING;
-	struct node *node = node_new(p, is_string ? NODE_STRING : NODE_NUMBER, &p->token);
+	struct node *node = parser__node(p, is_string ? NODE_STRING : NODE_NUMBER, &p->token);
 
 	if (!node)
 		return NULL;
-	node->text = is_string ? copy_string(p, &p->token) : copy_token(p, &p->token);
-	advance(p);
+	node->text = is_string ? parser__copy_string(p, &p->token)
+			       : parser__copy_token(p, &p->token);
+	parser__advance(p);
 	return node;
 }
 
 static struct node *parens(struct parser *p)
 {
-	struct node *node = node_new(p, NODE_PAREN, &p->token);
+	struct node *node = parser__node(p, NODE_PAREN, &p->token);
 
 	if (!node)
 		return NULL;
-	advance(p);
+	parser__advance(p);
 	node->left = expression(p, LEVEL_OR);
-	need(p, TOKEN_RIGHT_PAREN, "')'");
+	parser__need(p, TOKEN_RIGHT_PAREN, "')'");
 	return node;
 }
 
 static struct node *sign(struct parser *p)
 {
-	struct node *node = node_new(p, NODE_UNARY, &p->token);
+	struct node *node = parser__node(p, NODE_UNARY, &p->token);
 
 	if (!node)
 		return NULL;
-	node->text = copy_token(p, &p->token);
-	advance(p);
+	node->text = parser__copy_token(p, &p->token);
+	parser__advance(p);
 	node->left = expression(p, LEVEL_POW);
 	return p->err ? NULL : node;
 }
@@ -534,13 +298,13 @@ static struct node *operand(struct parser *p)
 	case TOKEN_LEFT_PAREN:
 		return suffixes(p, parens(p));
 	case TOKEN_LEFT_BRACE:
-		return suffixes(p, selector(p, NULL));
+		return suffixes(p, parser__selector(p, NULL));
 	case TOKEN_WORD:
 		return suffixes(p, word(p));
 	case TOKEN_DURATION:
-		return fail_at(p, p->token.text, "a duration is no expression");
+		return parser__fail_at(p, p->token.text, "a duration is no expression");
 	default:
-		return unexpected(p, "an expression");
+		return parser__unexpected(p, "an expression");
 	}
 }
 
@@ -576,20 +340,20 @@ static int operator_level(const struct token *token)
 /* bool, on, ignoring, group_left and group_right behind an operator. */
 static void matching(struct parser *p, struct node *node)
 {
-	node->is_bool = skip_word(p, "bool");
-	if (skip_word(p, "on"))
+	node->is_bool = parser__skip_word(p, "bool");
+	if (parser__skip_word(p, "on"))
 		node->matching = MATCHING_ON;
-	else if (skip_word(p, "ignoring"))
+	else if (parser__skip_word(p, "ignoring"))
 		node->matching = MATCHING_IGNORING;
 	else
 		return;
-	node->labels = label_names(p);
-	if (skip_word(p, "group_left"))
+	node->labels = parser__label_names(p);
+	if (parser__skip_word(p, "group_left"))
 		node->join = JOIN_LEFT;
-	else if (skip_word(p, "group_right"))
+	else if (parser__skip_word(p, "group_right"))
 		node->join = JOIN_RIGHT;
 	if (node->join && !p->err && p->token.kind == TOKEN_LEFT_PAREN)
-		node->include = label_names(p);
+		node->include = parser__label_names(p);
 }
 
 /* The longest expression here of operators that bind at least as tightly as level. */
@@ -598,7 +362,7 @@ static struct node *expression(struct parser *p, int level)
 	struct node *left;
 
 	if (++p->depth > PROMQL_MAX_DEPTH)
-		return fail_at(p, p->token.text, "the query is nested too deeply");
+		return parser__fail_at(p, p->token.text, "the query is nested too deeply");
 	left = operand(p);
 	while (left && !p->err) {
 		int here = operator_level(&p->token);
@@ -606,12 +370,12 @@ static struct node *expression(struct parser *p, int level)
 
 		if (!here || here < level)
 			break;
-		node = node_new(p, NODE_BINARY, &p->token);
+		node = parser__node(p, NODE_BINARY, &p->token);
 		if (!node)
 			return NULL;
-		node->text = copy_token(p, &p->token);
+		node->text = parser__copy_token(p, &p->token);
 		node->left = left;
-		advance(p);
+		parser__advance(p);
 		matching(p, node);
 		/* Only POW groups from the right. */
 		node->right = expression(p, here == LEVEL_POW ? here : here + 1);
@@ -634,18 +398,19 @@ static int parse(struct promql **ret_query, const char *text, size_t length, boo
 	p.query = calloc(1, sizeof(*p.query));
 	if (!p.query)
 		return -ENOMEM;
-	p.query->text = copy(&p, text, length);
-	advance(&p);
+	p.query->text = parser__copy(&p, text, length);
+	parser__advance(&p);
 	first = p.token;
 	if (!p.err && p.token.kind == TOKEN_END)
-		fail_at(&p, p.token.text, "there is no expression");
+		parser__fail_at(&p, p.token.text, "there is no expression");
 	p.query->root = expression(&p, LEVEL_OR);
 	if (!p.err && p.token.kind != TOKEN_END)
-		unexpected(&p, "an operator or the end");
+		parser__unexpected(&p, "an operator or the end");
 	if (!p.err && only_selector &&
 	    (p.query->root->kind != NODE_SELECTOR || p.query->root->modifiers.at ||
 	     p.query->root->modifiers.offset.length))
-		fail_at(&p, first.text, "expected a selector such as {app=\"web\"}, and no more");
+		parser__fail_at(&p, first.text,
+				"expected a selector such as {app=\"web\"}, and no more");
 	if (p.err) {
 		promql__free(p.query);
 		return p.err;
@@ -664,19 +429,6 @@ int promql__parse_selector(struct promql **ret_query, const char *text, size_t l
 			   struct promql_error *error)
 {
 	return parse(ret_query, text, length, true, error);
-}
-
-void promql__free(struct promql *query)
-{
-	if (!query)
-		return;
-	while (query->chunks) {
-		struct chunk *chunk = query->chunks;
-
-		query->chunks = chunk->next;
-		free(chunk);
-	}
-	free(query);
 }
 
 size_t promql__selectors(const struct promql *query)
