@@ -27,6 +27,7 @@ from places import Container
 from servers import Logged, Nginx
 
 FOLDER = lib.REPO / "deploy" / "grafana"
+JOBS = lib.REPO / "deploy" / "prometheus.yml"
 NAMES = ("edgetap.json", "edgetap-fly.json")
 VIEWS = lib.REPO / "userspace" / "views"
 PAGE = lib.HERE / "fly-metrics.tsv"
@@ -178,19 +179,11 @@ def all_of(board):
 
 
 def prometheus(env, agent):
+    """With the jobs of deploy/, but more often."""
     port = lib.free_port()
     config = env.dir / "prometheus.yml"
-    jobs = "".join(
-        f"""- job_name: edgetap{path.replace('/', '-')}
-  honor_labels: true
-  metrics_path: {path}
-  static_configs: [ {{ targets: ["127.0.0.1:{agent.port}"] }} ]
-"""
-        for path in ("/metrics", "/metrics/fly")
-    )
-    config.write_text(
-        f"global: {{ scrape_interval: {SCRAPE}s, scrape_timeout: {SCRAPE}s }}\nscrape_configs:\n{jobs}"
-    )
+    text = JOBS.read_text().replace("127.0.0.1:9777", f"127.0.0.1:{agent.port}")
+    config.write_text(text.replace("scrape_interval: 15s", f"scrape_interval: {SCRAPE}s\n  scrape_timeout: {SCRAPE}s"))
     process = env.start(
         [lib.need("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={env.dir}/tsdb",
          f"--web.listen-address=127.0.0.1:{port}"], name="prometheus",
@@ -487,6 +480,9 @@ def test_data(env):
     finally:
         stop.set()
         worker.join()
+    for job in ("edgetap", "edgetap-fly"):
+        up = base.ask("query", query=f'min_over_time(up{{job="{job}"}}[1m])')["result"]
+        equal([row["value"][1] for row in up], ["1"], f"scrapes of the job {job}")
     for key, why in absent.items():
         assert key in missing(base, start, {key: asked[key]}), f"{key} has data, although {why}"
     print(f"  {len(asked)} queries, {len(absent)} of them without data: {', '.join(sorted(set(absent.values())))}")
