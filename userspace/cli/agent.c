@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/databases.h"
+#include "cli/endpoints.h"
 #include "cli/gather.h"
 #include "cli/log.h"
 #include "cli/privileges.h"
@@ -205,6 +206,8 @@ int agent__new(struct agent *agent, const char **ret_message)
 		err = agent__new_probes(agent);
 	if (!err)
 		err = databases__new(agent);
+	if (!err)
+		err = endpoints__new(agent);
 	if (err)
 		*ret_message = "out of memory";
 	return err;
@@ -216,6 +219,7 @@ void agent__free(struct agent *agent)
 	if (worker__free(agent->probes))
 		loader__free(agent->loader);
 	postgres__free(agent->postgres);
+	custom__free(agent->custom);
 	broker__free(agent->broker);
 	tls_names__free(agent->tls_names);
 	exposition__free(agent->exposition);
@@ -469,6 +473,7 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 	if (agent->probes && !worker__is_started(agent->probes))
 		agent__start_probes(agent);
 	databases__start(agent);
+	endpoints__tick(agent, now_ns);
 	agent__reuse(agent, now_ns);
 	if (now_ns >= agent->next_sweep_ns) {
 		agent__announce_unknown(agent);
@@ -488,6 +493,8 @@ uint64_t agent__next_ns(const struct agent *agent)
 
 	if (agent->probes && !worker__is_started(agent->probes))
 		return 0;
+	if (agent->custom && agent->next_targets_ns < retire_ns)
+		retire_ns = agent->next_targets_ns;
 	next_ns = retire_ns < agent->next_sweep_ns ? retire_ns : agent->next_sweep_ns;
 	return next_ns < system__next_ns(agent->system) ? next_ns : system__next_ns(agent->system);
 }
@@ -521,6 +528,7 @@ bool agent__reload(struct agent *agent, struct config *fresh)
 	identity_table__apply_rules(agent->identity);
 	system__forget_labels(agent->system);
 	agent->read_ns = 0;
+	agent->next_targets_ns = 0;
 	if (agent__new_exposition(agent))
 		log__warn("no memory to change the labels region and host");
 	pthread_mutex_unlock(&agent->lock);

@@ -18,6 +18,7 @@
 #include "broker/broker.h"
 #include "cli/retire.h"
 #include "config/config.h"
+#include "custom/custom.h"
 #include "http/server.h"
 #include "identity/identity.h"
 #include "loader/loader.h"
@@ -45,6 +46,8 @@ struct agent {
 	struct worker *probes;	   /* NULL: no uprobes; has a lock of its own */
 	struct broker *broker;	   /* NULL: not there; any thread, without the lock */
 	struct postgres *postgres; /* NULL: off; has a lock of its own */
+	struct custom *custom;	   /* NULL: instances are not asked; has a lock of its own */
+	uint64_t next_targets_ns;  /* when custom is told again what to ask */
 	uint64_t next_sweep_ns;
 	_Atomic(struct http_server *) server; /* NULL: not started yet */
 	_Atomic bool ready;

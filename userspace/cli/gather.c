@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/gather.h"
 
+#include "cli/endpoints.h"
 #include "readings/readings.h"
 
 /*
@@ -50,4 +51,5 @@ void agent__read(struct agent *agent)
 	/* Here others add theirs. */
 	postgres__read(agent->postgres, readings);
 	read_up(readings);
+	endpoints__read(agent);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/endpoints.h"
 #include "encoders/encoder.h"
 #include "query/query.h"
 
@@ -51,6 +52,19 @@ static int handle_view(void *ctx, const struct http_request *request, struct htt
 	return err;
 }
 
+static int handle_custom(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	struct sink sink = { request, reply };
+	struct buffer out;
+	int err;
+
+	reply->content_type = encoder_text.content_type;
+	buffer__init_stream(&out, WINDOW_BYTES, write_reply, &sink);
+	err = endpoints__render(ctx, http_request__scope(request), &out);
+	buffer__free(&out);
+	return err;
+}
+
 static int handle_ready(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	const struct agent *agent = ctx;
@@ -85,6 +99,11 @@ size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct confi
 			.description = views[i]->description,
 			.handle = handle_view,
 		};
+	ret_routes[used++] = (struct http_route){
+		.path = "/metrics/custom",
+		.description = "What instances expose themselves, with the standard labels",
+		.handle = handle_custom,
+	};
 	ret_routes[used++] = (struct http_route){
 		.path = "/-/ready",
 		.description = "200 while this machine is observed",

@@ -25,6 +25,11 @@
 #define DEFAULT_QUERY_TIMEOUT_MS 60000
 #define DEFAULT_QUERY_THREADS 4
 #define REGION_AUTO "auto"
+#define DEFAULT_CUSTOM_INTERVAL_NS (15ULL * 1000000000)
+#define DEFAULT_CUSTOM_ENDPOINTS 512
+#define DEFAULT_CUSTOM_SAMPLES 50000
+#define DEFAULT_CUSTOM_BODY_BYTES (10U << 20)
+#define DEFAULT_CUSTOM_WIRE_BYTES (4U << 20)
 #define VARIABLE_CONFIG "EDGETAP_CONFIG="
 
 static const uint64_t default_bucket_ns[] = {
@@ -68,6 +73,12 @@ int config__init(struct config *config, struct config_error *error)
 		.query_timeout_ms = DEFAULT_QUERY_TIMEOUT_MS,
 		.query_threads = DEFAULT_QUERY_THREADS,
 		.tls_libraries = TLS_ALL,
+		.custom_metrics = true,
+		.custom_interval_ns = DEFAULT_CUSTOM_INTERVAL_NS,
+		.custom_endpoints = DEFAULT_CUSTOM_ENDPOINTS,
+		.custom_samples = DEFAULT_CUSTOM_SAMPLES,
+		.custom_body_bytes = DEFAULT_CUSTOM_BODY_BYTES,
+		.custom_wire_bytes = DEFAULT_CUSTOM_WIRE_BYTES,
 	};
 	memcpy(config->bucket_ns, default_bucket_ns, sizeof(default_bucket_ns));
 	if (config->listen && config->region && config->host && config->cgroup_hierarchy &&
@@ -76,15 +87,31 @@ int config__init(struct config *config, struct config_error *error)
 	return config_error__set(error, -ENOMEM, "configuration", "out of memory");
 }
 
+static void free_rule(struct config_rule *rule)
+{
+	free(rule->match_app);
+	free(rule->match_instance);
+	free(rule->match_cgroup);
+	free(rule->match_exe);
+	free(rule->set_app);
+}
+
+static void free_metrics(struct config_metrics *metrics)
+{
+	free_rule(&metrics->match);
+	free(metrics->path);
+	for (size_t i = 0; i < metrics->process_count; i++)
+		free(metrics->processes[i]);
+	free(metrics->processes);
+}
+
 void config__free(struct config *config)
 {
-	for (size_t i = 0; i < config->rule_count; i++) {
-		free(config->rules[i].match_app);
-		free(config->rules[i].match_instance);
-		free(config->rules[i].match_cgroup);
-		free(config->rules[i].match_exe);
-		free(config->rules[i].set_app);
-	}
+	for (size_t i = 0; i < config->rule_count; i++)
+		free_rule(&config->rules[i]);
+	for (size_t i = 0; i < config->metrics_count; i++)
+		free_metrics(&config->metrics[i]);
+	free(config->metrics);
 	free(config->rules);
 	for (size_t i = 0; i < config->token_count; i++) {
 		free(config->tokens[i].name);
@@ -314,5 +341,7 @@ bool config__reload(struct config *config, struct config *other)
 	EXCHANGE(token_count);
 	EXCHANGE(macaroon_key_file);
 	EXCHANGE(web_config_file);
+	EXCHANGE(metrics);
+	EXCHANGE(metrics_count);
 	return differs;
 }

@@ -55,6 +55,18 @@ struct config_postgres {
 	bool is_off;	     /* not at all */
 };
 
+#define CONFIG_MAX_METRICS 256
+#define CONFIG_MAX_PROCESSES 32
+
+/* Where instances that a rule fits expose metrics of their own: every one that fits counts. */
+struct config_metrics {
+	struct config_rule match; /* its patterns; the rest is unused */
+	uint16_t port;
+	char *path;	  /* begins with a slash */
+	char **processes; /* patterns of names, one of which must fit; none: any */
+	size_t process_count;
+};
+
 struct config {
 	char *listen; /* ADDR:PORT, [V6]:PORT */
 	char *region; /* "auto" until config__load has looked for it; "": no such label */
@@ -104,8 +116,17 @@ struct config {
 	struct config_postgres *postgres_rules;
 	size_t postgres_rule_count;
 
+	bool custom_metrics;	     /* ask instances for metrics of their own */
+	uint64_t custom_interval_ns; /* how often */
+	uint32_t custom_endpoints;   /* at once */
+	uint32_t custom_samples;     /* of one endpoint */
+	uint32_t custom_body_bytes;  /* of one answer, unpacked */
+	uint32_t custom_wire_bytes;  /* and as it is sent */
+
 	struct config_rule *rules;
 	size_t rule_count;
+	struct config_metrics *metrics;
+	size_t metrics_count;
 };
 
 /* One line without a newline: where, what was expected, what was found. */
@@ -154,7 +175,7 @@ int config__load(struct config *config, const char *path, const struct config_fl
 
 /*
  * Takes over what may change while observing (region, host, retention, rules,
- * tokens) from other, by exchanging it: other then holds the old values, which the
+ * tokens, metrics) from other, by exchanging it: other then holds the old values, which the
  * caller frees once nobody uses them. Returns true if anything else differed,
  * which takes a restart.
  */

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "config/databases.h"
+#include "config/metrics.h"
 #include "config/option.h"
 #include "config/reader.h"
 #include "config/tokens.h"
@@ -187,7 +188,7 @@ static const char *const type_name[] = {
 	[OPTION_BOOL] = "true or false",
 };
 
-/* Top-level keys: the options in their order, then apps and tokens. */
+/* Top-level keys: the options in their order, then apps, tokens and metrics. */
 static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
 	const struct config_option *options;
@@ -199,6 +200,8 @@ static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const 
 		return reader__enter(r, &apps_section, event, where);
 	if (key == config_option__all(&options) + 1)
 		return config_tokens__read(r, file_of(r)->config, event, where);
+	if (key == config_option__all(&options) + 2)
+		return config_metrics__read(r, event, where, file_of(r)->config);
 	if (options[key].offset == offsetof(struct config, postgres) &&
 	    event->type == YAML_SEQUENCE_START_EVENT)
 		return config_databases__read(r, file_of(r)->config, event, where);
@@ -218,12 +221,13 @@ static int read_root(struct reader *r)
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
 	const char *keys[READER_MAX_KEYS];
-	const struct section root = { "", keys, count + 2, on_root_key };
+	const struct section root = { "", keys, count + 3, on_root_key };
 
 	for (size_t i = 0; i < count; i++)
 		keys[i] = options[i].name;
 	keys[count] = "apps";
 	keys[count + 1] = "tokens";
+	keys[count + 2] = "metrics";
 	return reader__read(r, &root);
 }
 

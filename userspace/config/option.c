@@ -90,6 +90,18 @@ static const struct config_option options[] = {
 	  "see the plain text inside TLS, through uprobes" },
 	{ "tls_libraries", OPTION_SET, FIELD(tls_libraries), 0, 0, "NAME,...",
 	  "in which libraries: openssl, gnutls, go (all)" },
+	{ "custom_metrics", OPTION_BOOL, FIELD(custom_metrics), 0, 0, "true|false",
+	  "ask instances for the metrics that they expose themselves" },
+	{ "custom_interval", OPTION_DURATION, FIELD(custom_interval_ns), 1000 * NS_PER_MS,
+	  3600 * 1000 * NS_PER_MS, "TIME", "how often they are asked" },
+	{ "custom_endpoints", OPTION_NUMBER, FIELD(custom_endpoints), 1, 4096, "N",
+	  "endpoints that are asked" },
+	{ "custom_samples", OPTION_NUMBER, FIELD(custom_samples), 1, 1000000, "N",
+	  "samples of one endpoint" },
+	{ "custom_body_bytes", OPTION_NUMBER, FIELD(custom_body_bytes), 1024, 1U << 28, "N",
+	  "bytes of one endpoint's answer, unpacked" },
+	{ "custom_wire_bytes", OPTION_NUMBER, FIELD(custom_wire_bytes), 1024, 1U << 28, "N",
+	  "bytes of one endpoint's answer, as they are sent" },
 };
 /* clang-format on */
 

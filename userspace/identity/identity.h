@@ -37,6 +37,8 @@ struct identity {
 	/* "docker", "containerd", "cri-o", "podman", "runc", "crun", "lxc", "systemd-nspawn",
 	 * "systemd", or "" */
 	const char *runtime;
+	uint16_t metrics_port; /* where its labels ask to be scraped; 0: nowhere */
+	const char *metrics_path;
 	bool dropped;	 /* a rule says that its series are not served */
 	bool no_uprobes; /* a rule says that its plain text inside TLS is left alone */
 };

@@ -195,8 +195,11 @@ static const char *put(char **at, const char *text)
 static struct table_entry *make_entry(const struct draft *draft, const struct event *event)
 {
 	const struct runtime_facts *facts = &draft->facts;
+	const char *metrics_path = "";
+	uint16_t metrics_port = runtime_facts__metrics(facts, &metrics_path);
 	size_t size = strlen(draft->app) + strlen(draft->instance) + strlen(facts->namespace_) +
-		      strlen(facts->pod) + strlen(facts->container) + strlen(draft->cgroup) + 6;
+		      strlen(facts->pod) + strlen(facts->container) + strlen(draft->cgroup) +
+		      strlen(metrics_path) + 7;
 	struct table_entry *entry = calloc(1, sizeof(*entry) + size);
 	char *at;
 
@@ -212,6 +215,8 @@ static struct table_entry *make_entry(const struct draft *draft, const struct ev
 		/* the label is Kubernetes' word; elsewhere the name is the app */
 		.container = put(&at, facts->pod[0] ? facts->container : ""),
 		.runtime = draft->runtime,
+		.metrics_port = metrics_port,
+		.metrics_path = put(&at, metrics_path),
 		.dropped = draft->dropped,
 		.no_uprobes = draft->no_uprobes,
 	};

@@ -3,6 +3,7 @@
 #ifndef EDGETAP_IDENTITY_RULES_H
 #define EDGETAP_IDENTITY_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct config_rule;
@@ -14,6 +15,9 @@ struct rules_subject {
 	const char *cgroup;
 	const char *exe; /* whole path */
 };
+
+/* Whether all patterns of a rule fit. */
+bool rules__fit(const struct config_rule *rule, const struct rules_subject *subject);
 
 /*
  * The first rule whose patterns all fit, or NULL. Patterns are fnmatch(3)'s,

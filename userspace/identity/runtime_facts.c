@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/metrics.h"
+#include "config/value.h"
 #include "identity/runtime_facts.h"
 
 static json_t *load(const char *json, size_t len)
@@ -32,6 +34,10 @@ enum fact {
 	FACT_POD,
 	FACT_CONTAINER,
 	FACT_SANDBOX,
+	FACT_SCRAPE,
+	FACT_SCHEME,
+	FACT_PORT,
+	FACT_PATH,
 };
 
 static const struct {
@@ -56,7 +62,22 @@ static const struct {
 	{ "io.kubernetes.cri-o.KubeName", FACT_POD, 0 },
 	{ "io.kubernetes.cri-o.SandboxID", FACT_SANDBOX, 0 },
 	{ "nerdctl/name", FACT_NAME, 0 },
+	{ "prometheus.io/scrape", FACT_SCRAPE, 0 },
+	{ "prometheus.io/scheme", FACT_SCHEME, 0 },
+	{ "prometheus.io/port", FACT_PORT, 0 },
+	{ "prometheus.io/path", FACT_PATH, 0 },
 };
+
+/* A text that is compared or sent as it stands: whole, or one that no check lets pass. */
+static void set_whole(char *to, size_t size, const char *value, size_t len)
+{
+	if (to[0])
+		return;
+	if (len >= size || memchr(value, '\0', len))
+		snprintf(to, size, "?");
+	else
+		snprintf(to, size, "%.*s", (int)len, value);
+}
 
 static void add_label(struct runtime_facts *facts, const char *key, size_t key_len,
 		      const char *value, size_t value_len)
@@ -87,6 +108,22 @@ static void add_label(struct runtime_facts *facts, const char *key, size_t key_l
 			break;
 		case FACT_SANDBOX:
 			set_bytes(facts->sandbox_id, value, value_len);
+			break;
+		case FACT_SCRAPE:
+			set_whole(facts->metrics_scrape, sizeof(facts->metrics_scrape), value,
+				  value_len);
+			break;
+		case FACT_SCHEME:
+			set_whole(facts->metrics_scheme, sizeof(facts->metrics_scheme), value,
+				  value_len);
+			break;
+		case FACT_PORT:
+			set_whole(facts->metrics_port, sizeof(facts->metrics_port), value,
+				  value_len);
+			break;
+		case FACT_PATH:
+			set_whole(facts->metrics_path, sizeof(facts->metrics_path), value,
+				  value_len);
 			break;
 		}
 		return;
@@ -122,15 +159,21 @@ int runtime_facts__docker(struct runtime_facts *facts, const char *json, size_t 
 int runtime_facts__oci(struct runtime_facts *facts, const char *json, size_t len)
 {
 	json_auto_t *root = load(json, len);
-	json_auto_t *labels = NULL;
+	static const char *const packed[] = { "io.kubernetes.cri-o.Labels",
+					      "io.kubernetes.cri-o.Annotations" };
 	json_t *annotations = json_object_get(root, "annotations");
 	const json_t *text;
 
 	if (!json_is_object(root))
 		return -EBADMSG;
-	/* CRI-O packs the container's labels, and in a sandbox the pod's, into one annotation */
-	text = json_object_get(annotations, "io.kubernetes.cri-o.Labels");
-	if (json_is_string(text)) {
+	/* CRI-O packs the container's labels, and in a sandbox the pod's, into one annotation;
+	 * the annotations likewise */
+	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++) {
+		json_auto_t *labels = NULL;
+
+		text = json_object_get(annotations, packed[i]);
+		if (!json_is_string(text))
+			continue;
 		labels = load(json_string_value(text), json_string_length(text));
 		add_labels(facts, labels);
 	}
@@ -181,6 +224,19 @@ int runtime_facts__runc(struct runtime_facts *facts, const char *json, size_t le
 				  strlen(equals + 1));
 	}
 	return 0;
+}
+
+uint16_t runtime_facts__metrics(const struct runtime_facts *facts, const char **ret_path)
+{
+	const char *path = facts->metrics_path[0] ? facts->metrics_path : "/metrics";
+	uint32_t port;
+
+	if (strcmp(facts->metrics_scrape, "true") != 0 ||
+	    (facts->metrics_scheme[0] && strcmp(facts->metrics_scheme, "http") != 0) ||
+	    !config_metrics__is_path(path) || value__u32(facts->metrics_port, 1, 65535, &port))
+		return 0;
+	*ret_path = path;
+	return (uint16_t)port;
 }
 
 static int give_path(const char *from, char *path, size_t size)

@@ -8,11 +8,14 @@
 #define EDGETAP_IDENTITY_RUNTIME_FACTS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "identity/names.h"
 
 #define RUNTIME_DOCUMENT_MAX (1024 * 1024) /* larger ones are not read */
 #define RUNTIME_PATH_BYTES 1024
+#define RUNTIME_SWITCH_BYTES 8 /* longer ones are nothing that is known */
+#define RUNTIME_METRICS_PATH_BYTES 257
 
 /* Empty strings are facts that are not known. */
 struct runtime_facts {
@@ -24,6 +27,11 @@ struct runtime_facts {
 	char container[LABEL_BYTES];
 	char sandbox_id[LABEL_BYTES];	 /* CRI-O keeps the pod's labels there */
 	char bundle[RUNTIME_PATH_BYTES]; /* directory of the OCI config.json */
+	/* Where it exposes metrics of its own, by the labels prometheus.io/...; see below. */
+	char metrics_scrape[RUNTIME_SWITCH_BYTES];
+	char metrics_scheme[RUNTIME_SWITCH_BYTES];
+	char metrics_port[RUNTIME_SWITCH_BYTES];
+	char metrics_path[RUNTIME_METRICS_PATH_BYTES];
 };
 
 /*
@@ -45,6 +53,13 @@ int runtime_facts__storage(struct runtime_facts *facts, const char *json, size_t
 
 /* runc's state.json: the annotations, as "key=value" strings, and the bundle. */
 int runtime_facts__runc(struct runtime_facts *facts, const char *json, size_t len);
+
+/*
+ * The port at which the container's labels ask to be scraped: prometheus.io/scrape is true,
+ * prometheus.io/port is one, prometheus.io/scheme is http if it is there. 0: nowhere. ret_path
+ * is prometheus.io/path, "/metrics" if that is missing, and points into facts.
+ */
+uint16_t runtime_facts__metrics(const struct runtime_facts *facts, const char **ret_path);
 
 /*
  * Where runc's state.json, crun's status or an OCI config.json say that the

@@ -241,6 +241,21 @@ static bool ask_containerd(struct question *q)
 	return false;
 }
 
+/* What the pod's sandbox says about all its containers. */
+static void take_pod(struct runtime_facts *facts, const struct runtime_facts *pod)
+{
+	if (pod->app_rank > facts->app_rank) {
+		memcpy(facts->app, pod->app, sizeof(facts->app));
+		facts->app_rank = pod->app_rank;
+	}
+	if (facts->metrics_scrape[0])
+		return;
+	memcpy(facts->metrics_scrape, pod->metrics_scrape, sizeof(facts->metrics_scrape));
+	memcpy(facts->metrics_scheme, pod->metrics_scheme, sizeof(facts->metrics_scheme));
+	memcpy(facts->metrics_port, pod->metrics_port, sizeof(facts->metrics_port));
+	memcpy(facts->metrics_path, pod->metrics_path, sizeof(facts->metrics_path));
+}
+
 static bool ask_crio(struct question *q)
 {
 	for (size_t i = 0; i < q->lookup->storage.count; i++) {
@@ -254,11 +269,8 @@ static bool ask_crio(struct question *q)
 		if (q->facts->sandbox_id[0] &&
 		    cgroup_path__is_hex_id(q->facts->sandbox_id, strlen(q->facts->sandbox_id)) &&
 		    read_document(dir, q->facts->sandbox_id, "userdata/config.json", &pod,
-				  runtime_facts__oci) == 0 &&
-		    pod.app_rank > q->facts->app_rank) {
-			memcpy(q->facts->app, pod.app, sizeof(pod.app));
-			q->facts->app_rank = pod.app_rank;
-		}
+				  runtime_facts__oci) == 0)
+			take_pod(q->facts, &pod);
 		return true;
 	}
 	return false;

@@ -161,6 +161,7 @@ int identity_table__new(struct identity_table **ret_table, const struct config *
 			.pod = "",
 			.container = "",
 			.runtime = "",
+			.metrics_path = "",
 		};
 	}
 	if (!table || !table->slot) {

@@ -54,6 +54,25 @@ bool utf8__valid(const char *text)
 	return true;
 }
 
+bool utf8__valid_bytes(const char *bytes, size_t length)
+{
+	const unsigned char *p = (const unsigned char *)bytes, *end = p + length;
+
+	while (p < end) {
+		unsigned char last[4] = { 0 };
+		int step;
+
+		/* NUL continues no character, so what lies behind the end is none of this one. */
+		if (end - p < 4)
+			memcpy(last, p, (size_t)(end - p));
+		step = character(end - p < 4 ? last : p);
+		if (step < 0)
+			return false;
+		p += step;
+	}
+	return true;
+}
+
 size_t utf8__repair(char *ret_text, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;

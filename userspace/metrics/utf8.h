@@ -12,6 +12,9 @@
 /* Whether a string is well-formed UTF-8 (Unicode 15, table 3-7). */
 bool utf8__valid(const char *text);
 
+/* The same of bytes, among which NUL is a character like another. */
+bool utf8__valid_bytes(const char *bytes, size_t length);
+
 /*
  * Copies text with every ill-formed part replaced by U+FFFD, one for each
  * maximal subpart. ret_text has room for UTF8_REPAIR_GROWTH * strlen + 1

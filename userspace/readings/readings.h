@@ -117,7 +117,13 @@
 	X(PG_REPLICATION_WAL_LSN_DIFF, "bytes")	   /* client_addr, state */                        \
 	X(PG_REPLICATION_REPLY_TIME, "ns")	   /* since 1970 */                                \
 	X(PG_REPLICATION_LAG, "ns")		   /* of a standby; no label */                    \
-	X(PG_UP, "")
+	X(PG_UP, "")                                                                               \
+	/* of endpoints at which instances expose metrics; label: endpoint, then reason */         \
+	X(CUSTOM_UP, "")                                                                           \
+	X(CUSTOM_DURATION, "ns")                                                                   \
+	X(CUSTOM_SAMPLES, "")                                                                      \
+	X(CUSTOM_LEFT_OUT, "")                                                                     \
+	X(CUSTOM_FAILURES, "")
 
 enum reading_kind {
 #define READING_KIND(name, unit) READING_##name,

@@ -279,6 +279,22 @@ static const struct family families[] = {
 	     .label = { "application_name", "client_addr", "state" }),
 	READ(PG_REPLICATION_LAG, GAUGE, "edgetap_pg_replication_lag_seconds", "seconds", 9,
 	     "Age of the last transaction that this standby has replayed."),
+
+	READ(CUSTOM_UP, GAUGE, "edgetap_custom_up", "", 0,
+	     "Whether the instance's own metrics could be had from the endpoint the last time.",
+	     .label = { "endpoint" }),
+	READ(CUSTOM_DURATION, GAUGE, "edgetap_custom_scrape_duration_seconds", "seconds", 9,
+	     "Time that the last scrape of the endpoint took.",
+	     .label = { "endpoint" }),
+	READ(CUSTOM_SAMPLES, GAUGE, "edgetap_custom_samples", "", 0,
+	     "Samples of the endpoint that are shown.",
+	     .label = { "endpoint" }),
+	READ(CUSTOM_LEFT_OUT, GAUGE, "edgetap_custom_samples_left_out", "", 0,
+	     "Samples of the endpoint that are not shown, by reason: a name that is edgetap's, another type than that of an older endpoint, a series that is there already.",
+	     .label = { "endpoint", "reason" }),
+	READ(CUSTOM_FAILURES, COUNTER, "edgetap_custom_scrapes_failed_total", "", 0,
+	     "Scrapes of the endpoint that gave nothing, by reason.",
+	     .label = { "endpoint", "reason" }),
 };
 /* clang-format on */
 

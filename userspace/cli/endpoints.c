@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/endpoints.h"
+
+#include <errno.h>
+#include <linux/limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/log.h"
+#include "custom/targets.h"
+#include "http/listen.h"
+#include "identity/process.h"
+
+/* An instance is asked that long after it was seen first, and another interval at most. */
+#define TARGETS_NS 5000000000ULL
+#define TIMEOUT_MS 10000
+#define COMMON_BYTES ((size_t)64 << 20)
+
+static int open_socket(void *ctx, pid_t pid, int family)
+{
+	const struct agent *agent = ctx;
+
+	return broker__socket(agent->broker, pid, family);
+}
+
+static uint16_t own_port(const struct agent *agent)
+{
+	const char *colon = strrchr(agent->config.listen, ':');
+
+	return (uint16_t)(colon ? strtoul(colon + 1, NULL, 10) : 0);
+}
+
+int endpoints__new(struct agent *agent)
+{
+	const struct custom_options options = {
+		.interval_ns = agent->config.custom_interval_ns,
+		.timeout_ms = TIMEOUT_MS,
+		.max_endpoints = agent->config.custom_endpoints,
+		.max_samples = agent->config.custom_samples,
+		.max_body_bytes = agent->config.custom_body_bytes,
+		.max_wire_bytes = agent->config.custom_wire_bytes,
+		.max_common_bytes = COMMON_BYTES,
+		.own_port = own_port(agent),
+		.open_socket = open_socket,
+		.open_ctx = agent,
+		.warn = log__warn,
+	};
+
+	return agent->config.custom_metrics ? custom__new(&agent->custom, &options) : 0;
+}
+
+/* What one look at the instances collects. */
+struct collection {
+	struct agent *agent;
+	struct targets targets;
+	char exe[PATH_MAX];
+};
+
+static int add_instance(void *ctx, const struct identity_instance *instance)
+{
+	struct collection *collection = ctx;
+	struct agent *agent = collection->agent;
+	const struct config *config = &agent->config;
+	const struct identity *identity = instance->identity;
+	struct process_exe exe;
+	pid_t pid;
+
+	if (instance->is_dead || identity->dropped ||
+	    (!config->metrics_count && !identity->metrics_port))
+		return 0;
+	pid = identity_table__process(agent->identity, instance->slot);
+	/* not the one who asks */
+	if (pid <= 0 || pid == getpid() || (agent->broker && pid == broker__pid(agent->broker)))
+		return 0;
+	if (!config->metrics_count || process__exe(pid, &exe, collection->exe))
+		collection->exe[0] = '\0';
+	return targets__add(&collection->targets, instance, pid, collection->exe, config->metrics,
+			    config->metrics_count);
+}
+
+static void collect(struct agent *agent)
+{
+	struct collection *collection = calloc(1, sizeof(*collection));
+	int err = -ENOMEM;
+
+	if (collection) {
+		collection->agent = agent;
+		err = identity_table__each(agent->identity, add_instance, collection);
+		if (!err)
+			err = custom__set_targets(agent->custom, collection->targets.target,
+						  collection->targets.count, agent->config.region,
+						  agent->config.host);
+		free(collection->targets.target);
+	}
+	if (err)
+		log__warn("no memory to ask instances for their own metrics");
+	free(collection);
+}
+
+void endpoints__tick(struct agent *agent, uint64_t now_ns)
+{
+	int err = 0;
+
+	if (!agent->custom || now_ns < agent->next_targets_ns)
+		return;
+	if (!custom__is_started(agent->custom))
+		err = custom__start(agent->custom);
+	if (err)
+		log__warn("no thread to ask instances for their own metrics: %s", strerror(-err));
+	else
+		collect(agent);
+	agent->next_targets_ns = now_ns + TARGETS_NS;
+}
+
+static void read_state(void *ctx, const struct custom_state *state)
+{
+	static const char *const reasons[CUSTOM_REASON_N] = {
+#define REASON_LABEL(id, label, words) [CUSTOM_##id] = (label),
+		CUSTOM_REASONS(REASON_LABEL)
+#undef REASON_LABEL
+	};
+	const struct {
+		const char *reason;
+		uint64_t count;
+	} left_out[] = {
+		{ "reserved_name", state->reserved },
+		{ "other_type", state->of_other_type },
+		{ "labels_overwritten", state->coincident },
+		{ "duplicate", state->duplicate },
+	};
+	struct readings *readings = ctx;
+	int64_t owner = readings__owner(readings, state->labels);
+
+	if (owner < 0 || !state->was_asked)
+		return;
+	readings__add(readings, owner, READING_CUSTOM_UP, state->is_up, state->endpoint, NULL,
+		      NULL);
+	readings__add(readings, owner, READING_CUSTOM_DURATION, state->duration_ns, state->endpoint,
+		      NULL, NULL);
+	readings__add(readings, owner, READING_CUSTOM_SAMPLES, state->samples, state->endpoint,
+		      NULL, NULL);
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		if (left_out[i].count)
+			readings__add(readings, owner, READING_CUSTOM_LEFT_OUT, left_out[i].count,
+				      state->endpoint, left_out[i].reason, NULL);
+	for (int i = 0; i < CUSTOM_REASON_N; i++)
+		if (state->failures_total[i])
+			readings__add(readings, owner, READING_CUSTOM_FAILURES,
+				      state->failures_total[i], state->endpoint, reasons[i], NULL);
+}
+
+void endpoints__read(struct agent *agent)
+{
+	if (agent->custom)
+		custom__each(agent->custom, read_state, agent->readings);
+}
+
+int endpoints__render(struct agent *agent, const struct scope *scope, struct buffer *out)
+{
+	struct custom_view *view;
+	int err;
+
+	if (!agent->custom)
+		return buffer__flush(out);
+	err = custom_view__new(&view, agent->custom, scope);
+	if (err)
+		return err;
+	page__rest(custom_view__page(view), out);
+	err = buffer__flush(out);
+	custom_view__free(view);
+	return err;
+}

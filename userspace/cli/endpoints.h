@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which instances expose metrics of their own, and what became of asking them. */
+#ifndef EDGETAP_CLI_ENDPOINTS_H
+#define EDGETAP_CLI_ENDPOINTS_H
+
+#include "cli/agent.h"
+
+/* Makes agent->custom, unless the configuration says no. 0 or -ENOMEM. */
+int endpoints__new(struct agent *agent);
+
+/* Tells it what to ask, and starts its thread at first. The agent's lock is held. */
+void endpoints__tick(struct agent *agent, uint64_t now_ns);
+
+/* Adds what is known of endpoints to the readings. The agent's lock is held. */
+void endpoints__read(struct agent *agent);
+
+/* Appends the page of everything that instances expose and the scope allows. Any thread. */
+int endpoints__render(struct agent *agent, const struct scope *scope, struct buffer *out);
+
+#endif

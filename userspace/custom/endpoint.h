@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One endpoint, from request to what it exposes. Of the scraper's thread. */
+#ifndef EDGETAP_CUSTOM_ENDPOINT_H
+#define EDGETAP_CUSTOM_ENDPOINT_H
+
+#include "custom/custom.h"
+#include "custom/fetch.h"
+
+/* What tells endpoints apart, in one piece of memory. */
+struct endpoint_target {
+	uint32_t slot, generation;
+	pid_t pid;
+	bool by_executable;
+	char *cgroup;
+	uint16_t port;
+	struct model_labels labels;
+	char *path;
+	char *owner; /* as in struct page_source */
+	char *text;  /* the standard labels */
+	char *name;  /* ":PORT/PATH" */
+	bool is_taken;
+};
+
+struct endpoint {
+	uint64_t id;
+	struct endpoint_target *target;
+	struct fetch fetch;
+	size_t kept; /* of fetch.held: what is exposed */
+	uint64_t next_ns, begun_ns;
+
+	/* What others may read under the lock. */
+	struct exposed *exposed; /* NULL: down, or never asked */
+	uint64_t exposed_ns;
+	struct page_left_out left_out;
+	bool was_asked;
+	enum custom_reason reason; /* of the last scrape */
+	uint64_t duration_ns;
+	uint64_t failures[CUSTOM_REASON_N];
+};
+
+/* The deep copy that the scraper works with. NULL without memory. */
+struct endpoint_target *endpoint_target__new(const struct custom_target *target, const char *region,
+					     const char *host);
+void endpoint_target__free(struct endpoint_target *target);
+bool endpoint_target__same(const struct endpoint_target *a, const struct endpoint_target *b);
+
+/*
+ * Reads what fetch has in its body. Returns what is exposed, with a reference, or NULL
+ * and the reason and, for a text that is not in the format, where.
+ */
+struct exposed *endpoint__read(const struct endpoint *endpoint, uint32_t max_samples,
+			       const uint64_t key[2], enum custom_reason *ret_reason,
+			       uint32_t *ret_line, const char **ret_message);
+
+/* The words of a reason for a sentence. Static. */
+const char *custom_reason__words(enum custom_reason reason);
+
+#endif
