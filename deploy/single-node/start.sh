@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs edgetap and a database beside it that scrapes it every 15 seconds, until
+# one of them ends or this script is interrupted. Everything is kept in DIR, the
+# tokens too: those of an earlier run are used again.
+#
+# usage: start.sh prometheus|victoria-metrics DIR     (as root)
+#
+# Debian's packages of these names are enough. EDGETAP names the program to run,
+# if it is not in the path.
+set -euo pipefail
+
+usage() {
+	echo "usage: ${0##*/} prometheus|victoria-metrics DIR" >&2
+	exit 1
+}
+
+[[ $# -eq 2 ]] || usage
+kind=$1
+here=$(cd "$(dirname "$0")" && pwd)
+edgetap=${EDGETAP:-edgetap}
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
+case $dir in
+*[!a-zA-Z0-9/._-]*)
+	echo "${0##*/}: DIR may have letters, digits and . _ - only: $dir" >&2
+	exit 1
+	;;
+esac
+
+database=("$kind")
+case $kind in
+prometheus)
+	url=http://127.0.0.1:9090
+	database+=("--config.file=$dir/scrape.yml" "--storage.tsdb.path=$dir/data"
+		--web.listen-address=127.0.0.1:9090)
+	;;
+victoria-metrics)
+	url=http://127.0.0.1:8428
+	database+=("-promscrape.config=$dir/scrape.yml" "-storageDataPath=$dir/data"
+		-httpListenAddr=127.0.0.1:8428 -search.latencyOffset=1s)
+	;;
+*) usage ;;
+esac
+for program in "$kind" "$edgetap"; do
+	command -v "$program" >/dev/null || {
+		echo "${0##*/}: $program is not installed" >&2
+		exit 1
+	}
+done
+
+umask 077
+for name in scrape reader; do
+	[[ -s $dir/$name.token ]] || od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$dir/$name.token"
+done
+cp "$here/scrape.yml" "$dir/scrape.yml"
+sed "s|@DIR@|$dir|g; s|@URL@|$url|g" "$here/edgetap.yaml" >"$dir/edgetap.yaml"
+
+started=()
+finish() {
+	trap - EXIT
+	kill "${started[@]}" 2>/dev/null || true
+	wait
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+"${database[@]}" >"$dir/$kind.log" 2>&1 &
+started+=($!)
+"$edgetap" serve --config "$dir/edgetap.yaml" &
+started+=($!)
+echo "Ask with: curl http://127.0.0.1:9777/prometheus/personal/api/v1/query \\"
+echo "  --data-urlencode 'query=sum by (app) (increase(fly_edge_http_responses_count[5m]))' \\"
+echo "  -H \"Authorization: Bearer \$(cat $dir/reader.token)\""
+wait -n

@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""deploy/single-node as shipped, but for how often it scrapes: both databases, asked through edgetap."""
+import json
+import os
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import lib
+from lib import equal
+
+BASE = "http://127.0.0.1:9777"
+
+
+def fetch(path, token, **parameters):
+    target = BASE + path + ("?" + urllib.parse.urlencode(parameters) if parameters else "")
+    request = urllib.request.Request(target, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read()
+    except OSError as e:
+        raise AssertionError(f"{path}: {e}") from None
+
+
+def single_node(env, kind):
+    lib.need(kind)
+    here = env.dir / "single-node"
+    shutil.copytree(lib.REPO / "deploy" / "single-node", here)
+    scrape = here / "scrape.yml"
+    text = scrape.read_text()
+    equal(text.count("scrape_interval: 15s"), 1, "the interval of Fly.io's page")
+    scrape.write_text(text.replace("scrape_interval: 15s", "scrape_interval: 1s"))
+    home = env.dir / "node"
+    script = env.start([here / "start.sh", kind, home], env=dict(os.environ, EDGETAP=str(lib.EDGETAP)))
+
+    def ask(query):
+        assert script.alive(), script.output()
+        token = (home / "reader.token").read_text()
+        status, body = fetch("/prometheus/personal/api/v1/query", token, query=query)
+        equal(status, 200, f"{query}: {body!r}")
+        return json.loads(body)["data"]["result"]
+
+    lib.eventually(lambda: fetch("/-/ready", None)[0] == 200, 30, "edgetap")
+    program, environ = env.python("e2e-node")
+    port = lib.free_port()
+    env.start([program, "-m", "http.server", "--bind", "127.0.0.1", str(port)], env=environ)
+    lib.listening(port)
+
+    token = (home / "scrape.token").read_text()
+    pages = [page for page in ("/metrics", "/metrics/fly", "/metrics/custom") if fetch(page, token)[0] == 200]
+    assert "/metrics" in pages and "/metrics/fly" in pages, pages
+
+    def seen():
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/").read()
+        equal(sum(int(row["value"][1]) for row in ask('up{job=~"edgetap.*"}')), len(pages), "jobs that are up")
+        for name in ("edgetap_edge_http_responses_total", "fly_edge_http_responses_count"):
+            rows = ask(f'sum by (app) (increase({name}{{app="e2e-node"}}[30s])) > 0')
+            equal([row["metric"] for row in rows], [{"app": "e2e-node"}], name)
+        return True
+
+    lib.eventually(seen, 25)
+    equal(fetch("/prometheus/personal/api/v1/query", None, query="up")[0], 401, "without a token")
+    for name in ("scrape.token", "reader.token", "edgetap.yaml"):
+        equal((home / name).stat().st_mode & 0o077, 0, f"others may read {name}")
+    script.stop()
+
+
+def test_prometheus(env):
+    single_node(env, "prometheus")
+
+
+def test_victoria_metrics(env):
+    single_node(env, "victoria-metrics")
+
+
+if __name__ == "__main__":
+    lib.main(globals())
