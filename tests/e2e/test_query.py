@@ -178,6 +178,7 @@ def test_grammar(env):
     alone = Database(env, "prometheus", ALFA)
     corpus = [q for q in queries.corpus() if "\0" not in q]
     everything = corpus + queries.Random(int(os.environ.get("SEED", "1"))).queries(800)
+    version = json.loads(ask(alone.port, "/api/v1/status/buildinfo")[2])["data"]["version"]
     taken = refused = types = 0
     for query, (why, printed, restricted) in zip(everything, check(everything)):
         status, _, body = ask(alone.port, "/api/v1/query", urllib.parse.urlencode({"query": query, "time": END}))
@@ -188,6 +189,8 @@ def test_grammar(env):
             continue
         if status == 400 and why:  # an error of types before one of syntax
             refused += 1
+            continue
+        if why and not version.startswith("2.42."):  # newer ones take more
             continue
         assert not why, f"{query!r} is refused ({why}), Prometheus says {status} {answer.get('error')}"
         want = meaning(answer)
@@ -298,8 +301,12 @@ def hostile(env, kind, agent, switch):
             refused += 1
         form = {"query": query, "start": END - 300, "end": END, "step": 60}
         clean(reader.ask("/api/v1/query_range", form, post=not i % 2)[2], query)
-        if i % 4 == 0:
-            seen += SECRET.encode() in everything.ask("/api/v1/query", {"query": query, "time": END})[2]
+        # Who may see everything gets what the database says to the query as it was.
+        status, _, body = everything.ask("/api/v1/query", {"query": query, "time": END}, post=i % 2)
+        seen += SECRET.encode() in body
+        if status == 200 and not re.search("any|limit|topk|bottomk", query):
+            direct = get(both.port, "/api/v1/query", query=query, time=END)
+            equal(meaning(json.loads(body)), meaning(direct), f"{query} on {kind}, unrestricted")
     for path in ("/api/v1/series", "/api/v1/labels", "/api/v1/label/app/values", "/api/v1/label/secret/values",
                  "/api/v1/label/__name__/values", "/federate"):
         for match in ("", "{app!=''}", 'requests_total{app="bravo"}', '{__name__=~".+"}', "sum", "{}", "a or b"):

@@ -85,6 +85,16 @@ static int append(struct curl_slist **headers, const char *header)
 	return 0;
 }
 
+/* Whether a field of the client's can be passed on as it is, whole. */
+static bool is_plain(const char *value)
+{
+	size_t length = 0;
+
+	while (value[length] >= ' ' && value[length] < 0x7f)
+		length++;
+	return !value[length] && length && length < TOKEN_MAX_BYTES - 16;
+}
+
 /* Nothing of the client's but Accept. */
 static int make_headers(const struct upstream_request *request, struct curl_slist **headers,
 			char *message)
@@ -95,7 +105,7 @@ static int make_headers(const struct upstream_request *request, struct curl_slis
 	if (!line)
 		return -ENOMEM;
 	err = append(headers, "Expect:");
-	if (!err && request->accept) {
+	if (!err && request->accept && is_plain(request->accept)) {
 		snprintf(line, TOKEN_MAX_BYTES, "Accept: %s", request->accept);
 		err = append(headers, line);
 	}

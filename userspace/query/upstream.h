@@ -16,7 +16,7 @@ struct upstream_request {
 	const char *parameters; /* encoded */
 	size_t parameters_length;
 	bool is_post;
-	const char *accept;	/* of the client, or NULL */
+	const char *accept;	/* of the client, or NULL; left out if it is not printable ASCII */
 	const char *token_file; /* its content is the bearer token; NULL: none */
 	uint64_t timeout_ms;
 	uint64_t max_bytes; /* of the response's body, decompressed */
