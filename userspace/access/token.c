@@ -95,8 +95,11 @@ int token__parse(struct token *ret_token, const char *text, size_t length)
 	if (!take_packet(&cursor, "location", &ret_token->location) ||
 	    !take_packet(&cursor, "identifier", &ret_token->identifier))
 		return -EINVAL;
-	if (ret_token->location.size > TOKEN_ID_BYTES ||
-	    ret_token->identifier.size > TOKEN_ID_BYTES)
+	/* The location is not signed; with any other a token would have many texts. */
+	if (ret_token->location.size != strlen(LOCATION) ||
+	    memcmp(ret_token->location.bytes, LOCATION, strlen(LOCATION)) != 0)
+		return -EINVAL;
+	if (ret_token->identifier.size > TOKEN_ID_BYTES)
 		return -E2BIG;
 	err = take_caveats(ret_token, &cursor);
 	if (err)
