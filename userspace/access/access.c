@@ -17,7 +17,7 @@
 struct access {
 	pthread_mutex_t lock;
 	struct rules *rules; /* under the lock; users take a reference */
-	uint64_t next_look_ns;
+	uint64_t next_look_ns, retry_ns;
 	struct password_memory passwords;
 	access_warn_fn warn;
 	bool failed;		   /* the last reading */
@@ -52,34 +52,39 @@ static int replace(struct access *access, struct rules *fresh, struct secret_err
 	return 0;
 }
 
+/* What cannot be used changes nothing; said once for each reason. Under the lock. */
+static void give_up(struct access *access, const struct secret_error *error)
+{
+	if (!access->failed || strcmp(error->text, access->error.text) != 0)
+		access->warn("%s; who may ask stays as it was", error->text);
+	access->error = *error;
+	access->failed = true;
+	access->retry_ns = clock_ns(CLOCK_MONOTONIC) + RETRY_NS;
+	rules__note_files(access->rules);
+}
+
 /*
- * Reads the files again if one has changed, or if the last reading failed: the
- * reason may lie in a file that was not known before. Under the lock.
+ * Reads the files again if one has changed; some time after a reading that
+ * failed in any case, as the reason may lie in a file that was not known before.
+ * Under the lock.
  */
-static void look(struct access *access)
+static void look(struct access *access, uint64_t now_ns)
 {
 	struct secret_error error;
 	struct rules *fresh;
-	int err;
 
-	access->next_look_ns = clock_ns(CLOCK_MONOTONIC) + LOOK_NS;
-	if (!access->failed && !rules__have_changed(access->rules))
+	access->next_look_ns = now_ns + LOOK_NS;
+	if (!rules__have_changed(access->rules) && !(access->failed && now_ns >= access->retry_ns))
 		return;
-	err = rules__again(&fresh, access->rules, &error);
-	if (!err) {
-		err = replace(access, fresh, &error);
-		if (err)
-			rules__unref(fresh);
-	}
-	if (!err) {
-		access->warn("credentials read again, as their files have changed");
+	if (rules__again(&fresh, access->rules, &error)) {
+		give_up(access, &error);
+	} else if (replace(access, fresh, &error)) {
+		rules__unref(fresh);
+		give_up(access, &error);
 	} else {
-		if (!access->failed || strcmp(error.text, access->error.text) != 0)
-			access->warn("%s; who may ask stays as it was", error.text);
-		access->error = error;
-		access->next_look_ns += RETRY_NS;
+		access->warn("credentials read again, as their files have changed");
+		access->failed = false;
 	}
-	access->failed = err;
 }
 
 /* The rules in force, with a reference for the caller. */
@@ -90,7 +95,7 @@ static struct rules *current(struct access *access)
 
 	pthread_mutex_lock(&access->lock);
 	if (now_ns >= access->next_look_ns)
-		look(access);
+		look(access, now_ns);
 	rules = rules__ref(access->rules);
 	pthread_mutex_unlock(&access->lock);
 	return rules;

@@ -231,6 +231,12 @@ bool rules__have_changed(const struct rules *rules)
 	return false;
 }
 
+void rules__note_files(struct rules *rules)
+{
+	for (size_t i = 0; i < rules->file_count; i++)
+		secret_stamp__take(&rules->files[i].stamp, rules->files[i].path);
+}
+
 bool rules__are_open(const struct rules *rules)
 {
 	return !rules->token_count && !rules->keys && !rules->web.user_count;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All that decides about a request, read from the configuration and the files
- * that it names. Never changed once it is made: a changed file makes other rules.
+ * that it names. Once they are made only the stamps of files change: a changed
+ * file makes other rules.
  */
 #ifndef EDGETAP_ACCESS_RULES_H
 #define EDGETAP_ACCESS_RULES_H
@@ -62,6 +63,9 @@ void rules__unref(struct rules *rules);
 
 /* Whether a file has changed since it was read. */
 bool rules__have_changed(const struct rules *rules);
+
+/* Takes the files as they are now for what was read. The caller keeps others off meanwhile. */
+void rules__note_files(struct rules *rules);
 
 /* Whether nothing restricts access by what a request carries. */
 bool rules__are_open(const struct rules *rules);
