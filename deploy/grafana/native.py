@@ -350,6 +350,26 @@ def postgres():
     )
 
 
+def custom():
+    name = "edgetap_custom"
+    label = "{{app}} {{instance}} {{endpoint}}"
+    return Row(
+        "Metrics that the apps expose themselves",
+        Graph("Endpoints that answer", "1: the last scrape was good; 0: it was not, and nothing of it is shown.",
+              Query(f"min by (app, instance, endpoint) ({name}_up{{<S>}})", label), "short", width=6, top=1),
+        Graph("Time of their scrapes", "How long each endpoint takes to answer.",
+              Query(f"max by (app, instance, endpoint) ({name}_scrape_duration_seconds{{<S>}})", label), "s",
+              width=6),
+        Graph("Failed scrapes", "By reason.", Query(rate(f"{name}_scrapes_failed_total", "app, reason"),
+                                                    "{{app}} {{reason}}"), "ops", width=6),
+        Graph("Their samples", "Shown, and left out by reason.",
+              [Query(now(f"{name}_samples", "app"), "{{app}}"),
+               Query(now(f"{name}_samples_left_out", "app, reason"), "{{app}} left out: {{reason}}")], "short",
+              width=6),
+        closed=True,
+    )
+
+
 def agent():
     return Row(
         "The agent itself",
@@ -386,7 +406,7 @@ def agent():
 
 def dashboard():
     rows = (overview, requests, queueing, connections, tls, grpc, upgraded, outbound, instances, volumes,
-            postgres, agent)
+            postgres, custom, agent)
     return board.dashboard(
         "edgetap",
         "edgetap",

@@ -293,6 +293,21 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 """
 
 
+class Exposing:
+    """A server with metrics of its own, one of which has a name that is not its; and where there are none."""
+
+    METRICS = "# TYPE e2e_dash gauge\\ne2e_dash 42\\n# TYPE fly_e2e gauge\\nfly_e2e 1\\n"
+
+    def __init__(self, env):
+        lines = f"location /metrics {{ default_type 'text/plain; version=0.0.4'; return 200 '{self.METRICS}'; }}"
+        self.nginx = Nginx(env, "e2e-dash-custom", server=lines)
+        self.config = f"""custom_interval: 1s
+metrics:
+  - {{ match: {{ app: e2e-dash-custom }}, port: {self.nginx.port} }}
+  - {{ match: {{ app: e2e-dash-custom }}, port: {lib.free_port()} }}
+"""
+
+
 class Limited:
     """A container with a quota of a tenth of a CPU, which it wants more of, a memory limit and a volume."""
 
@@ -430,7 +445,8 @@ def variables(base, apps):
 
 def test_data(env):
     """Every panel of both dashboards shows something, but for what is named above; with its reason."""
-    agent = env.agent(flags=("--region", "here"))
+    exposing = Exposing(env)
+    agent = env.agent(exposing.config, flags=("--region", "here"))
     start = time.time()
     doctor = env.start([lib.EDGETAP, "doctor"], name="doctor")
     database = Postgres(env)
@@ -477,9 +493,11 @@ def test_data(env):
     finally:
         stop.set()
         worker.join()
-    for job in ("edgetap", "edgetap-fly"):
+    for job in ("edgetap", "edgetap-fly", "edgetap-custom"):
         up = base.ask("query", query=f'min_over_time(up{{job="{job}"}}[1m])')["result"]
         equal([row["value"][1] for row in up], ["1"], f"scrapes of the job {job}")
+    own = base.ask("query", query="e2e_dash")["result"]
+    equal([(row["metric"]["app"], row["value"][1]) for row in own], [("e2e-dash-custom", "42")], "e2e_dash")
     for key, why in absent.items():
         assert key in missing(base, start, {key: asked[key]}), f"{key} has data, although {why}"
     print(f"  {len(asked)} queries, {len(absent)} of them without data: {', '.join(sorted(set(absent.values())))}")
