@@ -5,13 +5,16 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import lib
 from client import ab
 from lib import between, equal
+from places import Cgroup, Container
 from servers import Nginx
 from test_containers import nginx_in
 from tls import Certificates, TlsConnection, s_client
@@ -22,17 +25,6 @@ STANDARD = {"app", "region", "host"}
 # Labels that a series may lack where nothing is known to stand there.
 MAY_LACK = {"servername", "datname", "state", "application_name", "client_addr"}
 
-# Names that must be there once the servers below have served: all of the proxy's, but the
-# time from handshake to accept, which takes a kernel in which accept can be traced.
-PROXY = {
-    "fly_edge_http_responses_count", "fly_edge_http_response_time_seconds", "fly_edge_tcp_connects_count",
-    "fly_edge_tcp_disconnects_count", "fly_edge_data_out", "fly_edge_data_in", "fly_edge_tls_handshake_errors",
-    "fly_edge_tls_handshake_time_seconds", "fly_app_concurrency", "fly_app_http_responses_count",
-    "fly_app_http_response_time_seconds", "fly_app_tcp_connects_count", "fly_app_tcp_disconnects_count",
-    "fly_instance_up",
-}
-
-
 def page():
     """{name: (type, labels beside the standard ones, unit)}"""
     out = {}
@@ -41,6 +33,16 @@ def page():
             name, kind, labels, unit = (line.split("\t") + [""])[:4]
             out[name] = (kind, set(labels.split(",")), unit)
     return out
+
+
+# Of the proxy's names all must be there once the servers below have served, but the time
+# from handshake to accept, which takes a kernel in which accept can be traced.
+PROXY = {n for n in page() if n.startswith(("fly_edge_", "fly_app_"))} - {"fly_app_connect_time_seconds"}
+# Of the machine every name, of a disk if it has one that carries something.
+NODE = {n for n in page() if n.startswith("fly_instance_")}
+
+# Of a server of Postgres that has no standby.
+PG = {n for n in page() if n.startswith("pg_") and not n.startswith("pg_stat_replication_")}
 
 
 def conforms(scrape, region="ams"):
@@ -97,7 +99,6 @@ class Shop:
         scrape = self.look()
         got = scrape.by("fly_app_http_responses_count", "instance", app="e2e-shop")
         equal({os.path.basename(k[0]): v for k, v in got.items()}, instances, "of instances")
-        equal(scrape.value("fly_instance_up", app="e2e-shop"), len(instances), "instances up")
         return scrape
 
     def gone(self, seconds=30):
@@ -105,14 +106,161 @@ class Shop:
         while len(self.look().select("fly_app_concurrency", app="e2e-shop")) > 1:
             assert time.monotonic() < deadline, f"the series stay for {seconds} s"
             time.sleep(0.05)
-        return self.check({"e2e-fly-shop-b": 2})
+        lib.eventually(lambda: len(self.look().select("fly_instance_up", app="e2e-shop")) == 1, 5)
+        scrape = self.check({"e2e-fly-shop-b": 2})
+        equal(scrape.value("fly_instance_up", app="e2e-shop"), 1, "instances up")
+        return scrape
 
 
-def test_names(env):
-    """Servers that give every series of the proxy, a container, and an app whose instance dies."""
+def proc(text, start=0):
+    """Lines of a file below /proc, split."""
+    return [line.split() for line in Path("/proc", text).read_text().splitlines()[start:]]
+
+
+def machine():
+    """Counters of the page for the machine, in the files that it names: {(name, labels): raw number}"""
+    names = list(page())
+    disk = [n for n in names if n.startswith("fly_instance_disk_")]
+    net = [n for n in names if n.startswith("fly_instance_net_")]
+    modes = "user nice system idle iowait irq softirq steal guest guest_nice".split()
+    out = {}
+    for cpu, *ticks in proc("stat"):
+        if cpu.startswith("cpu") and cpu != "cpu":
+            for mode, value in zip(modes, ticks):
+                out["fly_instance_cpu", cpu[3:], mode] = int(value)
+    for _, _, device, *fields in proc("diskstats"):
+        for name, value in zip(disk, fields):
+            out[name, device] = int(value)
+    for line in Path("/proc/1/net/dev").read_text().splitlines()[2:]:
+        device, fields = line.split(":")
+        for name, value in zip(net, fields.split()):
+            out[name, device.strip()] = int(value)
+    return out
+
+
+def check_machine(agent):
+    """The machine's own series are the numbers of the files that the page names, in their units."""
+    node = {"app": "__node__"}
+    time.sleep(1.1)  # scrapes within a second share one reading
+    before = machine()
+    scrape = agent.scrape("/metrics/fly")
+    after = machine()
+    conforms(scrape)
+    have = {name for name in scrape.types if scrape.select(name, **node)}
+    disks = {n for n in NODE if n.startswith("fly_instance_disk_")}
+    equal(sorted(NODE - disks - have), [], "names that are not there")
+    equal(len(disks & have), len(disks) if disks & have else 0, "names of disks")
+    print(f"{len(have)} names, {len(scrape.select('fly_instance_disk_time_io', **node))} disks")
+    compared = 0
+    for name in NODE:
+        if scrape.types.get(name) != "counter":
+            continue
+        for labels, value in scrape.select(name, **node):
+            rest = [labels[k] for k in ("cpu_id", "mode", "device") if k in labels]
+            key = (name, *rest)
+            if name == "fly_instance_disk_io_in_progress":
+                continue  # goes up and down, whatever the page calls it
+            between(value, before[key], after[key], f"{name} {rest}")
+            compared += 1
+    assert compared > 10, compared
+    memory = {line[0]: int(line[1]) * 1024 for line in proc("meminfo")}
+    equal(scrape.value("fly_instance_memory_mem_total", **node), memory["MemTotal:"], "memory")
+    equal(scrape.value("fly_instance_memory_vmalloc_total", **node), memory["VmallocTotal:"], "vmalloc")
+    equal(scrape.value("fly_instance_filefd_maximum", **node), int(proc("sys/fs/file-nr")[0][2]), "open files")
+    for index, minutes in enumerate(("1", "5", "15")):
+        value = scrape.value("fly_instance_load_average", minutes=minutes, **node)
+        between(value, 0, float(proc("loadavg")[0][index]) + 1, "load")
+    root = os.statvfs("/")
+    where = dict(node, mount="/")
+    equal(scrape.value("fly_instance_filesystem_blocks", **where), root.f_blocks, "blocks of /")
+    equal(scrape.value("fly_instance_filesystem_block_size", **where), root.f_frsize, "their size")
+    equal(scrape.value("fly_instance_up", **node), 1, "machine up")
+
+
+def postgres(env, name):
+    """A server as a package would set it up: a unit, TCP on the loopback, peers on its socket."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not programs:
+        raise lib.Skip("PostgreSQL is not installed")
+    program = programs[-1]
+    cgroup = Cgroup(env, f"/system.slice/{name}.service")  # told apart from any other server here
+    folder, port = env.dir / "pg", lib.free_port()
+    folder.mkdir()
+    shutil.chown(folder, "postgres", "postgres")
+    drop = [lib.need("setpriv"), "--reuid=postgres", "--regid=postgres", "--init-groups"]
+    subprocess.run(
+        [*drop, program.with_name("initdb"), "-D", folder / "data", "--auth-local=peer", "--auth-host=reject", "-N"],
+        check=True, capture_output=True, cwd="/", timeout=60,
+    )
+    process = env.start(
+        [*drop, program, "-D", folder / "data", "-k", folder, "-p", str(port), "-c", "fsync=off"], cwd="/",
+        name="postgres", preexec=cgroup.enter,
+    )
+    lib.listening(port, owner=process)
+    psql = [*drop, lib.need("psql"), "-X", "-h", str(folder), "-p", str(port), "-d", "postgres", "-c"]
+    subprocess.run([*psql, "SELECT pg_stat_reset()"], check=True, capture_output=True, cwd="/", timeout=30)
+
+
+def check_postgres(agent, name):
+    """Every name of the page but those of a standby's, in the page's units."""
+
+    def check():
+        scrape = agent.scrape("/metrics/fly")
+        missing = {n for n in PG if not scrape.select(n, app=name)}
+        assert not missing, f"not there: {sorted(missing)}"
+        return scrape
+
+    scrape = lib.eventually(check, 40)
+    size = scrape.value("pg_database_size_bytes", app=name, datname="postgres")
+    between(size, 1 << 20, 100 << 20, "size of a database")
+    for reset in ("pg_stat_bgwriter_stats_reset", "pg_stat_database_stats_reset"):
+        for _, value in scrape.select(reset, app=name):
+            between(value, time.time() - 300, time.time(), reset)
+    between(scrape.value("pg_stat_activity_count", app=name, datname="postgres", state="active"), 1, 3, "active")
+
+
+class Volume:
+    """A file system of its own that a container has mounted."""
+
+    def __init__(self, env):
+        image, self.name = env.dir / "disk.img", f"e2e-fly-disk{os.getpid()}"
+        self.place = env.dir / "volumes" / self.name / "_data"
+        self.place.mkdir(parents=True)
+        with open(image, "wb") as f:
+            f.truncate(32 << 20)
+        subprocess.run([lib.need("mkfs.ext4"), "-q", "-F", image], check=True)
+        done = subprocess.run(["mount", "-o", "loop", image, self.place], capture_output=True, text=True, check=False)
+        self.lacks = done.stderr.strip()
+        if self.lacks:
+            return
+        env.defer(subprocess.run, ["umount", "-l", self.place], check=False)
+        self.box = Container(env, ["/usr/bin/sleep", "100"], mounts={"/data": self.place})
+
+    def check(self, agent):
+        if self.lacks:
+            raise lib.Skip(f"no loop device: {self.lacks}")
+        disk = os.statvfs(self.place)
+
+        def there():
+            scrape = agent.scrape("/metrics/fly")
+            (labels, value), = scrape.select("fly_volume_size_bytes", id=self.name) or [({}, 0)]
+            equal(value, disk.f_blocks * disk.f_frsize, "size of the volume")
+            equal(set(labels), STANDARD | {"id"}, "labels of the volume")
+            used = 100 * (disk.f_blocks - disk.f_bfree) / disk.f_blocks
+            between(scrape.value("fly_volume_used_pct", id=self.name), used - 5, used + 5, "percent used")
+            return True
+
+        lib.eventually(there, 30)
+
+
+def test_page(env):
+    """Servers that give every series, a container, a volume, Postgres, and an app whose instance dies."""
     certificates = Certificates(env)
-    agent = fly_agent(env, config=Shop.CONFIG)
+    agent = fly_agent(env, ["--postgres-interval", "1s"], Shop.CONFIG)
     shop = Shop(env, agent)
+    name = f"e2e-fly-pg{os.getpid()}"
+    postgres(env, name)
+    volume = Volume(env)
     plain = Nginx(env, "e2e-fly-plain", server="location /204 { return 204; }")
     secret = Nginx(env, "e2e-fly-tls", tls=certificates.nginx())
     box = nginx_in(env)
@@ -153,7 +301,10 @@ def test_names(env):
         scrape.value("fly_edge_data_out", app=plain.name),
         native.value("edgetap_edge_data_out_bytes_total", app=plain.name), "bytes in both views",
     )
+    check_machine(agent)
+    check_postgres(agent, name)
     conforms(shop.gone())
+    volume.check(agent)
 
 
 def colours(agent):
