@@ -121,7 +121,8 @@ static bool has_program(void *ctx, const char *program)
 	return loader__has_probe(ctx, program);
 }
 
-/* Every probe holds a descriptor, every instance some; the limit that a shell gives is made for less. */
+/* Every probe holds a descriptor, every instance some; the limit that a shell gives is made for
+ * less. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -502,6 +503,7 @@ uint64_t agent__next_ns(const struct agent *agent)
 int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
 		  const struct scope *scope, struct buffer *out)
 {
+	struct exposition_guest guest = { 0 };
 	const struct snapshot *snapshot;
 	int err;
 
@@ -511,10 +513,15 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 		log__warn("how long threads waited for a CPU cannot be read: %s", strerror(-err));
 	snapshot = agent__snapshot(agent);
 	err = -ENODATA;
-	if (snapshot) {
+	if (snapshot && view->has_guests)
+		err = endpoints__invite(agent, scope, &guest);
+	else if (snapshot)
+		err = 0;
+	if (!err) {
 		agent__read(agent);
 		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);
 	}
+	endpoints__see_off(agent, &guest);
 	pthread_mutex_unlock(&agent->lock);
 	return err;
 }

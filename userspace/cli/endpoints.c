@@ -11,9 +11,11 @@
 #include "custom/targets.h"
 #include "http/listen.h"
 #include "identity/process.h"
+#include "views/host_id.h"
 
 /* An instance is asked that long after it was seen first, and another interval at most. */
 #define TARGETS_NS 5000000000ULL
+#define POSTGRES_PREFIX "pg_"
 #define TIMEOUT_MS 10000
 #define COMMON_BYTES ((size_t)64 << 20)
 
@@ -89,13 +91,21 @@ static void collect(struct agent *agent)
 		err = identity_table__each(agent->identity, add_instance, collection);
 		if (!err)
 			err = custom__set_targets(agent->custom, collection->targets.target,
-						  collection->targets.count, agent->config.region,
-						  agent->config.host);
+						  collection->targets.count);
 		free(collection->targets.target);
 	}
 	if (err)
 		log__warn("no memory to ask instances for their own metrics");
 	free(collection);
+}
+
+/* The app has an exporter for its database servers. */
+static void leave_to_exporter(void *ctx, const char *app)
+{
+	struct agent *agent = ctx;
+
+	postgres__leave_to_exporter(agent->postgres, app);
+	agent->read_ns = 0;
 }
 
 void endpoints__tick(struct agent *agent, uint64_t now_ns)
@@ -110,6 +120,7 @@ void endpoints__tick(struct agent *agent, uint64_t now_ns)
 		log__warn("no thread to ask instances for their own metrics: %s", strerror(-err));
 	else
 		collect(agent);
+	custom__exposers(agent->custom, POSTGRES_PREFIX, leave_to_exporter, agent);
 	agent->next_targets_ns = now_ns + TARGETS_NS;
 }
 
@@ -156,18 +167,87 @@ void endpoints__read(struct agent *agent)
 		custom__each(agent->custom, read_state, agent->readings);
 }
 
+/* Copies, as a reload may change them. NULL without memory. */
+static char *copy_place(struct agent *agent, struct custom_place *ret_place)
+{
+	size_t region, host;
+	char *text;
+
+	pthread_mutex_lock(&agent->lock);
+	region = strlen(agent->config.region) + 1;
+	host = strlen(agent->config.host) + 1;
+	text = malloc(region + host);
+	if (text) {
+		memcpy(text, agent->config.region, region);
+		memcpy(text + region, agent->config.host, host);
+		*ret_place = (struct custom_place){ text, text + region };
+	}
+	pthread_mutex_unlock(&agent->lock);
+	return text;
+}
+
 int endpoints__render(struct agent *agent, const struct scope *scope, struct buffer *out)
 {
+	struct custom_place place;
 	struct custom_view *view;
+	char *text;
 	int err;
 
 	if (!agent->custom)
 		return buffer__flush(out);
-	err = custom_view__new(&view, agent->custom, scope);
+	text = copy_place(agent, &place);
+	err = text ? custom_view__new(&view, agent->custom, scope, &place) : -ENOMEM;
+	free(text);
 	if (err)
 		return err;
 	page__rest(custom_view__page(view), out);
 	err = buffer__flush(out);
 	custom_view__free(view);
 	return err;
+}
+
+static void guest_family(void *ctx, const struct metric_head *head, struct buffer *out)
+{
+	static const enum exposed_type types[] = {
+		[METRIC_COUNTER] = EXPOSED_COUNTER,
+		[METRIC_GAUGE] = EXPOSED_GAUGE,
+		[METRIC_HISTOGRAM] = EXPOSED_HISTOGRAM,
+		[METRIC_INFO] = EXPOSED_GAUGE, /* as the text format has it */
+	};
+
+	page__family(custom_view__page(ctx), head->name, types[head->type], out);
+}
+
+static void guest_rest(void *ctx, struct buffer *out)
+{
+	page__rest(custom_view__page(ctx), out);
+}
+
+int endpoints__invite(struct agent *agent, const struct scope *scope,
+		      struct exposition_guest *ret_guest)
+{
+	char host[HOST_ID_BYTES];
+	const struct custom_place place = { agent->config.region, host };
+	struct custom_view *view;
+	int err;
+
+	*ret_guest = (struct exposition_guest){ 0 };
+	if (!agent->custom)
+		return 0;
+	host_id__of(host, agent->config.host);
+	err = custom_view__new(&view, agent->custom, scope, &place);
+	if (err)
+		return err;
+	/* now: what they expose must not stand beside what the server says itself */
+	custom_view__exposers(view, POSTGRES_PREFIX, leave_to_exporter, agent);
+	*ret_guest = (struct exposition_guest){ guest_family, guest_rest, view };
+	exposition__invite(agent->exposition, ret_guest);
+	return 0;
+}
+
+void endpoints__see_off(struct agent *agent, struct exposition_guest *guest)
+{
+	exposition__invite(agent->exposition, NULL);
+	custom_view__free(guest->ctx);
+	guest->ctx = NULL;
 }

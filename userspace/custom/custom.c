@@ -106,15 +106,14 @@ void custom__free(struct custom *custom)
 	free(custom);
 }
 
-int custom__set_targets(struct custom *custom, const struct custom_target *targets, size_t count,
-			const char *region, const char *host)
+int custom__set_targets(struct custom *custom, const struct custom_target *targets, size_t count)
 {
 	size_t taken = count < custom->options.max_endpoints ? count
 							     : custom->options.max_endpoints;
 	struct endpoint_target **copies = calloc(taken + 1, sizeof(*copies));
 
 	for (size_t i = 0; copies && i < taken; i++) {
-		copies[i] = endpoint_target__new(&targets[i], region, host);
+		copies[i] = endpoint_target__new(&targets[i]);
 		if (!copies[i]) {
 			free_targets(copies, i);
 			copies = NULL;
@@ -358,10 +357,11 @@ static void take_results(struct custom *custom)
  */
 static void judge(struct custom *custom)
 {
+	static const struct custom_place nowhere = { "", "" };
 	struct custom_view *view;
 
 	custom->next_judge_ns = 0;
-	if (custom_view__new(&view, custom, &scope_all) == 0) {
+	if (custom_view__new(&view, custom, &scope_all, &nowhere) == 0) {
 		page__rest(custom_view__page(view), NULL);
 		custom_view__free(view);
 	}

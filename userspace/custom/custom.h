@@ -61,10 +61,9 @@ void custom__free(struct custom *custom);
 
 /*
  * What shall be asked from now on, in place of what was. Those beyond the limit are left
- * out, the youngest first. region and host: labels of all, "" for none. 0 or -ENOMEM.
+ * out, the youngest first. 0 or -ENOMEM.
  */
-int custom__set_targets(struct custom *custom, const struct custom_target *targets, size_t count,
-			const char *region, const char *host);
+int custom__set_targets(struct custom *custom, const struct custom_target *targets, size_t count);
 
 /* What is known of an endpoint. */
 struct custom_state {
@@ -85,8 +84,14 @@ void custom__each(struct custom *custom,
 /* Endpoints that are left out because of the limit. */
 uint32_t custom__left_out(struct custom *custom);
 
-/* Whether an instance of the app exposes families whose names begin so: "pg_". */
-bool custom__exposes(struct custom *custom, const char *app, const char *prefix);
+/* Calls on_app for each endpoint that exposes a family whose name begins so: "pg_". Any thread. */
+void custom__exposers(struct custom *custom, const char *prefix,
+		      void (*on_app)(void *ctx, const char *app), void *ctx);
+
+/* Labels of every series; "": no such label. */
+struct custom_place {
+	const char *region, *host;
+};
 
 /*
  * What the scope allows of what is known now, as a page. Any thread. Not affected by what
@@ -94,8 +99,12 @@ bool custom__exposes(struct custom *custom, const char *app, const char *prefix)
  */
 struct custom_view;
 int custom_view__new(struct custom_view **ret_view, struct custom *custom,
-		     const struct scope *scope);
+		     const struct scope *scope, const struct custom_place *place);
 struct page *custom_view__page(struct custom_view *view);
 void custom_view__free(struct custom_view *view);
+
+/* As custom__exposers, of what is in the view. */
+void custom_view__exposers(const struct custom_view *view, const char *prefix,
+			   void (*on_app)(void *ctx, const char *app), void *ctx);
 
 #endif

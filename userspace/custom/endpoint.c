@@ -13,15 +13,17 @@ static bool is_kubernetes(const struct model_labels *labels)
 	return labels->value[MODEL_POD][0];
 }
 
-/* In the order of every other exposition. Returns NULL without memory. */
-static char *render_labels(const struct model_labels *labels, const char *region, const char *host)
+/* In the order of every other exposition. */
+char *endpoint_target__labels(const struct endpoint_target *target,
+			      const struct custom_place *place)
 {
+	const struct model_labels *labels = &target->labels;
 	const struct {
 		const char *name, *value;
 	} all[] = {
 		{ "app", labels->value[MODEL_APP] },
-		{ "region", region },
-		{ "host", host },
+		{ "region", place->region },
+		{ "host", place->host },
 		{ "instance", labels->value[MODEL_INSTANCE] },
 		{ "namespace", labels->value[MODEL_NAMESPACE] },
 		{ "pod", labels->value[MODEL_POD] },
@@ -38,8 +40,7 @@ static char *render_labels(const struct model_labels *labels, const char *region
 	return buffer__take(&text, &length);
 }
 
-struct endpoint_target *endpoint_target__new(const struct custom_target *target, const char *region,
-					     const char *host)
+struct endpoint_target *endpoint_target__new(const struct custom_target *target)
 {
 	struct endpoint_target *copy = calloc(1, sizeof(*copy));
 	bool good = copy;
@@ -53,7 +54,6 @@ struct endpoint_target *endpoint_target__new(const struct custom_target *target,
 	copy->cgroup = strdup(target->cgroup);
 	copy->port = target->port;
 	copy->path = strdup(target->path);
-	copy->text = render_labels(&target->labels, region, host);
 	for (int i = 0; i < MODEL_LABELS; i++) {
 		copy->labels.value[i] = strdup(target->labels.value[i]);
 		good &= copy->labels.value[i] != NULL;
@@ -63,7 +63,7 @@ struct endpoint_target *endpoint_target__new(const struct custom_target *target,
 	if (asprintf(&copy->owner, "%s\n%s", target->labels.value[MODEL_APP],
 		     target->labels.value[MODEL_INSTANCE]) < 0)
 		copy->owner = NULL;
-	if (good && copy->cgroup && copy->path && copy->text && copy->name && copy->owner)
+	if (good && copy->cgroup && copy->path && copy->name && copy->owner)
 		return copy;
 	endpoint_target__free(copy);
 	return NULL;
@@ -77,7 +77,6 @@ void endpoint_target__free(struct endpoint_target *target)
 		free((char *)target->labels.value[i]);
 	free(target->cgroup);
 	free(target->path);
-	free(target->text);
 	free(target->name);
 	free(target->owner);
 	free(target);

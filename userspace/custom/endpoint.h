@@ -16,7 +16,6 @@ struct endpoint_target {
 	struct model_labels labels;
 	char *path;
 	char *owner; /* as in struct page_source */
-	char *text;  /* the standard labels */
 	char *name;  /* ":PORT/PATH" */
 	bool is_taken;
 };
@@ -39,10 +38,13 @@ struct endpoint {
 };
 
 /* The deep copy that the scraper works with. NULL without memory. */
-struct endpoint_target *endpoint_target__new(const struct custom_target *target, const char *region,
-					     const char *host);
+struct endpoint_target *endpoint_target__new(const struct custom_target *target);
 void endpoint_target__free(struct endpoint_target *target);
 bool endpoint_target__same(const struct endpoint_target *a, const struct endpoint_target *b);
+
+/* Its standard labels as in the text format, the caller's. NULL without memory. */
+char *endpoint_target__labels(const struct endpoint_target *target,
+			      const struct custom_place *place);
 
 /*
  * Reads what fetch has in its body. Returns what is exposed, with a reference, or NULL

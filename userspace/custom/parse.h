@@ -39,8 +39,8 @@ struct parse_error {
 };
 
 /*
- * length is at most UINT32_MAX / 4. Returns 0, -EBADMSG with error filled in, or -ENOMEM.
- * *ret_exposed has one reference, the caller's.
+ * length is at most UINT32_MAX / 4; bytes may be NULL if it is 0. Returns 0, -EBADMSG with error
+ * filled in, or -ENOMEM. *ret_exposed has one reference, the caller's.
  */
 int parse__text(const char *bytes, size_t length, const struct parse_options *options,
 		struct exposed **ret_exposed, struct parse_error *error);

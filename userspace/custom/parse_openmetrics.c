@@ -405,6 +405,7 @@ int parse__openmetrics(const char *bytes, size_t length, const struct parse_opti
 	build__init(&r.build, options, error);
 	build__init(&r.names, options, &unused);
 	r.current = (struct current){ 0 };
+	bytes = length ? bytes : "";
 	err = read_lines(&r, bytes, bytes + length);
 	if (!err)
 		err = build__finish(&r.build, ret_exposed);

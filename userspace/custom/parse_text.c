@@ -220,7 +220,7 @@ static int read_line(struct build *build, struct line *line)
 int parse__text(const char *bytes, size_t length, const struct parse_options *options,
 		struct exposed **ret_exposed, struct parse_error *error)
 {
-	const char *at = bytes, *end = bytes + length;
+	const char *at = length ? bytes : "", *end = at + length;
 	struct build build;
 	int err = 0;
 

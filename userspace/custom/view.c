@@ -62,20 +62,20 @@ static bool has_prefix(const struct exposed *exposed, const char *prefix)
 	return false;
 }
 
-bool custom__exposes(struct custom *custom, const char *app, const char *prefix)
+void custom__exposers(struct custom *custom, const char *prefix,
+		      void (*on_app)(void *ctx, const char *app), void *ctx)
 {
-	bool found = false;
-
 	pthread_mutex_lock(&custom->lock);
-	for (size_t i = 0; i < custom->count && !found; i++) {
+	for (size_t i = 0; i < custom->count; i++) {
 		const struct endpoint *endpoint = custom->endpoint[i];
 
-		found = strcmp(endpoint->target->labels.value[MODEL_APP], app) == 0 &&
-			is_fresh(custom, endpoint) && has_prefix(endpoint->exposed, prefix);
+		if (is_fresh(custom, endpoint) && has_prefix(endpoint->exposed, prefix))
+			on_app(ctx, endpoint->target->labels.value[MODEL_APP]);
 	}
 	pthread_mutex_unlock(&custom->lock);
-	return found;
 }
+
+enum { TEXT_LABELS, TEXT_OWNER, TEXT_APP, TEXTS };
 
 /* What a page points to, held. */
 struct custom_view {
@@ -85,40 +85,42 @@ struct custom_view {
 	bool is_whole; /* every endpoint: what is left out is told */
 	uint64_t *id;
 	struct exposed **exposed;
-	char **text; /* labels and owner of each */
+	char **text; /* labels, owner and app of each */
 	struct page_source *source;
 };
 
 /* Takes hold of what the scope allows. Holds the lock. */
-static int collect(struct custom_view *view, const struct scope *scope)
+static int collect(struct custom_view *view, const struct scope *scope,
+		   const struct custom_place *place)
 {
 	struct custom *custom = view->custom;
 
 	for (size_t i = 0; i < custom->count; i++) {
 		const struct endpoint *endpoint = custom->endpoint[i];
-		size_t n = view->count;
+		const char *app = endpoint->target->labels.value[MODEL_APP];
+		char **text = &view->text[TEXTS * view->count];
 
-		if (!is_fresh(custom, endpoint) ||
-		    !scope__allows(scope, endpoint->target->labels.value[MODEL_APP]))
+		if (!is_fresh(custom, endpoint) || !scope__allows(scope, app))
 			continue;
-		view->text[2 * n] = strdup(endpoint->target->text);
-		view->text[2 * n + 1] = strdup(endpoint->target->owner);
-		view->exposed[n] = exposed__ref(endpoint->exposed);
-		view->id[n] = endpoint->id;
-		view->source[n] = (struct page_source){
-			.labels = view->text[2 * n],
-			.owner = view->text[2 * n + 1],
-			.exposed = view->exposed[n],
+		text[TEXT_LABELS] = endpoint_target__labels(endpoint->target, place);
+		text[TEXT_OWNER] = strdup(endpoint->target->owner);
+		text[TEXT_APP] = strdup(app);
+		view->exposed[view->count] = exposed__ref(endpoint->exposed);
+		view->id[view->count] = endpoint->id;
+		view->source[view->count] = (struct page_source){
+			.labels = text[TEXT_LABELS],
+			.owner = text[TEXT_OWNER],
+			.exposed = endpoint->exposed,
 		};
 		view->count++;
-		if (!view->text[2 * n] || !view->text[2 * n + 1])
+		if (!text[TEXT_LABELS] || !text[TEXT_OWNER] || !text[TEXT_APP])
 			return -ENOMEM;
 	}
 	return 0;
 }
 
 int custom_view__new(struct custom_view **ret_view, struct custom *custom,
-		     const struct scope *scope)
+		     const struct scope *scope, const struct custom_place *place)
 {
 	struct custom_view *view = calloc(1, sizeof(*view));
 	int err = -ENOMEM;
@@ -132,10 +134,10 @@ int custom_view__new(struct custom_view **ret_view, struct custom *custom,
 	room = custom->count + 1;
 	view->id = calloc(room, sizeof(*view->id));
 	view->exposed = calloc(room, sizeof(struct exposed *));
-	view->text = calloc(2 * room, sizeof(char *));
+	view->text = calloc(TEXTS * room, sizeof(char *));
 	view->source = calloc(room, sizeof(*view->source));
 	if (view->id && view->exposed && view->text && view->source)
-		err = collect(view, scope);
+		err = collect(view, scope, place);
 	pthread_mutex_unlock(&custom->lock);
 	if (!err)
 		err = page__new(&view->page, view->source, view->count, custom->key);
@@ -145,6 +147,14 @@ int custom_view__new(struct custom_view **ret_view, struct custom *custom,
 	}
 	*ret_view = view;
 	return 0;
+}
+
+void custom_view__exposers(const struct custom_view *view, const char *prefix,
+			   void (*on_app)(void *ctx, const char *app), void *ctx)
+{
+	for (size_t i = 0; i < view->count; i++)
+		if (has_prefix(view->exposed[i], prefix))
+			on_app(ctx, view->text[TEXTS * i + TEXT_APP]);
 }
 
 struct page *custom_view__page(struct custom_view *view)
@@ -179,8 +189,8 @@ void custom_view__free(struct custom_view *view)
 		tell_left_out(view);
 	page__free(view->page);
 	for (size_t i = 0; i < view->count; i++) {
-		free(view->text[2 * i]);
-		free(view->text[2 * i + 1]);
+		for (int k = 0; k < TEXTS; k++)
+			free(view->text[TEXTS * i + (size_t)k]);
 		exposed__unref(view->exposed[i]);
 	}
 	free(view->id);
