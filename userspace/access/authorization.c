@@ -69,6 +69,8 @@ static int parse_basic(struct authorization *ret, const char *text)
 	ret->scheme = AUTHORIZATION_BASIC;
 	if (strlen(text) > sodium_base64_ENCODED_LEN(BASIC_BYTES, sodium_base64_VARIANT_ORIGINAL))
 		return -E2BIG;
+	if (!secret__is_ascii(text, strlen(text)))
+		return -EINVAL;
 	err = sodium_base642bin((unsigned char *)plain, sizeof(plain), text, strlen(text), NULL,
 				&length, &end, sodium_base64_VARIANT_ORIGINAL);
 	err = err || end[strspn(end, " ")] ? -EINVAL : split(ret, plain, length);

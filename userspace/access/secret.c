@@ -158,6 +158,14 @@ bool secret__is_token(const char *text, size_t length)
 	return i == length;
 }
 
+bool secret__is_ascii(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	return true;
+}
+
 /* Length without the white space that editors and `echo` leave at the end. */
 static size_t trimmed(const char *text, size_t length)
 {

@@ -73,6 +73,9 @@ int secret__read_keys(const char *path, struct secret_keys **ret_keys, struct se
 /* Whether text, of length bytes, is a token as RFC 6750 (2.1) writes it: b64token. */
 bool secret__is_token(const char *text, size_t length);
 
+/* Whether a text is ASCII. libsodium's decoder of base64 takes 0xdf for an underscore. */
+bool secret__is_ascii(const char *text, size_t length);
+
 /*
  * Prepares libsodium; from now on no core is dumped of this process and no
  * other user's process may look into it. Returns 0 or a negative errno.

@@ -86,7 +86,8 @@ int token__parse(struct token *ret_token, const char *text, size_t length)
 	if (length > TOKEN_TEXT_MAX)
 		return -E2BIG;
 	/* Refuses a last digit with bits to spare, so that a token has one text only. */
-	if (sodium_base642bin(ret_token->bytes, sizeof(ret_token->bytes), text + prefix,
+	if (!secret__is_ascii(text, length) ||
+	    sodium_base642bin(ret_token->bytes, sizeof(ret_token->bytes), text + prefix,
 			      length - prefix, NULL, &size, NULL,
 			      sodium_base64_VARIANT_URLSAFE_NO_PADDING))
 		return -EINVAL;
