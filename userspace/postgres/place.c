@@ -22,7 +22,7 @@ static const char *line_of(const char *text, int number, size_t *ret_length)
 
 int place__postmaster(const char *text, struct postmaster *ret_postmaster)
 {
-	struct postmaster postmaster = { .is_ready = true };
+	struct postmaster postmaster = {};
 	size_t data_length, port_length, socket_length, state_length;
 	const char *data = line_of(text, 2, &data_length);
 	const char *port = line_of(text, 4, &port_length);
@@ -38,9 +38,9 @@ int place__postmaster(const char *text, struct postmaster *ret_postmaster)
 	if (number < 1 || number > 65535)
 		return -EBADMSG;
 	postmaster.port = (unsigned int)number;
-	if (state && state_length)
-		postmaster.is_ready = strncmp(state, "ready", 5) == 0 ||
-				      strncmp(state, "standby", 7) == 0;
+	/* the last line; it writes them one by one as it starts */
+	postmaster.is_ready =
+		state && (strncmp(state, "ready", 5) == 0 || strncmp(state, "standby", 7) == 0);
 	/* a relative one is below the data directory, in which the server runs */
 	if (socket_length && socket[0] != '/') {
 		if (data[0] != '/' ||

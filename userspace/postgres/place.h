@@ -14,7 +14,7 @@
 struct postmaster {
 	unsigned int port;
 	char socket_directory[PLACE_PATH_BYTES]; /* absolute, or "": it has none */
-	bool is_ready;				 /* or is old and does not say */
+	bool is_ready;				 /* says that it takes connections */
 };
 
 /*

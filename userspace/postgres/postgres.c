@@ -213,7 +213,8 @@ static void finish(struct postgres *postgres, struct server *server, struct post
 	const unsigned int missing = result->missing;
 
 	postgres->stats.failures_total[result->failure] += result->failure != POSTGRES_NONE;
-	if (is_new && result->failure != POSTGRES_NONE)
+	/* every server starts, and that is over soon */
+	if (is_new && result->failure != POSTGRES_NONE && result->failure != POSTGRES_STARTING)
 		postgres->options.warn("Postgres of app %s, instance %s (process %ld) cannot be "
 				       "asked (%s): %s",
 				       server->label[MODEL_APP], server->label[MODEL_INSTANCE],
@@ -317,6 +318,11 @@ static void end_ask(struct postgres *postgres, struct ask_state *ask, uint64_t n
 		sentence = "what came back cannot be read";
 	pthread_mutex_lock(&postgres->lock);
 	server = server_list__find(&postgres->list, ask->pid, ask->start_ticks);
+	if (server && has_ended(server)) {
+		server_list__remove(server);
+		say_hidden(postgres);
+		server = NULL;
+	}
 	if (!server)
 		postgres_result__free(&result);
 	else if (sentence)

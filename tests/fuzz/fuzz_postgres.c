@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Whatever a process says that has asked a server, and whatever a container
+ * writes into the files that it is found by: a result has no series twice, its
+ * labels are UTF-8, and its numbers are in bounds.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "metrics/utf8.h"
+#include "postgres/find.h"
+#include "postgres/place.h"
+#include "postgres/queries.h"
+#include "postgres/result.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void need(int condition)
+{
+	if (!condition)
+		abort();
+}
+
+static void check_value(const struct postgres_result *result, size_t i)
+{
+	const struct postgres_value *value = &result->value[i], *before = value - 1;
+	int labels = postgres_kind__labels((enum reading_kind)value->kind), order = 0;
+
+	need(labels >= 0);
+	for (int k = 0; k < 3; k++) {
+		need(utf8__valid(result->text + value->label[k]));
+		need(k < labels || !*(result->text + value->label[k]));
+		if (i && before->kind == value->kind && !order)
+			order = strcmp(result->text + before->label[k],
+				       result->text + value->label[k]);
+	}
+	need(!i || before->kind < value->kind || order < 0);
+}
+
+static void check_result(const char *text, size_t size)
+{
+	struct postgres_result result;
+
+	if (postgres_result__parse(text, size, &result))
+		return;
+	need(result.count <= POSTGRES_MAX_VALUES);
+	need(result.failure < POSTGRES_FAILURE_KINDS);
+	need(result.failure == POSTGRES_NONE || !result.count);
+	need(utf8__valid(result.sentence));
+	for (size_t i = 0; i < result.count; i++)
+		check_value(&result, i);
+	postgres_result__free(&result);
+}
+
+static void check_files(const char *text, size_t size)
+{
+	char name[POSTGRES_ROLE_BYTES];
+	struct postmaster postmaster;
+	struct find_stat stat;
+	uid_t uid;
+	gid_t gid;
+
+	if (place__postmaster(text, &postmaster) == 0) {
+		need(postmaster.port >= 1 && postmaster.port <= 65535);
+		need(!*postmaster.socket_directory || *postmaster.socket_directory == '/');
+		need(!strchr(postmaster.socket_directory, '\n'));
+	}
+	if (place__user(text, 26, name) == 0)
+		need(*name && !strchr(name, '\n'));
+	if (place__variable(text, size, "POSTGRES_USER", name) == 0)
+		need(*name && !strchr(name, '\n'));
+	place__inside(text, 26, &uid);
+	place__ids(text, &uid, &gid);
+	find__parse(text, &stat);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	if (!text)
+		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	check_result(text, size);
+	check_files(text, size);
+	free(text);
+	return 0;
+}
