@@ -46,6 +46,7 @@ struct agent {
 	struct worker *probes;	   /* NULL: no uprobes; has a lock of its own */
 	struct broker *broker;	   /* NULL: not there; any thread, without the lock */
 	struct postgres *postgres; /* NULL: off; has a lock of its own */
+	unsigned int resolved;	   /* times that its servers were given their labels */
 	struct custom *custom;	   /* NULL: instances are not asked; has a lock of its own */
 	uint64_t next_targets_ns;  /* when custom is told again what to ask */
 	uint64_t next_sweep_ns;

@@ -2,6 +2,7 @@
 #include "cli/databases.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -102,29 +103,82 @@ static int compare(void *ctx, const struct identity_instance *instance)
 	return 0;
 }
 
-static bool find_labels(void *ctx, pid_t pid, const char *cgroup, struct model_labels *ret_labels)
+/* The cgroup of an instance that has no slot: no TCP socket, and the kernel has no facts of it. */
+struct cgroup_search {
+	const char *cgroup;
+	uint64_t id; /* of the deepest that it is in; 0: none */
+	size_t depth;
+};
+
+static int compare_cgroup(void *ctx, const char *path, uint64_t id, enum instance_kind kind)
+{
+	struct cgroup_search *search = ctx;
+
+	if (kind <= INSTANCE_UNIT && is_below(search->cgroup, path) &&
+	    strlen(path) > search->depth) {
+		search->id = id;
+		search->depth = strlen(path);
+	}
+	return 0;
+}
+
+struct finder {
+	struct agent *agent;
+	bool is_thorough;
+	struct identity *own; /* of the last without a slot */
+};
+
+static int find_without_slot(struct finder *finder, pid_t pid, const char *cgroup,
+			     struct model_labels *ret_labels)
+{
+	struct cgroup_search search = { .cgroup = cgroup };
+
+	if (!finder->is_thorough)
+		return -1;
+	free(finder->own);
+	finder->own = NULL;
+	if (identity_table__walk(finder->agent->identity, compare_cgroup, &search) || !search.id ||
+	    identity_table__of_cgroup(finder->agent->identity, search.id, pid, &finder->own) ||
+	    finder->own->dropped)
+		return 0;
+	*ret_labels = labels_of(finder->own);
+	return 1;
+}
+
+static int find_labels(void *ctx, pid_t pid, const char *cgroup, struct model_labels *ret_labels)
 {
 	struct search search = { .cgroup = cgroup, .exe = "" };
-	struct agent *agent = ctx;
+	struct finder *finder = ctx;
 	struct process_exe exe;
 	char path[PATH_MAX];
 
 	if (process__exe(pid, &exe, path) == 0)
 		search.exe = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-	identity_table__each(agent->identity, compare, &search);
-	if (!search.found || search.found->dropped)
-		return false;
+	identity_table__each(finder->agent->identity, compare, &search);
+	if (!search.found)
+		return find_without_slot(finder, pid, cgroup, ret_labels);
+	if (search.found->dropped)
+		return 0;
 	*ret_labels = labels_of(search.found);
-	return true;
+	return 1;
 }
+
+/* Walking the hierarchy and asking a runtime takes longer, for what hardly ever changes. */
+#define THOROUGH_EVERY 3
 
 void databases__resolve(struct agent *agent)
 {
-	postgres__resolve(agent->postgres, find_labels, agent);
+	struct finder finder = {
+		.agent = agent,
+		.is_thorough = agent->resolved++ % THOROUGH_EVERY == 0,
+	};
+
+	postgres__resolve(agent->postgres, find_labels, &finder);
+	free(finder.own);
 }
 
 /* Labels do not matter to doctor, but each server has its own. */
-static bool find_pid(void *ctx, pid_t pid, const char *cgroup, struct model_labels *ret_labels)
+static int find_pid(void *ctx, pid_t pid, const char *cgroup, struct model_labels *ret_labels)
 {
 	static char text[16];
 
@@ -132,7 +186,7 @@ static bool find_pid(void *ctx, pid_t pid, const char *cgroup, struct model_labe
 	(void)cgroup;
 	snprintf(text, sizeof(text), "%ld", (long)pid);
 	*ret_labels = (struct model_labels){ { [MODEL_INSTANCE] = text } };
-	return true;
+	return 1;
 }
 
 static void stay_silent(const char *format, ...)

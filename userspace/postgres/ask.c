@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "postgres/queries.h"
 
 #define STRINGS 32
+#define SILENT_S 3
 
 /* Longer than any path may be (PATH_MAX): what is looked for there is never found. */
 #define NO_PATH_BYTES 4200
@@ -250,13 +252,16 @@ static void say_up(PGconn *connection, int fd)
 
 void ask__run(const struct ask *ask, int fd)
 {
+	const time_t begin = time(NULL);
 	PGconn *connection = NULL;
 
 	/* one that is given in conninfo stands in the place of each of these */
 	for (unsigned int i = 0; i < (ask->roles ? ask->roles : 1); i++) {
 		PQfinish(connection);
 		connection = connect_as(ask, ask->roles ? ask->role[i] : "postgres");
-		if (PQstatus(connection) == CONNECTION_OK || has_keyword(ask, "user"))
+		/* one that is silent will be to the others */
+		if (PQstatus(connection) == CONNECTION_OK || has_keyword(ask, "user") ||
+		    time(NULL) - begin >= SILENT_S)
 			break;
 	}
 	if (PQstatus(connection) != CONNECTION_OK)

@@ -484,8 +484,8 @@ void postgres__look(struct postgres *postgres)
 }
 
 void postgres__resolve(struct postgres *postgres,
-		       bool (*find)(void *ctx, pid_t pid, const char *cgroup,
-				    struct model_labels *ret_labels),
+		       int (*find)(void *ctx, pid_t pid, const char *cgroup,
+				   struct model_labels *ret_labels),
 		       void *ctx)
 {
 	bool is_new = false;
@@ -496,13 +496,15 @@ void postgres__resolve(struct postgres *postgres,
 	for (int i = 0; i < POSTGRES_MAX_SERVERS; i++) {
 		struct server *server = &postgres->list.server[i];
 		struct model_labels labels;
-		bool has;
+		int found;
 
 		if (!server->pid)
 			continue;
-		has = find(ctx, server->pid, server->cgroup, &labels);
-		is_new |= has && !server->has_labels;
-		server__set_labels(server, has ? &labels : NULL);
+		found = find(ctx, server->pid, server->cgroup, &labels);
+		if (found < 0)
+			continue;
+		is_new |= found && !server->has_labels;
+		server__set_labels(server, found ? &labels : NULL);
 	}
 	say_hidden(postgres);
 	pthread_mutex_unlock(&postgres->lock);

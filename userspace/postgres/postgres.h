@@ -52,12 +52,13 @@ void postgres__listening(struct postgres *postgres, pid_t pid, const struct mode
 void postgres__look(struct postgres *postgres);
 
 /*
- * Calls find for every server, to tell the labels of its instance; false: it has none, or none
- * that is served, and the server is not asked. cgroup is the path below the hierarchy's mount.
+ * Calls find for every server, to tell the labels of its instance: 1; 0 if it has none, or none
+ * that is served, and then it is not asked; -1 if they are as before. cgroup is the path below
+ * the hierarchy's mount. What labels point to must stay until the next call.
  */
 void postgres__resolve(struct postgres *postgres,
-		       bool (*find)(void *ctx, pid_t pid, const char *cgroup,
-				    struct model_labels *ret_labels),
+		       int (*find)(void *ctx, pid_t pid, const char *cgroup,
+				   struct model_labels *ret_labels),
 		       void *ctx);
 
 /* Adds what is known to readings: PG_UP of every server that was asked, and the others. */
