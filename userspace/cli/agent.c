@@ -154,11 +154,21 @@ static int agent__new_probes(struct agent *agent)
 	return err ? err : worker__new(&agent->probes, attached, PROBES_SWEEP_NS);
 }
 
+static int ask_thin(void *ctx, const char *device, uint64_t *ret_size_bytes,
+		    uint64_t *ret_used_bytes)
+{
+	struct agent *agent = ctx;
+
+	return broker__thin(agent->broker, device, ret_size_bytes, ret_used_bytes);
+}
+
 static int agent__new_system(struct agent *agent)
 {
 	const struct system_options options = {
 		.identity = agent->identity,
 		.max_instances = agent->config.max_instances,
+		.thin = ask_thin,
+		.thin_ctx = agent,
 	};
 
 	return system__new(&agent->system, &options);

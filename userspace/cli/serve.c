@@ -25,6 +25,7 @@
 #include "http/server.h"
 #include "postgres/child.h"
 #include "query/query.h"
+#include "system/thin.h"
 
 #define NS_PER_MS 1000000ULL
 
@@ -209,6 +210,7 @@ static void serve__start_broker(struct agent *agent)
 {
 	static const struct broker_options options = {
 		.postgres = postgres_child__run,
+		.thin = thin__status,
 		.warn = log__warn,
 	};
 	int err;

@@ -30,8 +30,9 @@ static void read_names(const char *text, struct named_number *numbers, int count
 		if (!scan__word(&at, "", name, sizeof(name)))
 			continue;
 		for (int i = 0; i < count; i++) {
-			if (numbers[i].is_known || !numbers[i].name ||
-			    strcmp(name, numbers[i].name) != 0)
+			/* most differ in their first letters: what is read for each scrape is long */
+			if (!numbers[i].name || name[0] != numbers[i].name[0] ||
+			    numbers[i].is_known || strcmp(name, numbers[i].name) != 0)
 				continue;
 			numbers[i].is_known = scan__number(&at, &numbers[i].value);
 		}

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,60 +20,31 @@ struct facts {
 	ssize_t net_dev;
 };
 
-static int open_file(const struct instances *instances, const struct instance *instance,
-		     enum cgroup_file file, const char *name)
-{
-	enum controller c = controllers__of(file);
-	const char *path = instance->own_path[c] ? instance->own_path[c] : instance->path;
-	char whole[PATH_MAX];
-
-	if (snprintf(whole, sizeof(whole), "%s/%s", controllers__relative(path), name) >=
-	    (int)sizeof(whole))
-		return -ENAMETOOLONG;
-	return openat(instances->controllers->at[c].root_fd, whole, O_RDONLY | O_CLOEXEC);
-}
-
 static ssize_t read_file(struct instance_reader *reader, struct instance *instance,
 			 enum cgroup_file file)
 {
-	struct instances *instances = reader->instances;
-	const char *name = controllers__file(instances->controllers, file);
-	int fd = instance->fd[file];
+	bool is_kept;
+	int fd = instance__file(reader->instances, instance, file, &is_kept);
 	ssize_t place;
 
-	if (!name || (instance->missing & 1U << file) ||
-	    !(instance->controllers & 1U << controllers__of(file)))
-		return -ENOENT;
 	if (fd < 0)
-		fd = open_file(instances, instance, file, name);
-	if (fd < 0) {
-		/* the kernel was built without, or the controller is off here */
-		instance->missing |= 1U << file;
-		return -ENOENT;
-	}
+		return fd;
 	place = texts__read(reader->texts, fd, true);
-	if (instance->fd[file] >= 0)
-		return place;
-	if (place >= 0 && instances->open < instances->open_max) {
-		instance->fd[file] = fd;
-		instances->open++;
-	} else {
+	if (!is_kept)
 		close(fd);
-	}
 	return place;
 }
 
 /* Only what is not the host's: a network of its own, which a pod's containers share. */
 static ssize_t read_net_dev(struct instance_reader *reader, const struct instance *instance)
 {
-	uint64_t network = instance__network(instance->proc_fd);
 	ssize_t place;
 
-	if (!reader->host_network || !network || network == reader->host_network)
+	if (!reader->host_network || instance->network == reader->host_network)
 		return -ENOENT;
 	place = texts__read_file(reader->texts, instance->proc_fd, "net/dev", false);
 	/* the process may have gone elsewhere meanwhile */
-	return instance__network(instance->proc_fd) == network ? place : -ESRCH;
+	return instance__network(instance->proc_fd) == instance->network ? place : -ESRCH;
 }
 
 /* The cgroup that was read is still this one: ids are never used again. */
@@ -225,9 +194,9 @@ static void add_volume(struct instance_reader *reader, const struct instance_mou
 	uint64_t used = scan__scaled(fs->blocks - fs->blocks_free, fs->block_bytes, 1);
 	int64_t owner;
 
-	if (mount->was_thin) {
-		if (!mount->thin_known)
-			return;
+	if (mount->is_mapped && (mount->thin == THIN_NOT_ASKED || mount->thin == THIN_LOST))
+		return;
+	if (mount->thin == THIN) {
 		size = mount->thin_size_bytes;
 		used = mount->thin_used_bytes;
 	} else if (fs->blocks_free > fs->blocks || !has_own_size(reader, mount, fs)) {

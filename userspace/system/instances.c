@@ -34,7 +34,7 @@ static uint64_t clock_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-void instance__close_files(struct instances *instances, struct instance *instance)
+static void close_files(struct instances *instances, struct instance *instance)
 {
 	for (int f = 0; f < CGROUP_FILES; f++) {
 		if (instance->fd[f] < 0)
@@ -44,6 +44,42 @@ void instance__close_files(struct instances *instances, struct instance *instanc
 		instances->open--;
 	}
 	instance->missing = 0;
+}
+
+static const char *path_in(const struct instance *instance, enum controller c)
+{
+	return instance->own_path[c] ? instance->own_path[c] : instance->path;
+}
+
+int instance__file(struct instances *instances, struct instance *instance, enum cgroup_file file,
+		   bool *ret_is_kept)
+{
+	const struct controllers *controllers = instances->controllers;
+	const char *name = controllers__file(controllers, file);
+	enum controller c = controllers__of(file);
+	char path[CGROUP_PATHS_BYTES];
+	int fd;
+
+	if (!name || (instance->missing & 1U << file) || !(instance->controllers & 1U << c))
+		return -ENOENT;
+	*ret_is_kept = true;
+	if (instance->fd[file] >= 0)
+		return instance->fd[file];
+	if (snprintf(path, sizeof(path), "%s/%s", controllers__relative(path_in(instance, c)),
+		     name) >= (int)sizeof(path))
+		return -ENOENT;
+	fd = openat(controllers->at[c].root_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		/* the kernel was built without, or the controller is off here */
+		instance->missing |= 1U << file;
+		return -ENOENT;
+	}
+	*ret_is_kept = instances->open < instances->open_max;
+	if (*ret_is_kept) {
+		instance->fd[file] = fd;
+		instances->open++;
+	}
+	return fd;
 }
 
 static void close_process(struct instance *instance)
@@ -56,7 +92,7 @@ static void close_process(struct instance *instance)
 
 static void instance__free(struct instances *instances, struct instance *instance)
 {
-	instance__close_files(instances, instance);
+	close_files(instances, instance);
 	close_process(instance);
 	for (int c = 0; c < CONTROLLERS; c++)
 		free(instance->own_path[c]);
@@ -197,8 +233,11 @@ bool instance__has_process(struct instances *instances, struct instance *instanc
 	char path[32];
 	pid_t pid;
 
-	if (instance->proc_fd >= 0 && instance__network(instance->proc_fd))
-		return true;
+	if (instance->proc_fd >= 0) {
+		instance->network = instance__network(instance->proc_fd);
+		if (instance->network)
+			return true;
+	}
 	close_process(instance);
 	/* the first one found may be about to end */
 	for (int attempt = 0; attempt < 3; attempt++) {
@@ -209,7 +248,8 @@ bool instance__has_process(struct instances *instances, struct instance *instanc
 		proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (proc_fd < 0)
 			continue;
-		if (instance__network(proc_fd) && is_in(instances, instance, proc_fd)) {
+		instance->network = instance__network(proc_fd);
+		if (instance->network && is_in(instances, instance, proc_fd)) {
 			instance->proc_fd = proc_fd;
 			instance->pid = pid;
 			return true;
@@ -271,28 +311,28 @@ static void look_for_paths(struct instances *instances, struct instance *instanc
 		text = NULL;
 	for (int c = 0; c < CONTROLLERS; c++) {
 		const char *path = instance->path;
+		char *own_before = instance->own_path[c];
+		const char *before = own_before ? own_before : instance->path;
 		struct stat st;
 
-		free(instance->own_path[c]);
+		if (!(instance->controllers & 1U << c))
+			before = NULL;
 		instance->own_path[c] = NULL;
 		instance->controllers &= ~(1U << c);
-		if (controllers->at[c].root_fd < 0)
-			continue;
 		if (!is_main(controllers, c) && text) {
 			instance->own_path[c] =
 				path_elsewhere(instance, text, controllers->at[c].name, main_path);
 			path = instance->own_path[c];
 		}
-		if (path &&
+		if (path && controllers->at[c].root_fd >= 0 &&
 		    fstatat(controllers->at[c].root_fd, controllers__relative(path), &st, 0) == 0)
 			instance->controllers |= 1U << c;
+		/* what is open is of where it was */
+		if (before && (!(instance->controllers & 1U << c) || strcmp(before, path) != 0))
+			close_files(instances, instance);
+		free(own_before);
 	}
 	texts__free(&texts);
-}
-
-static const char *path_in(const struct instance *instance, enum controller c)
-{
-	return instance->own_path[c] ? instance->own_path[c] : instance->path;
 }
 
 /* v2 says each cgroup's own limit only; v1 does this itself. */
@@ -336,6 +376,22 @@ static bool shares_root(const struct mount_list *mounts, const struct mount_list
 	return false;
 }
 
+/* What was found out about a volume stays true for the same mount. */
+static void keep_thin(const struct instance *instance, struct instance_mount *fresh, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < instance->mount_count; k++) {
+			const struct instance_mount *old = &instance->mount[k];
+
+			if (old->id != fresh[i].id || old->major != fresh[i].major ||
+			    old->minor != fresh[i].minor)
+				continue;
+			fresh[i].thin = old->thin;
+			fresh[i].thin_size_bytes = old->thin_size_bytes;
+			fresh[i].thin_used_bytes = old->thin_used_bytes;
+		}
+}
+
 /* Its mounts, unless it has the host's. */
 static void look_for_mounts(struct instances *instances, struct instance *instance)
 {
@@ -355,6 +411,7 @@ static void look_for_mounts(struct instances *instances, struct instance *instan
 	    !shares_root(&mounts, instances->host_mounts) &&
 	    volumes__choose(&mounts, instances->host_mounts, instances->devices, root_fd, &chosen,
 			    &count) == 0) {
+		keep_thin(instance, chosen, count);
 		volumes__free(instance->mount, instance->mount_count);
 		instance->mount = chosen;
 		instance->mount_count = count;
@@ -377,6 +434,17 @@ static void find_labels(struct instances *instances, struct instance *instance, 
 	instance->identity = identity;
 }
 
+/* So that the first scrape need not. */
+static void open_files(struct instances *instances, struct instance *instance)
+{
+	bool is_kept;
+
+	/* what was not there may be now: a controller that was switched on */
+	instance->missing = 0;
+	for (int f = 0; f < CGROUP_FILES && instances->open < instances->open_max; f++)
+		instance__file(instances, instance, (enum cgroup_file)f, &is_kept);
+}
+
 static void look(struct instances *instances, struct instance *instance, uint64_t now_ns)
 {
 	bool is_stale = instance->is_stale;
@@ -387,8 +455,7 @@ static void look(struct instances *instances, struct instance *instance, uint64_
 		return;
 	look_for_paths(instances, instance);
 	instance->limit_above = limit_above(instances->controllers, instance);
-	/* what was not there may be now: a controller that was switched on */
-	instance->missing = 0;
+	open_files(instances, instance);
 	look_for_mounts(instances, instance);
 	find_labels(instances, instance, is_stale);
 }

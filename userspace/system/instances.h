@@ -21,13 +21,16 @@
 struct instance_mount {
 	uint64_t id;
 	unsigned int major, minor;
-	bool is_whole;	 /* a file system of its own */
-	bool has_quota;	 /* statvfs(2) tells a project's quota if there is one */
-	bool is_mapped;	 /* by the device mapper */
-	bool was_thin;	 /* it has said so once */
-	bool thin_known; /* the two numbers below are of the last look */
+	bool is_whole;	/* a file system of its own */
+	bool has_quota; /* statvfs(2) tells a project's quota if there is one */
+	bool is_mapped; /* by the device mapper */
+	enum thin_state {
+		THIN_NOT_ASKED,
+		THIN_NOT,  /* or nobody may ask */
+		THIN,	   /* the numbers below are of the last look */
+		THIN_LOST, /* it is one, but has not answered */
+	} thin;
 	char *point;
-	char *source;
 	char *volume; /* its id; NULL: it is none */
 	uint64_t thin_size_bytes, thin_used_bytes;
 };
@@ -52,14 +55,15 @@ struct instance {
 
 	/* one of its processes, as a directory that never becomes another's */
 	pid_t pid;
-	int proc_fd; /* -1: none */
+	int proc_fd;	  /* -1: none */
+	uint64_t network; /* its, when the process was last looked at */
 
 	size_t mount_count;
 	struct instance_mount *mount;
 };
 
 /* Descriptors that are kept open at most: each costs a page of the kernel's when it was read. */
-#define INSTANCES_OPEN_MAX 8192
+#define INSTANCES_OPEN_MAX 4096
 
 struct instances {
 	struct identity_table *identity;
@@ -90,8 +94,8 @@ bool instances__look(struct instances *instances, uint64_t now_ns, uint64_t budg
 void instances__forget_labels(struct instances *instances);
 
 /*
- * A process of the instance that is alive: sees to proc_fd. False if there is
- * none (any more).
+ * A process of the instance that is alive: sees to proc_fd and network. False if
+ * there is none (any more).
  */
 bool instance__has_process(struct instances *instances, struct instance *instance);
 
@@ -102,7 +106,11 @@ bool instance__has_process(struct instances *instances, struct instance *instanc
  */
 uint64_t instance__network(int proc_fd);
 
-/* Closes what is kept open of it. */
-void instance__close_files(struct instances *instances, struct instance *instance);
+/*
+ * A file of one of its cgroups, opened if there is room for a descriptor more that is
+ * kept, else for the caller to close. Returns the descriptor, or -ENOENT if there is none.
+ */
+int instance__file(struct instances *instances, struct instance *instance, enum cgroup_file file,
+		   bool *ret_is_kept);
 
 #endif

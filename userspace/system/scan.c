@@ -30,12 +30,21 @@ bool scan__number(const char **at, uint64_t *ret_number)
 	return true;
 }
 
+/* The lists are of one or two. */
+static bool is_one_of(const char *list, char c)
+{
+	while (*list && *list != c)
+		list++;
+	return *list;
+}
+
 bool scan__word(const char **at, const char *ends, char *ret_word, size_t size)
 {
 	const char *word = behind_blanks(*at);
 	size_t len = 0;
 
-	while (word[len] && !strchr(" \t\n", word[len]) && !strchr(ends, word[len]))
+	while (word[len] && word[len] != ' ' && word[len] != '\t' && word[len] != '\n' &&
+	       !is_one_of(ends, word[len]))
 		len++;
 	if (!len || len >= size)
 		return false;

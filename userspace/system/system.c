@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -90,23 +91,41 @@ void system__free(struct system *system)
 	free(system);
 }
 
-/* Those that have been thin once are only believed when they say it again. */
-static void ask_thin(struct system *system)
+/* Returns what the device mapper said, or who asks it. */
+static int ask_thin(const struct system *system, struct instance_mount *mount)
+{
+	uint64_t size = 0, used = 0;
+	char device[40];
+	int err = -ENOSYS;
+
+	snprintf(device, sizeof(device), "/dev/block/%u:%u", mount->major, mount->minor);
+	if (system->options.thin)
+		err = system->options.thin(system->options.thin_ctx, device, &size, &used);
+	/* one that was thin is believed only when it says so again */
+	if (!err)
+		mount->thin = THIN;
+	else
+		mount->thin = mount->thin == THIN || mount->thin == THIN_LOST ? THIN_LOST
+									      : THIN_NOT;
+	mount->thin_size_bytes = size;
+	mount->thin_used_bytes = used;
+	return err;
+}
+
+static void ask_about_thin(struct system *system)
 {
 	struct instances *instances = &system->instances;
 
-	for (size_t i = 0; system->options.thin && i < instances->count; i++)
+	for (size_t i = 0; i < instances->count; i++)
 		for (size_t m = 0; m < instances->instance[i]->mount_count; m++) {
 			struct instance_mount *mount = &instances->instance[i]->mount[m];
-			uint64_t size = 0, used = 0;
 
-			if (!mount->volume || !mount->is_mapped || !mount->is_whole)
+			if (!mount->volume || !mount->is_mapped || !mount->is_whole ||
+			    mount->thin == THIN_NOT)
 				continue;
-			mount->thin_known = system->options.thin(system->options.thin_ctx,
-								 mount->source, &size, &used) == 0;
-			mount->was_thin |= mount->thin_known;
-			mount->thin_size_bytes = size;
-			mount->thin_used_bytes = used;
+			/* who waits once for nothing does not wait for each */
+			if (ask_thin(system, mount) == -ETIMEDOUT)
+				return;
 		}
 }
 
@@ -117,12 +136,14 @@ void system__look(struct system *system, uint64_t now_ns)
 	if (now_ns >= system->next_walk_ns) {
 		node__look(&system->node, &system->texts);
 		instances__walk(&system->instances);
-		ask_thin(system);
 		system->next_walk_ns = now_ns + WALK_NS;
 	}
-	system->next_ns = instances__look(&system->instances, now_ns, LOOK_NS)
-				  ? now_ns + LOOK_NS + PAUSE_NS
-				  : system->next_walk_ns;
+	if (instances__look(&system->instances, now_ns, LOOK_NS)) {
+		system->next_ns = now_ns + LOOK_NS + PAUSE_NS;
+		return;
+	}
+	ask_about_thin(system);
+	system->next_ns = system->next_walk_ns;
 }
 
 void system__hint(struct system *system, uint64_t now_ns)

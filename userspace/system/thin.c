@@ -106,8 +106,15 @@ int thin__status_of(dev_t device, uint64_t *ret_size_bytes, uint64_t *ret_used_b
 
 int thin__status(const char *device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes)
 {
+	uint64_t major_number, minor_number;
+	const char *at = device;
 	struct stat st;
 
+	if (scan__skip(&at, "/dev/block/") && scan__number(&at, &major_number) &&
+	    scan__skip(&at, ":") && scan__number(&at, &minor_number) && !*at)
+		return thin__status_of(makedev((unsigned int)major_number,
+					       (unsigned int)minor_number),
+				       ret_size_bytes, ret_used_bytes);
 	if (stat(device, &st) < 0)
 		return -errno;
 	if (!S_ISBLK(st.st_mode))

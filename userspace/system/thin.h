@@ -7,7 +7,8 @@
 #include <sys/types.h>
 
 /*
- * Asks the device mapper about a block device ("/dev/vg/volume", "/dev/dm-3"): what
+ * Asks the device mapper about a block device ("/dev/vg/volume", "/dev/dm-3", or by
+ * its number "/dev/block/253:3", which need not exist as a file): what
  * the volume promises and how much of it is mapped. Needs CAP_SYS_ADMIN. Does
  * not wait for the pool. Returns 0; -ENOTBLK or -ENODEV if it is no thin volume;
  * -EIO if the pool has failed; -EPERM; or what opening the device mapper's control

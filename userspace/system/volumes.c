@@ -125,7 +125,6 @@ static int keep(struct instance_mount *kept, const struct mount *mount,
 		.has_quota = mount->has_quota,
 		.is_mapped = device && device->is_mapped,
 		.point = strdup(mount->point),
-		.source = strdup(mount->source),
 	};
 	if (strcmp(mount->point, "/") != 0 &&
 	    volumes__id(mount, host_mounts, devices, id, sizeof(id), &is_whole)) {
@@ -134,7 +133,7 @@ static int keep(struct instance_mount *kept, const struct mount *mount,
 		if (!kept->volume)
 			return -ENOMEM;
 	}
-	return kept->point && kept->source ? 0 : -ENOMEM;
+	return kept->point ? 0 : -ENOMEM;
 }
 
 int volumes__choose(const struct mount_list *mounts, const struct mount_list *host_mounts,
@@ -169,7 +168,6 @@ void volumes__free(struct instance_mount *mounts, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		free(mounts[i].point);
-		free(mounts[i].source);
 		free(mounts[i].volume);
 	}
 	free(mounts);
