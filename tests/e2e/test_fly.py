@@ -183,7 +183,7 @@ def postgres(env, name):
     if not programs:
         raise lib.Skip("PostgreSQL is not installed")
     program = programs[-1]
-    cgroup = Cgroup(env, f"/system.slice/{name}.service")  # told apart from any other server here
+    cgroup = Cgroup(env, f"/{name}.slice/{name}.service")  # told apart from any other server here
     folder, port = env.dir / "pg", lib.free_port()
     folder.mkdir()
     shutil.chown(folder, "postgres", "postgres")
