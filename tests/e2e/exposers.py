@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-Endpoints that expose metrics, run as a program: `client PORT` with the client library, `good PORT`,
-or `hostile FIRST`, which listens on a port for each name in HOSTILE, from FIRST on.
+Endpoints that expose metrics, run as a program: `client PORT` with the client library, `good PORT`
+(`good6` on ::1), or `hostile FIRST`, which listens on a port for each name in HOSTILE, from FIRST on.
 """
 import gzip
 import socket
@@ -69,17 +69,18 @@ def misbehave(name, c, good_port):
         c.sendall(whole(b"".join(b'x{a="%d"} 1\n' % i for i in range(50001))))
     elif name == "no_http":
         c.sendall(b"hello\n" * 10)
-    elif name == "good":
+    elif name.startswith("good"):
         c.sendall(whole(b'# TYPE good gauge\ngood{app="another",region="mars",a="b"} 1.50\n'))
 
 
 def serve(name, port, good_port):
-    listener = socket.create_server(("127.0.0.1", port))
+    v6 = name == "good6"
+    listener = socket.create_server(("::1" if v6 else "127.0.0.1", port), family=socket.AF_INET6 if v6 else socket.AF_INET)
     listener.listen(16)
 
     def answer(c):
         try:
-            while name == "good":
+            while name.startswith("good"):
                 if not c.recv(65536):
                     return
                 misbehave(name, c, good_port)
@@ -114,8 +115,8 @@ def main():
     what, port = sys.argv[1], int(sys.argv[2])
     if what == "client":
         client(port)
-    elif what == "good":
-        threading.Thread(target=serve, args=("good", port, port), daemon=True).start()
+    elif what.startswith("good"):
+        threading.Thread(target=serve, args=(what, port, port), daemon=True).start()
     else:
         good_port = int(sys.argv[3])
         for i, (name, _) in enumerate(HOSTILE):

@@ -187,7 +187,7 @@ def test_whose_port(env):
     """Two instances in one network namespace: only who listens is asked; a reader sees its own apps only."""
     port, other = lib.free_port(), lib.free_port()
     exposer(env, "owner-app", "good", port, port=port)
-    exposer(env, "other-app", "good", other, port=other)
+    exposer(env, "other-app", "good6", other, port=other)
     secret = env.dir / "token"
     secret.write_text("s3cret-that-owners-know\n")
     secret.chmod(0o600)

@@ -28,12 +28,17 @@ static void check_label(const char *text)
 
 static void check(const struct runtime_facts *facts)
 {
+	const char *path;
+
 	check_label(facts->name);
 	check_label(facts->app);
 	check_label(facts->namespace_);
 	check_label(facts->pod);
 	check_label(facts->container);
 	check_label(facts->sandbox_id);
+	if (runtime_facts__metrics(facts, &path))
+		check_label(path +
+			    (strlen(path) > LABEL_BYTES - 1 ? strlen(path) - LABEL_BYTES + 1 : 0));
 	if (!facts->app_rank != !facts->app[0] || strlen(facts->bundle) >= RUNTIME_PATH_BYTES)
 		abort();
 }

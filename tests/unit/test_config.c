@@ -87,6 +87,21 @@ static const struct {
 	{ "apps: 5\n", "edgetap.yaml:1: apps: expected keys and values, got a single value" },
 	{ "apps:\n  rule: []\n",
 	  "edgetap.yaml:2: unknown key \"apps.rule\", expected one of rules" },
+	{ "metrics:\n  - path: /x\n", "edgetap.yaml:2: metrics: expected port" },
+	{ "metrics:\n  - port: 0\n",
+	  "edgetap.yaml:2: metrics.port: expected a port from 1 to 65535, got \"0\"" },
+	{ "metrics:\n  - port: 1\n    path: x\n",
+	  "edgetap.yaml:3: metrics.path: expected a path such as /metrics, got \"x\"" },
+	{ "metrics:\n  - port: 1\n    scheme: https\n",
+	  "edgetap.yaml:3: metrics.scheme: expected http, got \"https\"" },
+	{ "metrics:\n  - port: 1\n    processes: [a, \"\"]\n",
+	  "edgetap.yaml:3: metrics.processes: expected 1 to 128 bytes of text without control "
+	  "characters" },
+	{ "metrics:\n  - port: 1\n    match: {a: b}\n",
+	  "edgetap.yaml:3: unknown key \"metrics.match.a\", expected one of app, instance, cgroup, "
+	  "executable" },
+	{ "metrics: {port: 1}\n",
+	  "edgetap.yaml:1: metrics: expected a list of endpoints, got keys and values" },
 	{ "apps:\n  rules:\n    - drop: true\n",
 	  "edgetap.yaml:3: apps.rules: expected match, and set or drop" },
 	{ "apps:\n  rules:\n    - match: {app: a}\n",
@@ -436,6 +451,26 @@ START_TEST(test_depth_is_no_danger)
 }
 END_TEST
 
+START_TEST(test_metrics)
+{
+	ck_assert_int_eq(
+		parse("metrics:\n  - port: 9091\n  - match: {app: \"web-*\", executable: e}\n"
+		      "    port: 1\n    path: /a?b=c\n    processes: [web, \"x*\"]\n"
+		      "    scheme: http\n"),
+		0);
+	ck_assert_uint_eq(config.metrics_count, 2);
+	ck_assert_uint_eq(config.metrics[0].port, 9091);
+	ck_assert_str_eq(config.metrics[0].path, "/metrics");
+	ck_assert_uint_eq(config.metrics[0].process_count, 0);
+	ck_assert_ptr_null(config.metrics[0].match.match_app);
+	ck_assert_str_eq(config.metrics[1].match.match_app, "web-*");
+	ck_assert_str_eq(config.metrics[1].match.match_exe, "e");
+	ck_assert_str_eq(config.metrics[1].path, "/a?b=c");
+	ck_assert_uint_eq(config.metrics[1].process_count, 2);
+	ck_assert_str_eq(config.metrics[1].processes[1], "x*");
+}
+END_TEST
+
 Suite *config_suite(void)
 {
 	Suite *suite = suite_create("config");
@@ -444,6 +479,7 @@ Suite *config_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_bad_file_names_line_and_expectation, 0,
 			    (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_test(tc, test_metrics);
 	tcase_add_test(tc, test_nothing_changes_nothing);
 	tcase_add_test(tc, test_defaults);
 	tcase_add_test(tc, test_file_sets_everything);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,6 +204,71 @@ START_TEST(test_cgroup)
 }
 END_TEST
 
+/* Where labels ask to be scraped: all of them, or nowhere. */
+START_TEST(test_metrics)
+{
+#define LABELS(more) "{\"Name\":\"/a\",\"Config\":{\"Labels\":{" more "}}}"
+#define SCRAPE "\"prometheus.io/scrape\":\"true\""
+	static const struct {
+		const char *json;
+		uint16_t port;
+		const char *path;
+	} rows[] = {
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"9100\""), 9100, "/metrics" },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"1\",\"prometheus.io/path\":\"/x?y=z\","
+				"\"prometheus.io/scheme\":\"http\""),
+		  1, "/x?y=z" },
+		{ LABELS(SCRAPE), 0, NULL },
+		{ LABELS("\"prometheus.io/port\":\"9100\""), 0, NULL },
+		{ LABELS("\"prometheus.io/scrape\":\"false\",\"prometheus.io/port\":\"9100\""), 0,
+		  NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"0\""), 0, NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"65536\""), 0, NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"910000000\""), 0, NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"9100x\""), 0, NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":9100"), 0, NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"91\\u000000\""), 0, NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"1\",\"prometheus.io/scheme\":\"https\""),
+		  0, NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"1\",\"prometheus.io/path\":\"metrics\""),
+		  0, NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"1\",\"prometheus.io/path\":\"/a b\""), 0,
+		  NULL },
+		{ LABELS(SCRAPE ",\"prometheus.io/port\":\"1\","
+				"\"prometheus.io/path\":\"/a\\r\\nHost: x\""),
+		  0, NULL },
+	};
+	struct runtime_facts facts = { 0 };
+	char json[1024];
+	const char *path;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		facts = (struct runtime_facts){ 0 };
+		ck_assert_int_eq(runtime_facts__docker(&facts, rows[i].json, strlen(rows[i].json)),
+				 0);
+		ck_assert_msg(runtime_facts__metrics(&facts, &path) == rows[i].port, "%s",
+			      rows[i].json);
+		if (rows[i].port)
+			ck_assert_str_eq(path, rows[i].path);
+	}
+	/* a path that is too long is none, not a shorter one */
+	facts = (struct runtime_facts){ 0 };
+	snprintf(json, sizeof(json),
+		 LABELS(SCRAPE ",\"prometheus.io/port\":\"1\",\"prometheus.io/path\":\"/%0300d\""),
+		 1);
+	ck_assert_int_eq(runtime_facts__docker(&facts, json, strlen(json)), 0);
+	ck_assert_uint_eq(runtime_facts__metrics(&facts, &path), 0);
+	/* CRI-O packs a pod's annotations into one, as a text */
+	facts = (struct runtime_facts){ 0 };
+	snprintf(
+		json, sizeof(json),
+		"{\"annotations\":{\"io.kubernetes.cri-o.Annotations\":\"{\\\"prometheus.io/scrape\\\":"
+		"\\\"true\\\",\\\"prometheus.io/port\\\":\\\"8080\\\"}\"}}");
+	ck_assert_int_eq(runtime_facts__oci(&facts, json, strlen(json)), 0);
+	ck_assert_uint_eq(runtime_facts__metrics(&facts, &path), 8080);
+}
+END_TEST
+
 Suite *runtime_facts_suite(void)
 {
 	Suite *suite = suite_create("runtime_facts");
@@ -218,6 +284,7 @@ Suite *runtime_facts_suite(void)
 	tcase_add_test(tcase, test_names_are_cleaned);
 	tcase_add_test(tcase, test_depth_and_size);
 	tcase_add_test(tcase, test_cgroup);
+	tcase_add_test(tcase, test_metrics);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

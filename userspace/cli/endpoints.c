@@ -163,8 +163,13 @@ static void read_state(void *ctx, const struct custom_state *state)
 
 void endpoints__read(struct agent *agent)
 {
-	if (agent->custom)
-		custom__each(agent->custom, read_state, agent->readings);
+	static const struct model_labels nobody = { { "", "", "", "", "" } };
+
+	if (!agent->custom)
+		return;
+	custom__each(agent->custom, read_state, agent->readings);
+	readings__add(agent->readings, readings__owner(agent->readings, &nobody),
+		      READING_CUSTOM_NOT_ASKED, custom__left_out(agent->custom), NULL, NULL, NULL);
 }
 
 /* Copies, as a reload may change them. NULL without memory. */

@@ -123,7 +123,8 @@
 	X(CUSTOM_DURATION, "ns")                                                                   \
 	X(CUSTOM_SAMPLES, "")                                                                      \
 	X(CUSTOM_LEFT_OUT, "")                                                                     \
-	X(CUSTOM_FAILURES, "")
+	X(CUSTOM_FAILURES, "")                                                                     \
+	X(CUSTOM_NOT_ASKED, "") /* of nobody */
 
 enum reading_kind {
 #define READING_KIND(name, unit) READING_##name,

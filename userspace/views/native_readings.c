@@ -292,6 +292,8 @@ static const struct family families[] = {
 	READ(CUSTOM_LEFT_OUT, GAUGE, "edgetap_custom_samples_left_out", "", 0,
 	     "Samples of the endpoint that are not shown, by reason: a name that is edgetap's, another type than that of an older endpoint, a series that is there already.",
 	     .label = { "endpoint", "reason" }),
+	READ(CUSTOM_NOT_ASKED, GAUGE, "edgetap_custom_endpoints_left_out", "", 0,
+	     "Endpoints beyond the limit, which are not asked."),
 	READ(CUSTOM_FAILURES, COUNTER, "edgetap_custom_scrapes_failed_total", "", 0,
 	     "Scrapes of the endpoint that gave nothing, by reason.",
 	     .label = { "endpoint", "reason" }),
