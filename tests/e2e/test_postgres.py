@@ -290,6 +290,9 @@ postgres:
         server.ready()
     await_up(agent, 1, told, seconds=20)
     await_up(agent, 0, closed, seconds=20)
+    scrape = agent.scrape()
+    assert scrape.by("edgetap_postgres_failures_total", "reason").get(("password",), 0) >= 1
+    assert scrape.by("edgetap_postgres_servers")[()] >= 2
     output = agent.process.output()
     assert re.search(rf"{closed.app}.*\(password\)", output), output
     assert secret not in output

@@ -93,6 +93,8 @@ static int agent__new_exposition(struct agent *agent)
 		.exporter_ctx = agent,
 		.tls = tls_counts,
 		.tls_ctx = agent,
+		.databases = databases__counts,
+		.databases_ctx = agent,
 	};
 	struct exposition *fresh;
 	int err = exposition__new(&fresh, &options);

@@ -177,6 +177,19 @@ void databases__resolve(struct agent *agent)
 	free(finder.own);
 }
 
+void databases__counts(void *ctx, uint64_t ret_counts[DATABASE_FIELDS])
+{
+	const struct agent *agent = ctx;
+	struct postgres_stats stats;
+
+	postgres__stats(agent->postgres, &stats);
+	ret_counts[DATABASE_SERVERS] = stats.servers;
+	ret_counts[DATABASE_LEFT_OUT] = stats.left_out;
+	ret_counts[DATABASE_HIDDEN] = stats.hidden;
+	ret_counts[DATABASE_ASKS] = stats.asks_total;
+	memcpy(&ret_counts[DATABASE_FAILURES], stats.failures_total, sizeof(stats.failures_total));
+}
+
 /* Labels do not matter to doctor, but each server has its own. */
 static int find_pid(void *ctx, pid_t pid, const char *cgroup, struct model_labels *ret_labels)
 {

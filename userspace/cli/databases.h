@@ -20,6 +20,9 @@ void databases__listening(struct agent *agent, const struct event *event,
 /* Tells the servers that were found whose they are. The agent's lock is held. */
 void databases__resolve(struct agent *agent);
 
+/* As exposition_options.databases; ctx is the agent. */
+void databases__counts(void *ctx, uint64_t ret_counts[DATABASE_FIELDS]);
+
 /* Looks for servers and asks each, for `doctor`: takes as long as they take to answer. */
 void databases__report(struct report *report, const struct config *config);
 

@@ -23,8 +23,8 @@
 #define POSTGRES_SENTENCE_BYTES 256
 
 /* Why a server did not answer. Names stand in the text and in a label. */
-#define POSTGRES_FAILURES(X)                                                                       \
-	X(NONE, "none")                                                                            \
+#define POSTGRES_FAILURES(X) X(NONE, "none") POSTGRES_FAILED(X)
+#define POSTGRES_FAILED(X)                                                                         \
 	X(ENTER, "enter")	  /* its namespaces or its user */                                 \
 	X(NO_SERVER, "no_server") /* no postmaster.pid: it is none */                              \
 	X(STARTING, "starting")	  /* or shutting down */                                           \

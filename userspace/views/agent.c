@@ -62,6 +62,16 @@ static void write_tls(struct walk *walk)
 	walk__parts(walk, 0, counts);
 }
 
+static void write_databases(struct walk *walk)
+{
+	uint64_t counts[DATABASE_FIELDS];
+
+	if (!walk->exposition->databases)
+		return;
+	walk->exposition->databases(walk->exposition->databases_ctx, counts);
+	walk__parts(walk, 0, counts);
+}
+
 void walk__agent(struct walk *walk)
 {
 	const struct exposition *exposition = walk->exposition;
@@ -100,6 +110,9 @@ void walk__agent(struct walk *walk)
 		break;
 	case FACT_TLS:
 		write_tls(walk);
+		break;
+	case FACT_DATABASES:
+		write_databases(walk);
 		break;
 	case FACT_READINGS_LOST:
 		if (exposition->readings)

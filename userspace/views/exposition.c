@@ -47,6 +47,8 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 	exposition->exporter_ctx = options->exporter_ctx;
 	exposition->tls = options->tls;
 	exposition->tls_ctx = options->tls_ctx;
+	exposition->databases = options->databases;
+	exposition->databases_ctx = options->databases_ctx;
 	for (size_t i = 0; i < options->classic_count; i++)
 		exposition->classic_ns[i] = options->classic_ns[i];
 	exposition->classic_count = options->classic_count;

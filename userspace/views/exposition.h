@@ -31,6 +31,8 @@ struct exposition_options {
 	/* The same by enum tls_field. */
 	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);
 	void *tls_ctx;
+	void (*databases)(void *ctx, uint64_t ret_counts[DATABASE_FIELDS]);
+	void *databases_ctx;
 };
 
 struct exposition;

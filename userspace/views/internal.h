@@ -62,6 +62,8 @@ struct exposition {
 	void *exporter_ctx;
 	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);
 	void *tls_ctx;
+	void (*databases)(void *ctx, uint64_t ret_counts[DATABASE_FIELDS]);
+	void *databases_ctx;
 	uint64_t classic_ns[GRID_MAX_CLASSIC];
 	size_t classic_count;
 

@@ -56,6 +56,15 @@ static const struct family_part tls_versions[] = {
 
 static const struct family_part tls_files[] = { { TLS_FILES_ATTACHED, {} } };
 static const struct family_part tls_probes[] = { { TLS_PROBES_ATTACHED, {} } };
+static const struct family_part pg_servers[] = { { DATABASE_SERVERS, {} } };
+static const struct family_part pg_not_shown[] = { { DATABASE_LEFT_OUT, { "limit" } },
+						   { DATABASE_HIDDEN, { "same_instance" } } };
+static const struct family_part pg_asks[] = { { DATABASE_ASKS, {} } };
+static const struct family_part pg_failures[] = {
+#define FAILURE_PART(id, name) { DATABASE_FAILURES + POSTGRES_##id, { name } },
+	POSTGRES_FAILED(FAILURE_PART)
+#undef FAILURE_PART
+};
 static const struct family_part tls_pending[] = { { TLS_PENDING_HELLOS, {} } };
 
 static const struct family_part backlog[] = { { GAUGE_LISTEN_BACKLOG, {} } };
@@ -251,6 +260,15 @@ static const struct family families[] = {
 	{ GAUGE("edgetap_tls_pending_hellos", "",
 		"TLS handshakes whose ClientHello was seen and whose end is not known yet."),
 	  .fact = FACT_TLS, PARTS(tls_pending) },
+	{ GAUGE("edgetap_postgres_servers", "", "Servers of Postgres found now."),
+	  .fact = FACT_DATABASES, PARTS(pg_servers) },
+	{ GAUGE("edgetap_postgres_servers_not_shown", "",
+		"Of these, by reason: there are too many, or an older one has the same labels."),
+	  .fact = FACT_DATABASES, .label = { "reason" }, PARTS(pg_not_shown) },
+	{ COUNTER("edgetap_postgres_asks_total", "", "How often one was asked for statistics."),
+	  .fact = FACT_DATABASES, PARTS(pg_asks) },
+	{ COUNTER("edgetap_postgres_failures_total", "", "How often that failed, by reason."),
+	  .fact = FACT_DATABASES, .label = { "reason" }, PARTS(pg_failures) },
 	{ COUNTER("edgetap_losses_total", "",
 		  "What could not be observed, parsed, stored or delivered, by reason."),
 	  .fact = FACT_LOSSES, .label = { "reason" } },

@@ -14,6 +14,7 @@
 
 #include "encoders/encoder.h"
 #include "metrics/model.h"
+#include "postgres/result.h"
 #include "readings/readings.h"
 
 /* Labels that any series may carry; empty ones are left out. */
@@ -61,6 +62,7 @@ enum fact {
 	FACT_RENDER_TIME, /* ns, of the exposition before this; no label */
 	FACT_EXPORTER,	  /* parts: enum exporter_field */
 	FACT_TLS,	  /* parts: enum tls_field */
+	FACT_DATABASES,	  /* parts: enum database_field */
 	FACT_READINGS_LOST,
 	FACT_N
 };
@@ -78,6 +80,16 @@ enum exporter_field {
 	EXPORTER_OPEN_CONNECTIONS,
 	EXPORTER_RESPONSE_BYTES, /* memory of responses not yet taken by their clients */
 	EXPORTER_FIELDS
+};
+
+/* What the agent counts about asking servers of Postgres. */
+enum database_field {
+	DATABASE_SERVERS,  /* found */
+	DATABASE_LEFT_OUT, /* beyond those that are asked */
+	DATABASE_HIDDEN,   /* not shown: in one instance with an older one */
+	DATABASE_ASKS,	   /* questions */
+	DATABASE_FAILURES, /* and those after it: of enum postgres_failure */
+	DATABASE_FIELDS = DATABASE_FAILURES + POSTGRES_FAILURE_KINDS
 };
 
 /* What the agent counts about looking into TLS. */
