@@ -57,6 +57,7 @@ struct build {
 	size_t label_count;
 };
 
+/* Empty; options and error must stay. build__free in any case. */
 void build__init(struct build *build, const struct parse_options *options,
 		 struct parse_error *error);
 void build__free(struct build *build);

@@ -54,6 +54,7 @@ int custom__new(struct custom **ret_custom, const struct custom_options *options
 /* Starts the thread, with the caller's privileges. 0 or a negative errno. */
 int custom__start(struct custom *custom);
 
+/* Whether custom__start was successful. */
 bool custom__is_started(const struct custom *custom);
 
 /* Ends the thread. NULL is allowed. */

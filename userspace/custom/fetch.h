@@ -71,6 +71,7 @@ bool fetch__end(struct fetch *fetch, CURLM *multi, CURLcode result, enum custom_
 /* Whether the answer's Content-Type says OpenMetrics. */
 bool fetch__is_openmetrics(const struct fetch *fetch);
 
+/* Frees the answer, if there is one. */
 void fetch__drop_body(struct fetch *fetch);
 
 #endif
