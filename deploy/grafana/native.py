@@ -55,7 +55,7 @@ def overview():
               "of a request to the last byte of its response.",
               Query(f"topk(10, {quantile(0.95, EDGE, 'app')} > 0)", "{{app}}"), "s"),
         Graph("Failing apps", "Share of responses that are 5xx, the ten highest.",
-              Query(f"topk(10, {errors('app')})", "{{app}}"), "percentunit", top=1, thresholds=ERRORS),
+              Query(f"topk(10, {errors('app')})", "{{app}}"), "percentunit", thresholds=ERRORS),
         Graph("Queueing apps", "95th percentile of the time that requests waited for the app to read them, "
               "the ten highest.",
               Query(f"topk(10, {quantile(0.95, QUEUE, 'app')} > 0)", "{{app}}"), "s"),
@@ -72,7 +72,7 @@ def requests():
         Graph("Requests by app", "The same, by app.", Query(rate(RESPONSES, "app"), "{{app}}"), "reqps",
               stack=True),
         Graph("Error ratio", "Share of responses that are errors: 5xx are the app's, 4xx mostly its clients'.",
-              [Query(errors(""), "5xx"), Query(errors("", "4.."), "4xx")], "percentunit", top=1,
+              [Query(errors(""), "5xx"), Query(errors("", "4.."), "4xx")], "percentunit",
               thresholds=ERRORS),
         Graph("Aborted requests", "Requests whose response was not completed, by who ended them and when.",
               Query(rate("edgetap_app_http_requests_aborted_total", "by, phase"), "{{by}} in {{phase}}"),
@@ -103,7 +103,7 @@ def queueing():
         Graph("Queue time", "From the first byte of the request in the socket to the app reading it.",
               quantiles(QUEUE), "s", width=6),
         Graph("Share of time queued", "Of all that requests take, what passes before the app reads them.",
-              Query(waiting("app"), "{{app}}"), "percentunit", width=6, top=1, thresholds=WAITS),
+              Query(waiting("app"), "{{app}}"), "percentunit", width=6, thresholds=WAITS),
         Graph("In flight", "Requests read by the app and not answered yet.",
               Query(now("edgetap_app_concurrency", "app"), "{{app}}"), "short", width=6),
         Graph("Time to accept", "From the completed TCP handshake to the app accepting the connection; only "
@@ -171,7 +171,7 @@ def grpc():
               Query(rate(calls, "grpc_status"), "{{grpc_status}}"), "reqps", width=6, stack=True),
         Graph("Failed calls", "Share of the calls of a method that did not end in OK.",
               Query(ratio(failed, rate(calls, "grpc_method"), "grpc_method"), "{{grpc_method}}"),
-              "percentunit", width=6, top=1, thresholds=ERRORS),
+              "percentunit", width=6, thresholds=ERRORS),
         Graph("Time of calls", "95th percentile; of streaming calls their whole duration.",
               Query(quantile(0.95, GRPC, "grpc_method"), "{{grpc_method}}"), "s", width=6),
         Graph("Time to first byte of calls", "95th percentile, from the call read by the app.",
@@ -191,7 +191,7 @@ def upgraded():
         Graph("How long they last", "From the upgrade to the end.",
               quantiles("edgetap_app_upgraded_connection_time_seconds"), "s", width=6),
         Graph("WebSocket messages", "Data messages by direction.",
-              Query(rate("edgetap_app_websocket_messages_total", "direction"), "{{direction}}"), "mps", width=6),
+              Query(rate("edgetap_app_websocket_messages_total", "direction"), "{{direction}}"), "cps", width=6),
         Graph("Bytes of upgraded connections", "By direction.",
               Query(rate("edgetap_app_upgraded_data_bytes_total", "direction"), "{{direction}}"), "Bps",
               width=24),
@@ -245,7 +245,7 @@ def instances():
         Graph("Throttled by the CPU quota", "Share of the quota's periods in which an instance was stopped: "
               "it wants more CPU than its limit.",
               Query(ratio(throttled, rate("edgetap_instance_cpu_periods_total", each), each), label),
-              "percentunit", width=6, top=1, thresholds=WAITS),
+              "percentunit", width=6, thresholds=WAITS),
         Graph("Time throttled", "Time of its threads that the quota took, per second.",
               Query(rate("edgetap_instance_cpu_throttled_seconds_total", each), label), "s", width=6),
         Graph("Waiting for a CPU", "Time in which threads were ready to run and waited, per second.",
@@ -253,7 +253,7 @@ def instances():
               width=6),
         Graph("Pressure", "Share of time in which some of the tasks waited for CPU, memory or disk.",
               Query('max by (instance, resource) (rate(edgetap_instance_pressure_seconds_total{<S>,kind="some"}'
-                    "[<I>]))", "{{instance}} {{resource}}"), "percentunit", width=6, top=1, thresholds=WAITS),
+                    "[<I>]))", "{{instance}} {{resource}}"), "percentunit", width=6, thresholds=WAITS),
         Graph("Memory used", "Share of its limit, or of the machine: what could not be had without swapping. "
               "The ten fullest.",
               Query(f"topk(10, max by ({each}) ({used} / ({memory}_total_bytes{{<S>}} > 0)))", label),
@@ -332,7 +332,7 @@ def postgres():
               Query(f"{hit} / ({hit} + {read} > 0)", "{{datname}}"), "percentunit", width=6, top=1),
         Graph("Rows", "Fetched, and changed.",
               [Query(rate(f"{pg}_database_tuples_{what}_total", ""), what)
-               for what in ("fetched", "inserted", "updated", "deleted")], "rps", width=6),
+               for what in ("fetched", "inserted", "updated", "deleted")], "ops", width=6),
         Graph("Deadlocks and conflicts", "Queries that had to be cancelled.",
               [Query(rate(f"{pg}_database_deadlocks_total", "datname"), "{{datname}} deadlocks"),
                Query(rate(f"{pg}_database_conflicts_total", "datname"), "{{datname}} conflicts")], "ops", width=6),

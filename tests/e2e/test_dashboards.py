@@ -22,7 +22,7 @@ import test_grpc
 import test_websocket
 import tls
 from client import Connection, ab, request
-from lib import equal, eventually
+from lib import between, equal, eventually
 from places import Cgroup, Container
 from servers import Logged, Nginx
 
@@ -33,7 +33,7 @@ VIEWS = lib.REPO / "userspace" / "views"
 PAGE = lib.HERE / "fly-metrics.tsv"
 # Of Grafana: what its documentation of standard units calls them.
 UNITS = {
-    "short", "s", "bytes", "percent", "percentunit", "reqps", "cps", "mps", "rps", "ops", "iops", "pps", "Bps",
+    "short", "s", "bytes", "percent", "percentunit", "reqps", "cps", "ops", "iops", "pps", "Bps",
 }
 SCRAPE = 1  # s
 RATE_INTERVAL = f"{4 * SCRAPE}s"  # the least that Grafana takes
@@ -443,6 +443,27 @@ def variables(base, apps):
         assert 0 < len(narrowed) < len(offered["instance"]), f"{name}: instances {narrowed}"
 
 
+def first_table(base, start):
+    """The answer that a person looks for first is the right one: who fails, how often, and who is slow."""
+    for name in NAMES:
+        board = dashboard(name)
+        table = next(panels(board))
+        organize = next(t for t in table["transformations"] if t["id"] == "organize")
+        headings = {text: field[-1] for field, text in organize["options"]["renameByName"].items()}
+
+        def column(heading):
+            expr = next(t["expr"] for t in table["targets"] if t["refId"] == headings[heading])
+            values = all_of(board, app="e2e-dash-.*", __range=f"{math.ceil(time.time() - start)}s")
+            found = base.ask("query", query=substituted(expr, values))["result"]
+            return {row["metric"]["app"]: float(row["value"][1]) for row in found}
+
+        # In each round 23 requests were answered, one of them with 500.
+        failing, p95 = column("Errors (5xx)"), column("p95")
+        between(failing["e2e-dash-nginx"], 0.02, 0.09, f"{name}: share of errors")
+        equal(failing["e2e-dash-slow"], 0, f"{name}: share of errors of who has none")
+        assert p95["e2e-dash-nginx"] < p95["e2e-dash-slow"], f"{name}: {p95}"
+
+
 def test_data(env):
     """Every panel of both dashboards shows something, but for what is named above; with its reason."""
     exposing = Exposing(env)
@@ -501,6 +522,7 @@ def test_data(env):
     for key, why in absent.items():
         assert key in missing(base, start, {key: asked[key]}), f"{key} has data, although {why}"
     print(f"  {len(asked)} queries, {len(absent)} of them without data: {', '.join(sorted(set(absent.values())))}")
+    first_table(base, start)
     variables(base, {"e2e-dash-nginx", "e2e-dash-slow", "e2e-dash-grpc", "e2e-dash-ws"})
 
 
