@@ -296,7 +296,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 class Exposing:
     """A server with metrics of its own, one of which has a name that is not its; and where there are none."""
 
-    METRICS = "# TYPE e2e_dash gauge\\ne2e_dash 42\\n# TYPE fly_e2e gauge\\nfly_e2e 1\\n"
+    METRICS = "# TYPE e2e_dash gauge\\ne2e_dash 42\\n# TYPE pg_e2e gauge\\npg_e2e 1\\n# TYPE fly_e2e gauge\\nfly_e2e 1\\n"
 
     def __init__(self, env):
         lines = f"location /metrics {{ default_type 'text/plain; version=0.0.4'; return 200 '{self.METRICS}'; }}"
@@ -517,6 +517,9 @@ def test_data(env):
     for job in ("edgetap", "edgetap-fly", "edgetap-custom"):
         up = base.ask("query", query=f'min_over_time(up{{job="{job}"}}[1m])')["result"]
         equal([row["value"][1] for row in up], ["1"], f"scrapes of the job {job}")
+    named = 'label_replace({app=~".+"}, "name", "$1", "__name__", "(.+)")'
+    twice = base.ask("query", query=f"count without (job) ({named}) > 1")["result"]
+    equal([row["metric"] for row in twice[:5]], [], "series that two jobs of the shipped ones have")
     own = base.ask("query", query="e2e_dash")["result"]
     equal([(row["metric"]["app"], row["value"][1]) for row in own], [("e2e-dash-custom", "42")], "e2e_dash")
     for key, why in absent.items():
