@@ -48,6 +48,8 @@ static const struct {
 	{ "edgetap help", COMMAND_HELP, false, false },
 	{ "edgetap --help", COMMAND_HELP, false, false },
 	{ "edgetap help serve", COMMAND_SERVE, true, false },
+	{ "edgetap token inspect --json", COMMAND_TOKEN, false, true },
+	{ "edgetap token --help", COMMAND_TOKEN, true, false },
 };
 
 START_TEST(test_good)
@@ -75,6 +77,11 @@ static const struct {
 	{ "edgetap serve extra", "unexpected argument \"extra\"; see `edgetap serve --help`" },
 	{ "edgetap check-config a b",
 	  "unexpected argument \"b\"; see `edgetap check-config --help`" },
+	{ "edgetap token inspect a b", "unexpected argument \"b\"; see `edgetap token --help`" },
+	{ "edgetap token create --app", "option --app needs a value" },
+	{ "edgetap token create --listen x",
+	  "unknown option --listen; see `edgetap token --help`" },
+	{ "edgetap serve --key-file x", "unknown option --key-file; see `edgetap serve --help`" },
 	{ "edgetap check-config -c a b",
 	  "unexpected argument \"b\"; see `edgetap check-config --help`" },
 };
@@ -99,6 +106,24 @@ START_TEST(test_values)
 	ck_assert_int_eq(parse("edgetap check-config /d --status-by-code=false"), 0);
 	ck_assert_str_eq(args.config_path, "/d");
 	ck_assert_str_eq(args.flags[0].value, "false");
+}
+END_TEST
+
+START_TEST(test_token)
+{
+	ck_assert_int_eq(parse("edgetap token create --app a --key-file /k --app b --org o "
+			       "--expires 1h --read-only"),
+			 0);
+	ck_assert_str_eq(args.token.action, "create");
+	ck_assert_ptr_null(args.token.file);
+	ck_assert_uint_eq(args.token.app_count, 2);
+	ck_assert_str_eq(args.token.app[1], "b");
+	ck_assert_str_eq(args.token.key_file, "/k");
+	ck_assert_str_eq(args.token.org, "o");
+	ck_assert_str_eq(args.token.expires, "1h");
+	ck_assert(args.token.read_only);
+	ck_assert_int_eq(parse("edgetap token attenuate /t"), 0);
+	ck_assert_str_eq(args.token.file, "/t");
 }
 END_TEST
 
@@ -131,6 +156,7 @@ Suite *args_suite(void)
 	tcase_add_loop_test(tc, test_good, 0, ROWS(good));
 	tcase_add_loop_test(tc, test_bad, 0, ROWS(bad));
 	tcase_add_test(tc, test_values);
+	tcase_add_test(tc, test_token);
 	tcase_add_test(tc, test_every_option_is_a_flag);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -13,6 +13,10 @@
 
 Suite *token_suite(void);
 
+/* Of LeakSanitizer, where it is linked. */
+void __lsan_disable(void) __attribute__((weak));
+void __lsan_enable(void) __attribute__((weak));
+
 static const struct secret_key key = { .bytes = "0123456789abcdef0123456789abcdef", .size = 32 };
 static const struct secret_key other = { .bytes = "0123456789abcdef0123456789abcdeg", .size = 32 };
 
@@ -103,8 +107,12 @@ START_TEST(the_library_agrees)
 
 	parse(text);
 	ck_assert_int_eq(token__attenuate(&narrower, &token, more, 1), 0);
-	/* Its parser loses memory, so this one stays behind. */
+	/* Its parser loses what it has decoded. */
+	if (__lsan_disable)
+		__lsan_disable();
 	macaroon = macaroon_deserialize(narrower + strlen(TOKEN_PREFIX), &code);
+	if (__lsan_enable)
+		__lsan_enable();
 	ck_assert_ptr_nonnull(macaroon);
 	macaroon_verifier_satisfy_exact(verifier, (const unsigned char *)caveats[0],
 					strlen(caveats[0]), &code);

@@ -36,6 +36,7 @@ struct authorization {
  */
 int authorization__parse(struct authorization *ret_authorization, const char *field);
 
+/* Overwrites name and password. */
 void authorization__wipe(struct authorization *authorization);
 
 #endif

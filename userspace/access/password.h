@@ -21,7 +21,10 @@ struct password_memory {
 	size_t count, next; /* the oldest gives way */
 };
 
+/* An empty one with a key of its own. */
 void password_memory__init(struct password_memory *memory);
+
+/* Overwrites it. */
 void password_memory__destroy(struct password_memory *memory);
 
 /* Whether this has been checked before, and was right. Quick. */

@@ -56,6 +56,7 @@ int rules__new(struct rules **ret_rules, const struct config *config, struct sec
 /* The same again, with the files as they are now. */
 int rules__again(struct rules **ret_rules, const struct rules *rules, struct secret_error *error);
 
+/* Another reference. Any thread. */
 struct rules *rules__ref(struct rules *rules);
 
 /* Frees them with the last reference. NULL is fine. */

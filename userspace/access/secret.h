@@ -29,6 +29,7 @@ struct secret_stamp {
 	int err; /* it could not be looked at */
 };
 
+/* As the file is now; it may be missing. */
 void secret_stamp__take(struct secret_stamp *ret_stamp, const char *path);
 bool secret_stamp__equal(const struct secret_stamp *a, const struct secret_stamp *b);
 

@@ -28,6 +28,7 @@ struct tls_material {
 int tls_material__read(struct tls_material *ret_material, const struct web_config *config,
 		       struct secret_error *error);
 
+/* Frees what it points to and zeroes it. */
 void tls_material__free(struct tls_material *material);
 
 /* A copy of chain and key that GnuTLS frees. Returns 0, or GnuTLS' negative error. */

@@ -73,6 +73,7 @@ int reader__text(struct reader *r, const yaml_event_t *event, const char *where,
 /* A text of 1 to 128 bytes without control characters, which replaces *field. */
 int reader__label(struct reader *r, const yaml_event_t *event, const char *where, char **field);
 
+/* true or false, nothing else. */
 int reader__bool(struct reader *r, const yaml_event_t *event, const char *where, bool *ret_value);
 
 /* "expected WHAT, got ..." */
