@@ -99,33 +99,29 @@ def ended(scrape, container, codes, kills):
 
 
 def test_codes(env):
-    """Ends by exit codes and signals; what is executed in a container later is not its end."""
+    """
+    Ends by exit codes and signals. What is executed in a container later is not its
+    end, and one that never had a socket is known by its end.
+    """
     agent = env.agent()
     three, killed, fine, stays = (server(env, what) for what in ("3", "-", "0", "-"))
+    five = server(env, "5", socket=False)
+    assert five.id[:12] not in agent.scrape().text, "an instance without a socket"
     status = subprocess.run([stays.runc, "exec", stays.id, "/usr/bin/false"], check=False).returncode
     equal(status, 1, "runc exec")
-    os.kill(three.pid, signal.SIGUSR1)
-    os.kill(fine.pid, signal.SIGUSR1)
+    for container in (three, fine, five):
+        os.kill(container.pid, signal.SIGUSR1)
     os.kill(killed.pid, signal.SIGKILL)
     equal(three.process.wait(), 3, "runc's exit status")
     equal(killed.process.wait(), 137, "runc's exit status")
 
     def check(scrape):
-        for container, code in ((three, "3"), (killed, "137"), (fine, "0")):
+        for container, code in ((three, "3"), (killed, "137"), (fine, "0"), (five, "5")):
             ended(scrape, container, {(code,): 1}, 0)
         ended(scrape, stays, {}, 0)
 
     agent.expect(check)
-
-
-def test_no_socket(env):
-    """A container that never had a socket is known by its end."""
-    agent = env.agent()
-    five = server(env, "5", socket=False)
-    assert five.id[:12] not in agent.scrape().text, "an instance without a socket"
-    os.kill(five.pid, signal.SIGUSR1)
-    equal(five.process.wait(), 5, "runc's exit status")
-    agent.expect(lambda scrape: ended(scrape, five, {("5",): 1}, 0))
+    stays.remove()
 
 
 def test_out_of_memory(env):
@@ -139,9 +135,11 @@ def test_out_of_memory(env):
         os.kill(lives.pid, signal.SIGUSR1)
         eventually(lambda n=n: lives.process.output().count("child -9") == n, 20, f"kill {n}")
     equal(kills_by_kernel(lives), 3, "the kernel's count")
+    agent.expect(lambda scrape: ended(scrape, lives, {}, 3))
+    lives.remove()
     equal(dies.process.wait(), 137, "runc's exit status")
     scrape = agent.scrape()
-    ended(scrape, lives, {}, 3)
+    ended(scrape, lives, {("137",): 1}, 3)
     ended(scrape, dies, {("137",): 1}, 1)
 
     # Its series go, and the app keeps what they counted.
