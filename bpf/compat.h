@@ -196,14 +196,17 @@ static __always_inline bool got_fin(const struct sock *sk)
 	return sk->__sk_common.skc_flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE));
 }
 
-/* Cgroup id of a task in the hierarchy that the agent chose. */
+/*
+ * Cgroup id of a task in the hierarchy that the agent chose. The pointers are
+ * followed by loads that may fault, which cost nothing where a helper is a call.
+ */
 static __always_inline __u64 cgroup_id_of(struct task_struct *task)
 {
 	__u32 subsys = (__u32)cfg_cgroup_subsys;
 	struct cgroup_subsys_state *css = NULL;
 
 	if (cfg_cgroup_subsys < 0)
-		return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+		return task->cgroups->dfl_cgrp->kn->id;
 	/* the array's length differs between kernels, so the verifier cannot be told of it */
 	bpf_probe_read_kernel(&css, sizeof(css),
 			      &BPF_CORE_READ(task, cgroups)->subsys[subsys & 15]);

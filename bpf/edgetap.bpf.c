@@ -209,7 +209,7 @@ int BPF_PROG(sched_process_exit, struct task_struct *task)
 	owner = owner_at_end(task);
 	if (has_run_delay)
 		handle_thread_end(task, owner);
-	if (BPF_CORE_READ(task, signal, live.counter))
+	if (task->signal->live.counter)
 		return 0;
 	handle_last_end(task, owner);
 	return handle_process_end(task);

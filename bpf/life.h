@@ -141,45 +141,31 @@ static __always_inline struct owner owner_at_end(struct task_struct *task)
 /* What wait(2) shows of the process: the leader's own code, unless all were told to exit. */
 static __always_inline __u32 wait_status(struct task_struct *leader)
 {
-	if (BPF_CORE_READ(leader, signal, flags) & SIGNAL_GROUP_EXIT)
-		return BPF_CORE_READ(leader, signal, group_exit_code);
-	return BPF_CORE_READ(leader, exit_code);
+	if (leader->signal->flags & SIGNAL_GROUP_EXIT)
+		return leader->signal->group_exit_code;
+	return leader->exit_code;
 }
 
 static __always_inline bool is_init_of_namespace(struct task_struct *leader)
 {
-	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	struct pid *pid = leader->thread_pid;
 	struct upid *numbers;
 	__u32 level;
 	int nr = 0;
 
 	if (!pid)
 		return false;
-	level = BPF_CORE_READ(pid, level);
+	level = pid->level;
 	numbers = pid->numbers; /* its address; how many there are no type tells */
 	if (!level || bpf_probe_read_kernel(&nr, sizeof(nr), &numbers[level].nr))
 		return false;
 	return nr == 1;
 }
 
-/*
- * Whether the process is what its container or unit is there for: it was started
- * from outside of the cgroup, and is the first of a PID namespace, which what is
- * executed in a container later is not, or a child of the machine's init.
- */
-static __always_inline bool is_main(struct task_struct *leader, __u64 cgroup_id, bool *ret_init)
-{
-	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
-
-	*ret_init = is_init_of_namespace(leader);
-	return (*ret_init || BPF_CORE_READ(parent, tgid) == 1) && cgroup_id_of(parent) != cgroup_id;
-}
-
 /* The last two threads may both find that no other lives: true for one of them. */
 static __always_inline bool ends_first(struct task_struct *leader)
 {
-	struct ended_process key = { .start_ns = BPF_CORE_READ(leader, start_time),
-				     .tgid = BPF_CORE_READ(leader, tgid) };
+	struct ended_process key = { .start_ns = leader->start_time, .tgid = leader->tgid };
 	__u8 one = 1;
 
 	return bpf_map_update_elem(&ended_processes, &key, &one, BPF_NOEXIST) == 0;
@@ -203,20 +189,28 @@ static __always_inline void count_exit(struct owner owner, __u32 status)
 }
 
 /*
- * The last thread of a process ends. That the kernel killed it for want of memory
- * is told by oom_mm (4.9), which mark_oom_victim() sets; it does so, too, for what
- * was ending already, of itself (told by the status) or, rarely, by another's
- * SIGKILL. A container that owns no socket becomes an instance by such an end.
+ * The last thread of a process ends. The process is what its container or unit is
+ * there for if it was started from outside of the cgroup, and is the first of a PID
+ * namespace, which what is executed in a container later is not, or a child of the
+ * machine's init. That the kernel killed it for want of memory is told by oom_mm
+ * (4.9), which mark_oom_victim() sets; it does so, too, for what was ending already,
+ * of itself (told by the status) or, rarely, by another's SIGKILL. A container that
+ * owns no socket becomes an instance by such an end.
  */
 static __always_inline void handle_last_end(struct task_struct *task, struct owner owner)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	__u64 cgroup_id = cgroup_id_of(task);
-	bool init, main = is_main(leader, cgroup_id, &init), oom;
-	__u32 status = wait_status(leader);
+	struct task_struct *leader = task->group_leader, *parent = leader->real_parent;
+	bool init = is_init_of_namespace(leader), oom = task->signal->oom_mm, main;
 	struct instance_slot *slot;
+	__u64 cgroup_id;
+	__u32 status;
 
-	oom = BPF_CORE_READ(task, signal, oom_mm) && (status & 0x7f) == SIGKILL;
+	if (!init && !oom && parent->tgid != 1)
+		return;
+	cgroup_id = cgroup_id_of(task);
+	status = wait_status(leader);
+	main = (init || parent->tgid == 1) && cgroup_id_of(parent) != cgroup_id;
+	oom = oom && (status & 0x7f) == SIGKILL;
 	if ((!main && !oom) || !ends_first(leader))
 		return;
 	if (owner.slot == OTHER_INDEX) {

@@ -14,18 +14,22 @@
 static __always_inline bool key_of(struct instance_key *key, struct task_struct *task,
 				   __u64 cgroup_id)
 {
+	struct mm_struct *mm;
+	struct file *file;
 	struct inode *inode;
 
 	__builtin_memset(key, 0, sizeof(*key));
 	key->cgroup_id = cgroup_id;
 	if (!bpf_map_lookup_elem(&shared_cgroups, &key->cgroup_id))
 		return true;
-	inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	mm = task->mm;
+	file = mm ? mm->exe_file : NULL;
+	inode = file ? file->f_inode : NULL;
 	if (!inode)
 		return false;
-	key->exe_inode = BPF_CORE_READ(inode, i_ino);
-	key->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	key->exe_generation = BPF_CORE_READ(inode, i_generation);
+	key->exe_inode = inode->i_ino;
+	key->exe_dev = inode->i_sb->s_dev;
+	key->exe_generation = inode->i_generation;
 	return true;
 }
 
