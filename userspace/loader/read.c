@@ -349,27 +349,31 @@ int loader__slot_detach(struct loader *loader, uint32_t slot)
 	return 0;
 }
 
-static void forget_destinations(struct loader *loader, uint32_t slot)
+/*
+ * Deletes a slot's entries of a map whose keys begin with the slot. The arrays of the
+ * snapshot stay as they are: they may be those of other slots that are given back with it.
+ */
+static void forget_keys(const struct bpf_map *map, uint32_t slot)
 {
-	int fd = bpf_map__fd(loader->skeleton->maps.counts_by_destination);
+	int fd = bpf_map__fd(map);
+	char key[64], next[64];
+	uint32_t n = bpf_map__max_entries(map);
+	bool more = bpf_map_get_next_key(fd, NULL, key) == 0;
 
-	if (read_destinations(loader))
-		return;
-	for (uint32_t i = 0; i < loader->snapshot.destination_count; i++)
-		if (loader->destinations[i].key.slot == slot)
-			bpf_map_delete_elem(fd, &loader->destinations[i].key);
+	while (more && n--) {
+		uint32_t owner;
+
+		/* first, as the walk starts over where a key is deleted under it */
+		more = bpf_map_get_next_key(fd, key, next) == 0;
+		memcpy(&owner, key, sizeof(owner));
+		if (owner == slot)
+			bpf_map_delete_elem(fd, key);
+		memcpy(key, next, sizeof(key));
+	}
 }
 
-static void forget_exits(struct loader *loader, uint32_t slot)
-{
-	int fd = bpf_map__fd(loader->skeleton->maps.exits_by_code);
-
-	if (read_exits(loader))
-		return;
-	for (uint32_t i = 0; i < loader->snapshot.exit_count; i++)
-		if (loader->exits[i].key.slot == slot)
-			bpf_map_delete_elem(fd, &loader->exits[i].key);
-}
+_Static_assert(offsetof(struct destination_key, slot) == 0, "see forget_keys");
+_Static_assert(offsetof(struct exit_key, slot) == 0, "see forget_keys");
 
 int loader__slot_reuse(struct loader *loader, uint32_t slot)
 {
@@ -406,8 +410,8 @@ int loader__slot_reuse(struct loader *loader, uint32_t slot)
 		memset(rpc, 0, sizeof(*rpc));
 		free_list__push(s->maps.free_rpcs, i);
 	}
-	forget_destinations(loader, slot);
-	forget_exits(loader, slot);
+	forget_keys(s->maps.counts_by_destination, slot);
+	forget_keys(s->maps.exits_by_code, slot);
 	/* once more, for who looked the slot up just before it was detached; never back */
 	__atomic_fetch_add(&entry->generation, 1, __ATOMIC_SEQ_CST);
 	memset(&entry->key, 0, sizeof(entry->key));
