@@ -55,7 +55,9 @@ static int make_socket(const struct broker_request *request)
 	if (err)
 		return err;
 	fd = socket(request->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 void job__do(const struct broker_request *request, int socket, const struct broker_options *options,

@@ -14,8 +14,10 @@
 int config_databases__read(struct reader *r, struct config *config, const yaml_event_t *start,
 			   const char *where);
 
+/* Whether any server would be asked in another way. */
 bool config_databases__differ(const struct config *config, const struct config *other);
 
+/* Frees the list. */
 void config_databases__free(struct config *config);
 
 #endif

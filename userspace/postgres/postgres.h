@@ -80,6 +80,7 @@ struct postgres_stats {
 	uint64_t failures_total[POSTGRES_FAILURE_KINDS];
 };
 
+/* As of now. */
 void postgres__stats(struct postgres *postgres, struct postgres_stats *ret_stats);
 
 #endif

@@ -43,6 +43,7 @@ enum postgres_failure {
 		POSTGRES_FAILURE_KINDS
 };
 
+/* As it stands in the text. */
 const char *postgres_failure__name(enum postgres_failure failure);
 
 struct postgres_value {

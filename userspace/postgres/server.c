@@ -18,17 +18,21 @@ struct server *server_list__find(struct server_list *list, pid_t pid, uint64_t s
 
 struct server *server_list__add(struct server_list *list, pid_t pid, uint64_t start_ticks)
 {
-	struct server *server = server_list__find(list, pid, start_ticks);
+	struct server *known = server_list__find(list, pid, start_ticks);
 
-	for (int i = 0; !server && i < POSTGRES_MAX_SERVERS; i++) {
-		if (list->server[i].pid)
+	if (known)
+		return known;
+	for (int i = 0; i < POSTGRES_MAX_SERVERS; i++) {
+		struct server *server = &list->server[i];
+
+		if (server->pid)
 			continue;
-		server = &list->server[i];
 		memset(server, 0, sizeof(*server));
 		server->pid = pid;
 		server->start_ticks = start_ticks;
+		return server;
 	}
-	return server;
+	return NULL;
 }
 
 void server_list__remove(struct server *server)

@@ -37,6 +37,7 @@ struct server_list {
 	} exporter[SERVER_EXPORTERS];
 };
 
+/* NULL if it is not there. */
 struct server *server_list__find(struct server_list *list, pid_t pid, uint64_t start_ticks);
 
 /* One that is new gets a place, to be asked at once; NULL if there is none. */
@@ -61,6 +62,7 @@ int server__rule(const struct server *server, const struct config_postgres *rule
 bool server_list__is_due(const struct server_list *list, const struct server *server,
 			 uint64_t now_ns);
 
+/* The app's servers are neither asked nor shown until then. */
 void server_list__leave(struct server_list *list, const char *app, uint64_t until_ns);
 bool server_list__is_left(const struct server_list *list, const struct server *server,
 			  uint64_t now_ns);
