@@ -379,7 +379,9 @@ static int answer_to(int channel, const void *bytes, size_t size)
 
 START_TEST(test_requests_are_checked)
 {
-	struct broker_request good = { .kind = BROKER_SOCKET, .server.pid = getpid(), .family = AF_INET };
+	struct broker_request good = { .kind = BROKER_SOCKET,
+				       .server.pid = getpid(),
+				       .family = AF_INET };
 	struct broker_request bad = good;
 	char bytes[2 * sizeof(good)] = "";
 	pid_t agent = getpid(), pid;

@@ -153,6 +153,14 @@ static int broker__wait(struct broker *broker, int socket, struct broker_reply *
 	return wire__receive(socket, ret_reply, sizeof(*ret_reply), ret_fd);
 }
 
+/* Its end of the channel goes before any other of its sockets. */
+static bool broker__has_ended(const struct broker *broker)
+{
+	struct pollfd channel = { .fd = broker->channel };
+
+	return poll(&channel, 1, 0) == 1 && (channel.revents & POLLHUP);
+}
+
 static int broker__try(struct broker *broker, const struct broker_request *request,
 		       struct broker_reply *ret_reply, int *ret_fd)
 {
@@ -166,9 +174,7 @@ static int broker__try(struct broker *broker, const struct broker_request *reque
 	close(socket);
 	/* closed without an answer: by the child's end, or by that of the broker */
 	if (err == -EPIPE || err == -ECONNRESET)
-		err = kill(broker->pid, 0) || waitpid(broker->pid, NULL, WNOHANG) == broker->pid
-			      ? broker__lost(broker)
-			      : -EIO;
+		err = broker__has_ended(broker) ? broker__lost(broker) : -EIO;
 	if (!err)
 		err = reply.err > 0 || reply.err < -4095 ? -EBADMSG : reply.err;
 	if (err) {
