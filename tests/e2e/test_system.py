@@ -254,7 +254,6 @@ def test_container(env):
         assert scrape.select("edgetap_instance_memory_total_bytes", **me), "the container is not there"
 
     start = agent.expect(there, 25)
-    rate_from = time.monotonic()
     equal(start.value("edgetap_instance_up", **me), 1, "up")
     equal(start.value("edgetap_instance_memory_total_bytes", **me), 64 * MIB, "memory")
     used = 64 * MIB - start.value("edgetap_instance_memory_free_bytes", **me)

@@ -61,8 +61,8 @@ int identity_table__of_cgroup(struct identity_table *table, uint64_t cgroup_id, 
 		return err;
 	/* the entry is one allocation, and what is given is its start */
 	_Static_assert(offsetof(struct table_entry, identity) == 0, "freed as a whole");
-	if (err || (entry->identity.kind != INSTANCE_CONTAINER &&
-		    entry->identity.kind != INSTANCE_UNIT)) {
+	if (err ||
+	    (entry->identity.kind != INSTANCE_CONTAINER && entry->identity.kind != INSTANCE_UNIT)) {
 		free(entry);
 		return 1;
 	}

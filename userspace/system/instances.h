@@ -79,6 +79,7 @@ struct instances {
 	uint64_t lost; /* found, and beyond max, at the last walk */
 };
 
+/* Frees what it holds, not itself. */
 void instances__free(struct instances *instances);
 
 /* Looks which there are: those that are gone are forgotten, new ones wait for a look. */

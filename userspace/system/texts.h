@@ -30,6 +30,7 @@ ssize_t texts__read_file(struct texts *texts, int dir_fd, const char *path, bool
 /* The text at a place; NULL for what is negative. Valid until the next read. */
 const char *texts__at(const struct texts *texts, ssize_t place);
 
+/* Forgets the texts; the memory is kept for others until it is freed. */
 void texts__clear(struct texts *texts);
 void texts__free(struct texts *texts);
 
