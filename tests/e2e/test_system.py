@@ -366,7 +366,7 @@ def own_device(env):
 
 def unit_without_socket(env):
     """A systemd unit that owns no socket is there, too; it has the host's file systems."""
-    cgroup = Cgroup(env, f"/system.slice/e2e-quiet{os.getpid()}.service")
+    cgroup = Cgroup(env, f"/e2e-quiet{os.getpid()}.slice/e2e-quiet{os.getpid()}.service")
     env.start(["/usr/bin/sleep", "100"], preexec=cgroup.enter)
     me = {"instance": f"e2e-quiet{os.getpid()}.service"}
 
