@@ -103,6 +103,8 @@ def two_apps(env):
 
 def series(text):
     """The set of (name, labels) of a text exposition."""
+    if not text:
+        return set()
     return {
         (name, tuple(sorted(labels.items())))
         for name, samples in Scrape(text).samples.items()
@@ -364,8 +366,11 @@ def test_prometheus_over_tls(env):
 
     def asked():
         url = f"http://127.0.0.1:{port}/api/v1/targets?state=active"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            targets = json.load(answer)["data"]["activeTargets"]
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                targets = json.load(answer)["data"]["activeTargets"]
+        except OSError as e:
+            raise AssertionError(f"Prometheus is not ready: {e}") from None
         found = {t["labels"]["job"]: (t["health"], t["lastError"][-30:]) for t in targets}
         equal(sorted(found), sorted(jobs), "targets")
         for name in jobs:
