@@ -182,6 +182,7 @@ uint64_t readings__lost(const struct readings *readings);
 size_t readings__of(struct readings *readings, enum reading_kind kind,
 		    const struct reading **ret_first);
 
+/* The owners, by index below their number; the labels are valid until the next clear. */
 size_t readings__owners(const struct readings *readings);
 const struct model_labels *readings__labels(const struct readings *readings, uint32_t owner);
 

@@ -23,6 +23,7 @@ struct rendered_cache {
 	unsigned int next;
 };
 
+/* Forgets what was rendered, when labels may have changed. */
 void rendered_cache__clear(struct rendered_cache *cache);
 void rendered_cache__free(struct rendered_cache *cache);
 
