@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Versions, ciphers and curves of the web configuration in GnuTLS' words. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "access/web_config.h"
+
+enum part { PART_EXCHANGE, PART_CIPHER, PART_MAC };
 
 #define ECDHE_RSA "ECDHE-RSA"
 #define ECDHE_ECDSA "ECDHE-ECDSA"
@@ -32,20 +35,24 @@ const size_t web_cipher_count = sizeof(web_ciphers) / sizeof(web_ciphers[0]);
 
 _Static_assert(sizeof(web_ciphers) / sizeof(web_ciphers[0]) <= 32, "a bit each");
 
+static const char *part_of(const struct web_cipher *cipher, enum part part)
+{
+	return part == PART_EXCHANGE ? cipher->exchange
+	       : part == PART_CIPHER ? cipher->cipher
+				     : cipher->mac;
+}
+
 /* Appends "+NAME" once for each different part of the chosen suites. */
-static void print_parts(FILE *out, unsigned int suites, size_t offset)
+static void print_parts(FILE *out, unsigned int suites, enum part part)
 {
 	for (size_t i = 0; i < web_cipher_count; i++) {
-		const char *part = *(const char *const *)((const char *)&web_ciphers[i] + offset);
+		const char *name = part_of(&web_ciphers[i], part);
 		bool seen = !(suites >> i & 1);
 
 		for (size_t j = 0; j < i && !seen; j++)
-			seen = suites >> j & 1 &&
-			       strcmp(*(const char *const *)((const char *)&web_ciphers[j] +
-							     offset),
-				      part) == 0;
+			seen = suites >> j & 1 && strcmp(part_of(&web_ciphers[j], part), name) == 0;
 		if (!seen)
-			fprintf(out, ":+%s", part);
+			fprintf(out, ":+%s", name);
 	}
 }
 
@@ -64,9 +71,9 @@ char *web_config__priorities(const struct web_config *config)
 		fprintf(out, ":+%s", versions[i]);
 	if (config->cipher_suites) {
 		fprintf(out, ":-KX-ALL:-CIPHER-ALL:-MAC-ALL:+AEAD");
-		print_parts(out, config->cipher_suites, offsetof(struct web_cipher, exchange));
-		print_parts(out, config->cipher_suites, offsetof(struct web_cipher, cipher));
-		print_parts(out, config->cipher_suites, offsetof(struct web_cipher, mac));
+		print_parts(out, config->cipher_suites, PART_EXCHANGE);
+		print_parts(out, config->cipher_suites, PART_CIPHER);
+		print_parts(out, config->cipher_suites, PART_MAC);
 	}
 	if (config->curves)
 		fprintf(out, ":-GROUP-ALL%s", config->curves);
