@@ -115,16 +115,20 @@ START_TEST(families_one_by_one)
 	struct buffer out;
 	struct page *page;
 
-	add("app=\"1\"", "1", "# TYPE a gauge\na 1\n# TYPE b counter\nb 1\nc 1\n");
+	add("app=\"1\"", "1",
+	    "# TYPE a gauge\na 1\n# TYPE b counter\nb 1\nc 1\n"
+	    "# TYPE s summary\ns_sum 1\ns_count 1\n");
 	buffer__init(&out);
 	ck_assert_int_eq(page__new(&page, sources, source_count, custom_key), 0);
 	page__family(page, "a", EXPOSED_GAUGE, &out);
 	page__family(page, "b", EXPOSED_GAUGE, &out);
+	page__family(page, "s", EXPOSED_GAUGE, &out);
 	page__family(page, "x", EXPOSED_GAUGE, &out);
 	page__rest(page, &out);
 	buffer__append_char(&out, '\0');
-	ck_assert_str_eq(out.data, "a{app=\"1\"} 1\n# TYPE c untyped\nc{app=\"1\"} 1\n");
-	ck_assert_uint_eq(page__left_out(page, 0)->of_other_type, 1);
+	ck_assert_str_eq(out.data,
+			 "a{app=\"1\"} 1\nb{app=\"1\"} 1\n# TYPE c untyped\nc{app=\"1\"} 1\n");
+	ck_assert_uint_eq(page__left_out(page, 0)->of_other_type, 2);
 	page__free(page);
 	buffer__free(&out);
 }

@@ -406,7 +406,8 @@ void page__family(struct page *page, const char *name, enum exposed_type type, s
 	if (!head || head->is_done)
 		return;
 	head->is_done = true;
-	if (head->type != type && !(head->type == EXPOSED_UNDECLARED && is_plain(type)))
+	/* what an exporter calls a counter, the page that we stand on may call a gauge */
+	if (head->type != type && !(is_plain(head->type) && is_plain(type)))
 		leave_out_all(page, head);
 	if (!write_lines(page, head, out) && out && !out->error)
 		out->error = -ENOMEM;

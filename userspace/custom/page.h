@@ -35,7 +35,7 @@ void page__free(struct page *page);
 
 /*
  * Appends the lines of one family without HELP and TYPE, for a page that has written
- * these and lines of its own. Nothing if the type is not that one.
+ * these and lines of its own. Nothing if the type has other lines than that one.
  */
 void page__family(struct page *page, const char *name, enum exposed_type type, struct buffer *out);
 
