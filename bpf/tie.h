@@ -59,9 +59,10 @@ static __always_inline void tie(struct plain *plain, __u64 object, bool moves_by
 		lose(LOSS_CONNECTIONS_FULL);
 		return;
 	}
+	if (!plain->object)
+		plain->whole = !moves_bytes;
 	plain->object = object;
 	plain->tgid = tgid;
-	plain->whole = !moves_bytes;
 }
 
 /* The library call that the current goroutine is in, or null. */
@@ -136,39 +137,51 @@ static __always_inline void forget_candidate(void)
 		thread->candidate.connection = 0;
 }
 
+/* Ciphertext is being read: ties its connection to the object of the call that does it, if any. */
+static __always_inline struct plain *cipher_tie(const struct server_state *s, struct plain *plain)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct owner owner = { .slot = s->slot, .generation = s->generation };
+	struct library_call *call;
+	bool go;
+
+	/* behind the handshake plain bytes may have gone by unseen */
+	if (!plain)
+		plain = plain_new(s->secure.tls.hello, owner, s->protocol == PROTOCOL_CIPHER);
+	if (!plain)
+		return NULL;
+	call = call_of_current(task, &go);
+	if (plain->object && !(call && call->object == plain->object))
+		return plain; /* another's call, or none: what is known stays */
+	if (call) {
+		tie(plain, call->object, call->buffer, task->tgid);
+		plain->go = go;
+	} else if (s->protocol == PROTOCOL_TLS) {
+		set_candidate(task, plain->connection);
+	} else {
+		tell_unseen(s, task);
+	}
+	return plain;
+}
+
 /*
  * Ciphertext has been read from a socket, k->sequence on: finds out who has its
  * plain text, and notes when it arrived. Task context.
  */
 static __always_inline void cipher_read(struct server_state *s, const struct work *k)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 connection = s->secure.tls.hello;
-	struct owner owner = { .slot = s->slot, .generation = s->generation };
-	struct library_call *call;
 	struct plain *plain;
-	bool go;
 
 	if (!cfg_libraries || s->role != ROLE_SERVER)
 		return;
-	plain = plain_of(connection);
-	/* some reads of many: probes may be attached while it lives */
-	if ((!plain || !plain->object) && (s->secure.untied++ % UNTIED_READS) < TIES) {
-		/* behind the handshake plain bytes may have gone by unseen */
-		if (!plain)
-			plain = plain_new(connection, owner, s->protocol == PROTOCOL_CIPHER);
-		if (!plain)
-			return;
-		call = call_of_current(task, &go);
-		if (call) {
-			tie(plain, call->object, call->buffer, task->tgid);
-			plain->go = go;
-		} else if (s->protocol == PROTOCOL_TLS) {
-			set_candidate(task, connection);
-		} else {
-			tell_unseen(s, task);
-		}
-	}
+	plain = plain_of(s->secure.tls.hello);
+	/*
+	 * Some reads of many: probes may be attached while it lives. In the handshake all: the
+	 * end of the connection that had the object before may take the tie with it.
+	 */
+	if (plain && plain->object ? s->protocol == PROTOCOL_TLS
+				   : (s->secure.untied++ % UNTIED_READS) < TIES)
+		plain = cipher_tie(s, plain);
 	if (plain && !plain->fresh) {
 		plain->arrived_ns = arrival_of(s, k->sequence);
 		if (!plain->arrived_ns)

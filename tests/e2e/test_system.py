@@ -266,6 +266,7 @@ def test_container(env):
     for family in ("edgetap_instance_memory_buffers_bytes", "edgetap_instance_load_average", "edgetap_instance_memory_vmalloc_total_bytes"):
         equal(start.select(family, **me), [], f"{family}, which a cgroup does not know")
     low = net_dev(pid)["eth0"]
+    time.sleep(1.1)  # a scrape shows what was read within the last second
     start = agent.scrape()
     high = net_dev(pid)["eth0"]
     received = start.value("edgetap_instance_network_receive_bytes_total", device="eth0", **me)
