@@ -7,6 +7,7 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 
 import lib
 from lib import equal
@@ -54,8 +55,17 @@ def single_node(env, kind):
     pages = [page for page in ("/metrics", "/metrics/fly", "/metrics/custom") if fetch(page, token)[0] == 200]
     assert "/metrics" in pages and "/metrics/fly" in pages, pages
 
+    asked = Counter()
+
+    def visit(path="/"):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}").read()
+            asked["200"] += 1
+        except urllib.error.HTTPError as e:
+            asked[str(e.code)] += 1
+
     def seen():
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/").read()
+        visit()
         equal(sum(int(row["value"][1]) for row in ask('up{job=~"edgetap.*"}')), len(pages), "jobs that are up")
         for name in ("edgetap_edge_http_responses_total", "fly_edge_http_responses_count"):
             rows = ask(f'sum by (app) (increase({name}{{app="e2e-node"}}[30s])) > 0')
@@ -63,6 +73,17 @@ def single_node(env, kind):
         return True
 
     lib.eventually(seen, 25)
+    if kind == "victoria-metrics":  # whose language the page's own example is in
+        for _ in range(5):
+            visit("/missing")
+
+        def counted():
+            rows = ask("sum(increase(fly_edge_http_responses_count)) by (app, status)")
+            mine = {row["metric"]["status"]: row["value"][1] for row in rows if row["metric"]["app"] == "e2e-node"}
+            equal(mine, {status: str(n) for status, n in asked.items()}, "the page's example")
+            return True
+
+        lib.eventually(counted, 15)
     equal(fetch("/prometheus/personal/api/v1/query", None, query="up")[0], 401, "without a token")
     for name in ("scrape.token", "reader.token", "edgetap.yaml"):
         equal((home / name).stat().st_mode & 0o077, 0, f"others may read {name}")
