@@ -117,6 +117,8 @@ def test_requests(env):
     accepted = scrape.histogram("edgetap_app_connect_time_seconds", **app)
     equal(accepted.count, connections, "connections whose accept was seen")
     between(accepted.sum, 1e-6, 5, "time to accept")
+    fly = agent.scrape("/metrics/fly").histogram("fly_app_connect_time_seconds", **app)
+    equal((fly.count, fly.sum), (accepted.count, accepted.sum), "the same on Fly.io's page")
     queue = scrape.histogram("edgetap_app_http_queue_time_seconds", **app)
     equal(queue.count, want.total(), "requests whose queue time is known")
     between(queue.above(0.25), 1, 1, "requests that waited while the server paused")
