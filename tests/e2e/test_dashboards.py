@@ -483,11 +483,17 @@ def test_data(env):
     trouble = []
 
     def work():
+        throttled = {"instance": limited.container.id[:12]}
+        lives, until = True, None
         try:
             while not stop.wait(0.3):
                 traffic.round()
-                if traffic.rounds == 4:
+                # it dies when it has been seen to be throttled for as long as a rate takes
+                if until is None and agent.scrape().select("edgetap_instance_cpu_throttled_periods_total", **throttled):
+                    until = time.monotonic() + 5
+                if lives and until is not None and time.monotonic() > until:
                     limited.die()
+                    lives = False
         except BaseException as e:  # pylint: disable=broad-except
             trouble.append(e)
 
@@ -508,7 +514,7 @@ def test_data(env):
     worker = threading.Thread(target=work)
     worker.start()
     try:
-        show(base, 35)
+        show(base, 45)
         if victoria:
             show(victoria, 10)
     finally:
