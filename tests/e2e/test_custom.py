@@ -81,8 +81,11 @@ scrape_configs:
     def read(job):
         """What the client library says that does not change by itself, without the labels of targets."""
         query = urllib.parse.urlencode({"query": '{job="%s",__name__!~"(process|python|scrape|up).*"}' % job})
-        with urllib.request.urlopen(f"http://127.0.0.1:{prometheus_port}/api/v1/query?{query}", timeout=10) as answer:
-            rows = json.load(answer)["data"]["result"]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{prometheus_port}/api/v1/query?{query}", timeout=10) as answer:
+                rows = json.load(answer)["data"]["result"]
+        except OSError as e:  # it listens before it is ready
+            raise AssertionError(f"Prometheus: {e}") from None
         found = {}
         for row in rows:
             labels = {k: v for k, v in row["metric"].items()
@@ -97,7 +100,7 @@ scrape_configs:
         equal(shown, source, "what Prometheus reads")
         return True
 
-    lib.eventually(same, 15)
+    lib.eventually(same, 25)
     scrape = agent.scrape("/metrics/custom")
     for (name, labels) in scrape.series:
         labels = dict(labels)
