@@ -17,6 +17,7 @@
 
 #include "broker/process.h"
 #include "broker/wire.h"
+#include "clock.h"
 
 #define NS_PER_MS 1000000ULL
 
@@ -31,14 +32,6 @@ struct broker {
 	atomic_bool is_lost;
 	_Atomic uint64_t quiet_until_ns;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
-}
 
 int broker__start(struct broker **ret_broker, const struct broker_options *options)
 {
@@ -114,7 +107,7 @@ static int broker__ask(struct broker *broker, const struct broker_request *reque
 
 	if (!broker || atomic_load(&broker->is_lost))
 		return -EPIPE;
-	if (now_ns() < atomic_load(&broker->quiet_until_ns))
+	if (clock__now_ns() < atomic_load(&broker->quiet_until_ns))
 		return -ETIMEDOUT;
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair))
 		return -errno;
@@ -133,12 +126,12 @@ static int broker__ask(struct broker *broker, const struct broker_request *reque
 static int broker__wait(struct broker *broker, int socket, struct broker_reply *ret_reply,
 			int *ret_fd)
 {
-	const uint64_t until_ns = now_ns() + BROKER_DEADLINE_MS * NS_PER_MS;
+	const uint64_t until_ns = clock__now_ns() + BROKER_DEADLINE_MS * NS_PER_MS;
 	struct pollfd ready = { .fd = socket, .events = POLLIN };
 	int count;
 
 	do {
-		uint64_t at_ns = now_ns();
+		uint64_t at_ns = clock__now_ns();
 
 		count = poll(&ready, 1,
 			     at_ns < until_ns ? (int)((until_ns - at_ns) / NS_PER_MS) + 1 : 0);
@@ -147,7 +140,7 @@ static int broker__wait(struct broker *broker, int socket, struct broker_reply *
 		return -errno;
 	if (count == 0) {
 		/* none of these can be made to wait by a container: it is the broker itself */
-		atomic_store(&broker->quiet_until_ns, now_ns() + QUIET_NS);
+		atomic_store(&broker->quiet_until_ns, clock__now_ns() + QUIET_NS);
 		return -ETIMEDOUT;
 	}
 	return wire__receive(socket, ret_reply, sizeof(*ret_reply), ret_fd);
@@ -192,10 +185,10 @@ static int broker__transact(struct broker *broker, const struct broker_request *
 			    struct broker_reply *ret_reply, int *ret_fd)
 {
 	const struct timespec pause = { .tv_nsec = 10 * NS_PER_MS };
-	const uint64_t until_ns = now_ns() + BROKER_DEADLINE_MS * NS_PER_MS;
+	const uint64_t until_ns = clock__now_ns() + BROKER_DEADLINE_MS * NS_PER_MS;
 	int err = broker__try(broker, request, ret_reply, ret_fd);
 
-	while (err == -EBUSY && now_ns() < until_ns) {
+	while (err == -EBUSY && clock__now_ns() < until_ns) {
 		nanosleep(&pause, NULL);
 		err = broker__try(broker, request, ret_reply, ret_fd);
 	}

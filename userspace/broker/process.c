@@ -18,6 +18,7 @@
 #include "broker/confine.h"
 #include "broker/job.h"
 #include "broker/wire.h"
+#include "clock.h"
 
 #define BIT(number) (1ULL << (number))
 #define NS_PER_MS 1000000ULL
@@ -49,14 +50,6 @@ struct broker_process {
 	const struct broker_options *options;
 	sigset_t before; /* signals as the parent had them, SIGCHLD let through */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
-}
 
 /* Interrupts the wait; that is all. */
 static void on_child(int number)
@@ -181,7 +174,7 @@ static int start_child(struct broker_process *process, const struct broker_reque
 	*child = (struct child){
 		.pid = pid,
 		.kind = request->kind,
-		.until_ns = now_ns() + job__deadline_ms(request) * NS_PER_MS,
+		.until_ns = clock__now_ns() + job__deadline_ms(request) * NS_PER_MS,
 	};
 	return 0;
 }
@@ -219,7 +212,7 @@ static bool take_request(struct broker_process *process)
 /* Ends those that are late; a stopped process does not see its alarm. Returns when the next is. */
 static uint64_t end_late(struct broker_process *process)
 {
-	uint64_t at_ns = now_ns(), next_ns = UINT64_MAX;
+	uint64_t at_ns = clock__now_ns(), next_ns = UINT64_MAX;
 
 	for (int i = 0; i < MAX_CHILDREN; i++) {
 		struct child *child = &process->child[i];
@@ -246,7 +239,7 @@ static void serve(struct broker_process *process)
 
 		reap(process);
 		next_ns = end_late(process);
-		at_ns = now_ns();
+		at_ns = clock__now_ns();
 		next_ns = next_ns > at_ns ? next_ns - at_ns : 0;
 		wait.tv_sec = (time_t)(next_ns / (1000 * NS_PER_MS));
 		wait.tv_nsec = (long)(next_ns % (1000 * NS_PER_MS));

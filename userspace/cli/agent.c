@@ -14,6 +14,7 @@
 #include "cli/log.h"
 #include "cli/privileges.h"
 #include "cli/proxy_id.h"
+#include "clock.h"
 #include "defaults.h"
 
 #define NS_PER_S 1000000000ULL
@@ -26,14 +27,6 @@
  * then; scrapes have had the time to see the counts stand still.
  */
 #define RETIRE_NS (1 * NS_PER_S)
-
-uint64_t agent__now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* Every slot, `__other__` included. */
 static uint32_t agent__slots(const struct agent *agent)
@@ -274,7 +267,7 @@ static void agent__retire(struct agent *agent, uint32_t slot)
 		return;
 	err = loader__slot_detach(agent->loader, slot);
 	if (!err)
-		err = retire_queue__push(agent->retiring, slot, agent__now_ns() + RETIRE_NS);
+		err = retire_queue__push(agent->retiring, slot, clock__now_ns() + RETIRE_NS);
 	if (err)
 		log__warn("instance slot %u cannot be retired: %s", slot, strerror(-err));
 }
@@ -298,7 +291,7 @@ static void on_expired(void *ctx, uint32_t slot)
 static void agent__born(struct agent *agent, uint32_t slot, uint64_t cgroup_id, int err)
 {
 	if (err == 0) {
-		system__hint(agent->system, agent__now_ns());
+		system__hint(agent->system, clock__now_ns());
 		return;
 	}
 	if (err < 0) {
@@ -421,7 +414,7 @@ int agent__attach(struct agent *agent, const char **ret_message)
 	pthread_mutex_lock(&agent->lock);
 	agent__announce_unknown(agent);
 	pthread_mutex_unlock(&agent->lock);
-	agent->next_sweep_ns = agent__now_ns() + SWEEP_NS;
+	agent->next_sweep_ns = clock__now_ns() + SWEEP_NS;
 	return 0;
 }
 
@@ -524,11 +517,9 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 	if (err)
 		log__warn("how long threads waited for a CPU cannot be read: %s", strerror(-err));
 	snapshot = agent__snapshot(agent);
-	err = -ENODATA;
-	if (snapshot && view->has_guests)
+	err = snapshot ? 0 : -ENODATA;
+	if (!err && view->has_guests)
 		err = endpoints__invite(agent, scope, &guest);
-	else if (snapshot)
-		err = 0;
 	if (!err) {
 		agent__read(agent);
 		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);

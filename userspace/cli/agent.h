@@ -54,9 +54,6 @@ struct agent {
 	_Atomic bool ready;
 };
 
-/* CLOCK_MONOTONIC, ns. */
-uint64_t agent__now_ns(void);
-
 /*
  * Makes the stages; config has been loaded. Nothing is attached yet. Returns 0,
  * or a negative errno and one sentence in ret_message (static storage; NULL if

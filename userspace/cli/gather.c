@@ -2,6 +2,7 @@
 #include "cli/gather.h"
 
 #include "cli/endpoints.h"
+#include "clock.h"
 #include "readings/readings.h"
 
 /*
@@ -40,7 +41,7 @@ static void read_up(struct readings *readings)
 void agent__read(struct agent *agent)
 {
 	struct readings *readings = agent->readings;
-	uint64_t now_ns = agent__now_ns();
+	uint64_t now_ns = clock__now_ns();
 
 	if (agent->read_ns && now_ns - agent->read_ns < SHARED_NS)
 		return;

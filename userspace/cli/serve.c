@@ -21,6 +21,7 @@
 #include "cli/progress.h"
 #include "cli/routes.h"
 #include "cli/watch.h"
+#include "clock.h"
 #include "http/listen.h"
 #include "http/server.h"
 #include "postgres/child.h"
@@ -99,7 +100,7 @@ static void tune_malloc(void)
 /* Sleeps until there is something to do: an event, a signal, or the next tick. */
 static int serve__wait(struct serve *serve, struct epoll_event *events, int count)
 {
-	uint64_t now_ns = agent__now_ns(), next_ns = agent__next_ns(&serve->agent);
+	uint64_t now_ns = clock__now_ns(), next_ns = agent__next_ns(&serve->agent);
 	uint64_t wait_ms;
 	int ready;
 
@@ -126,12 +127,12 @@ static int serve__loop(struct serve *serve)
 				if (serve__take_signals(serve))
 					return 0;
 			} else if (agent__drain(&serve->agent)) {
-				watch__pause(&serve->events, agent__now_ns() + EVENTS_PAUSE_NS);
+				watch__pause(&serve->events, clock__now_ns() + EVENTS_PAUSE_NS);
 			}
 		}
-		watch__resume(&serve->events, agent__now_ns());
-		if (agent__now_ns() >= agent__next_ns(&serve->agent))
-			agent__tick(&serve->agent, agent__now_ns());
+		watch__resume(&serve->events, clock__now_ns());
+		if (clock__now_ns() >= agent__next_ns(&serve->agent))
+			agent__tick(&serve->agent, clock__now_ns());
 	}
 }
 

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "custom/internal.h"
 
 #define NS_PER_MS 1000000ULL
@@ -48,7 +49,7 @@ int custom__new(struct custom **ret_custom, const struct custom_options *options
 	custom->memory = (struct memory){ .own = OWN_BYTES, .common = options->max_common_bytes };
 	if (getrandom(custom->key, sizeof(custom->key), 0) != sizeof(custom->key))
 		custom->key[0] =
-			custom__now_ns(); /* never: the pool is ready long before any agent */
+			clock__now_ns(); /* never: the pool is ready long before any agent */
 	pthread_mutex_init(&custom->lock, NULL);
 	custom->multi = curl_multi_init();
 	if (!custom->multi || listener_cache__new(&custom->listeners)) {
@@ -136,7 +137,7 @@ int custom__set_targets(struct custom *custom, const struct custom_target *targe
 /* Spread over the interval by what they are, so that not all are asked at one moment. */
 static uint64_t first_ns(const struct custom *custom, uint64_t id)
 {
-	return custom__now_ns() + (id * 0x9e3779b97f4a7c15) % custom->options.interval_ns;
+	return clock__now_ns() + (id * 0x9e3779b97f4a7c15) % custom->options.interval_ns;
 }
 
 static struct endpoint *new_endpoint(struct custom *custom, struct endpoint_target *target)
@@ -234,7 +235,7 @@ static void tell(const struct custom *custom, const struct endpoint *endpoint,
 static void publish(struct custom *custom, struct endpoint *endpoint, struct exposed *exposed,
 		    enum custom_reason reason)
 {
-	uint64_t now = custom__now_ns();
+	uint64_t now = clock__now_ns();
 	struct exposed *old;
 
 	pthread_mutex_lock(&custom->lock);
@@ -314,7 +315,7 @@ static enum custom_reason find_way(struct custom *custom, struct endpoint *endpo
 
 static void begin(struct custom *custom, struct endpoint *endpoint)
 {
-	uint64_t now = custom__now_ns();
+	uint64_t now = clock__now_ns();
 	enum custom_reason reason;
 
 	/* late by more than a whole interval: what was missed is not made up for */
@@ -384,7 +385,7 @@ static void *run(void *ctx)
 		pthread_mutex_unlock(&custom->lock);
 		if (is_ending)
 			return NULL;
-		now = custom__now_ns();
+		now = clock__now_ns();
 		next = now + WAIT_MAX_MS * NS_PER_MS;
 		for (size_t i = 0; i < custom->count; i++) {
 			if (custom->endpoint[i]->next_ns <= now)
@@ -394,7 +395,7 @@ static void *run(void *ctx)
 		}
 		curl_multi_perform(custom->multi, &running);
 		take_results(custom);
-		now = custom__now_ns();
+		now = clock__now_ns();
 		if (custom->next_judge_ns && custom->next_judge_ns <= now)
 			judge(custom);
 		curl_multi_poll(custom->multi, NULL, 0,

@@ -35,12 +35,4 @@ struct custom {
 	bool is_wanted; /* wanted is new */
 };
 
-static inline uint64_t custom__now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 #endif

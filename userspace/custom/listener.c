@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "custom/listener.h"
+#include "clock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -39,14 +40,6 @@ int listener_cache__new(struct listener_cache **ret_cache)
 void listener_cache__free(struct listener_cache *cache)
 {
 	free(cache);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
 }
 
 uint64_t listener__parse_line(const char *line, uint16_t port)
@@ -186,12 +179,12 @@ bool listener__is_of(struct listener_cache *cache, const struct listener_owner *
 	verdict = &cache->entry[(sockets.inode[0] ^ (uint64_t)owner->pid * 0x9e3779b97f4a7c15) %
 				CACHE_SIZE];
 	if (verdict->inode != sockets.inode[0] || verdict->pid != owner->pid ||
-	    verdict->until_ns < now_ns()) {
+	    verdict->until_ns < clock__now_ns()) {
 		*verdict = (struct verdict){
 			.inode = sockets.inode[0],
 			.pid = owner->pid,
 			.is_of = look(owner, &sockets),
-			.until_ns = now_ns() + KEPT_NS,
+			.until_ns = clock__now_ns() + KEPT_NS,
 		};
 	}
 	return verdict->is_of;

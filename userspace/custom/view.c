@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "custom/internal.h"
 
 /* Older than that it is not shown: the thread hangs, or is far behind. */
 static bool is_fresh(const struct custom *custom, const struct endpoint *endpoint)
 {
-	return endpoint->exposed && custom__now_ns() - endpoint->exposed_ns <
+	return endpoint->exposed && clock__now_ns() - endpoint->exposed_ns <
 					    2 * custom->options.interval_ns + 10 * NS_PER_S;
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "http/clock.h"
+#include "clock.h"
 
 /*
  * Ends a connection: with a FIN if it was merely idle, else with a reset, as

@@ -7,7 +7,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "http/clock.h"
+#include "clock.h"
 #include "http/header.h"
 #include "http/internal.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "http/clock.h"
+#include "clock.h"
 
 /* Large enough that malloc maps it, and gives it back whole when it is freed. */
 #define BLOCK_BYTES (64 * 1024)

@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "http/clock.h"
+#include "clock.h"
 #include "http/internal.h"
 
 /* A reset or fully closed connection; a client that only sent its FIN still reads. */

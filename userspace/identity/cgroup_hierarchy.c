@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "identity/cgroup_hierarchy.h"
 #include "identity/process.h"
 
@@ -39,14 +40,6 @@ struct cgroup_hierarchy {
 	size_t known_room;
 	uint64_t scanned_ns;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
 
 /* Below the root's descriptor a path must be relative; the root itself is ".". */
 static const char *relative(const char *path)
@@ -208,13 +201,13 @@ static int path_from_scan(struct cgroup_hierarchy *h, uint64_t id, char *path, s
 			return 0;
 		}
 		/* ids that cannot be found must not make every look-up a walk */
-		if (round || (h->known && now_ns() - h->scanned_ns < RESCAN_NS))
+		if (round || (h->known && clock__now_ns() - h->scanned_ns < RESCAN_NS))
 			break;
 		forget_known(h);
 		cgroup_hierarchy__walk(h, remember, h);
 		if (h->known)
 			qsort(h->known, h->known_count, sizeof(*h->known), compare_known);
-		h->scanned_ns = now_ns();
+		h->scanned_ns = clock__now_ns();
 	}
 	return -ENOENT;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "config/config.h"
 #include "identity/files.h"
 #include "identity/process.h"
@@ -54,14 +55,6 @@ struct question {
 	uint64_t deadline_ns;
 	struct runtime_facts *facts;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
 
 static void take_sockets(struct sockets *sockets, const struct runtime_places *places)
 {
@@ -131,12 +124,12 @@ static bool ask_sockets(struct question *q, struct sockets *sockets)
 		size_t len;
 		int err;
 
-		if (place->paused_until_ns > now_ns())
+		if (place->paused_until_ns > clock__now_ns())
 			continue;
 		err = unix_http__get(place->path, target, q->deadline_ns, RUNTIME_DOCUMENT_MAX,
 				     &body, &len);
 		if (err == -ETIMEDOUT || err == -EAGAIN)
-			place->paused_until_ns = now_ns() + SOCKET_PAUSE_NS;
+			place->paused_until_ns = clock__now_ns() + SOCKET_PAUSE_NS;
 		if (err)
 			continue;
 		err = runtime_facts__docker(q->facts, body, len);
@@ -324,7 +317,7 @@ const char *runtime_lookup__find(struct runtime_lookup *lookup, const struct cgr
 		.id = class->id,
 		.hex = cgroup_path__is_hex_id(class->id, strlen(class->id)),
 		.pid = pid,
-		.deadline_ns = now_ns() + RUNTIME_LOOKUP_MS * 1000000ull,
+		.deadline_ns = clock__now_ns() + RUNTIME_LOOKUP_MS * 1000000ull,
 		.facts = &facts,
 	};
 	const char *runtime = class->runtime;

@@ -7,17 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "loader/internal.h"
 
 #define DELAYS_NS 1000000000ULL
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 int loader__iterate(const struct loader *loader, const char *program)
 {
@@ -58,7 +51,7 @@ bool loader__has_hook(const struct loader *loader, const char *program)
 
 int loader__count_delays(struct loader *loader)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock__now_ns();
 
 	if (now < loader->next_delays_ns || !loader__has_hook(loader, "run_delays"))
 		return 0;

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "config/config.h"
 #include "defaults.h"
 #include "loader/hooks.h"
@@ -27,14 +28,6 @@
 
 static char message[512];
 static char last_warning[256];
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static int explain(int err, const char **ret_message, const char *format, ...)
 {
@@ -451,7 +444,7 @@ int loader__attach(struct loader *loader, const uint64_t *shared_cgroups, size_t
 	if (!loader->ring)
 		return explain(-errno, ret_message, "cannot read the event ring: %s",
 			       strerror(errno));
-	loader->skeleton->bss->observed_since_ns = now_ns();
+	loader->skeleton->bss->observed_since_ns = clock__now_ns();
 	err = attach_all(loader, ret_message);
 	if (err)
 		return err;

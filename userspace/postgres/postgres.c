@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "clock.h"
 #include "identity/process.h"
 #include "postgres/find.h"
 #include "postgres/result.h"
@@ -63,14 +64,6 @@ struct postgres {
 	unsigned int pending_count;
 	struct postgres_stats stats;
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 int postgres__new(struct postgres **ret_postgres, const struct postgres_options *options)
 {
@@ -369,7 +362,7 @@ static void read_ask(struct postgres *postgres, struct ask_state *ask, uint64_t 
 static void wait_for_asks(struct postgres *postgres, uint64_t next_ns)
 {
 	struct pollfd ready[MAX_ASKS + 1] = { { .fd = postgres->wake_fd, .events = POLLIN } };
-	uint64_t now_ns = clock_ns(), counter;
+	uint64_t now_ns = clock__now_ns(), counter;
 
 	for (int i = 0; i < MAX_ASKS; i++) {
 		ready[i + 1] = (struct pollfd){ .fd = postgres->ask[i].fd, .events = POLLIN };
@@ -379,7 +372,7 @@ static void wait_for_asks(struct postgres *postgres, uint64_t next_ns)
 	if (poll(ready, MAX_ASKS + 1,
 		 next_ns > now_ns ? (int)((next_ns - now_ns) / NS_PER_MS) + 1 : 0) < 0)
 		return;
-	now_ns = clock_ns();
+	now_ns = clock__now_ns();
 	if (ready[0].revents && read(postgres->wake_fd, &counter, sizeof(counter)) < 0)
 		return;
 	for (int i = 0; i < MAX_ASKS; i++) {
@@ -403,8 +396,8 @@ static void *run(void *ctx)
 		uint64_t next_ns;
 
 		take_pending(postgres);
-		look(postgres, clock_ns());
-		next_ns = start_due(postgres, clock_ns());
+		look(postgres, clock__now_ns());
+		next_ns = start_due(postgres, clock__now_ns());
 		wait_for_asks(postgres, next_ns);
 		pthread_mutex_lock(&postgres->lock);
 		is_ending = postgres->is_ending;
@@ -514,7 +507,7 @@ void postgres__resolve(struct postgres *postgres,
 
 void postgres__read(struct postgres *postgres, struct readings *readings)
 {
-	uint64_t now_ns = clock_ns();
+	uint64_t now_ns = clock__now_ns();
 
 	if (!postgres)
 		return;
@@ -538,7 +531,7 @@ void postgres__leave_to_exporter(struct postgres *postgres, const char *app)
 	if (!postgres)
 		return;
 	pthread_mutex_lock(&postgres->lock);
-	server_list__leave(&postgres->list, app, clock_ns() + EXPORTER_NS);
+	server_list__leave(&postgres->list, app, clock__now_ns() + EXPORTER_NS);
 	pthread_mutex_unlock(&postgres->lock);
 }
 

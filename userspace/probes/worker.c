@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/worker.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,14 +28,6 @@ struct worker {
 	uint32_t count;
 	struct worker_stats stats;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 int worker__new(struct worker **ret_worker, struct attached *attached, uint64_t sweep_ns)
 {
@@ -65,7 +58,7 @@ static bool worker__next(struct worker *worker, uint64_t due_ns, struct serving 
 	const struct timespec until = { .tv_sec = (time_t)(due_ns / NS_PER_S),
 					.tv_nsec = (long)(due_ns % NS_PER_S) };
 
-	while (!worker->count && !worker->is_ending && now_ns() < due_ns)
+	while (!worker->count && !worker->is_ending && clock__now_ns() < due_ns)
 		if (pthread_cond_timedwait(&worker->wake, &worker->lock, &until) == ETIMEDOUT)
 			break;
 	if (!worker->count || worker->is_ending)
@@ -79,7 +72,7 @@ static bool worker__next(struct worker *worker, uint64_t due_ns, struct serving 
 static void *worker__run(void *ctx)
 {
 	struct worker *worker = ctx;
-	uint64_t due_ns = now_ns() + worker->sweep_ns;
+	uint64_t due_ns = clock__now_ns() + worker->sweep_ns;
 
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 	pthread_mutex_lock(&worker->lock);
@@ -93,12 +86,12 @@ static void *worker__run(void *ctx)
 			break;
 		pthread_mutex_unlock(&worker->lock);
 		if (has)
-			attached__process(worker->attached, &serving, now_ns());
+			attached__process(worker->attached, &serving, clock__now_ns());
 		else
-			attached__inherit(worker->attached, now_ns());
-		if (now_ns() >= due_ns) {
-			attached__sweep(worker->attached, now_ns());
-			due_ns = now_ns() + worker->sweep_ns;
+			attached__inherit(worker->attached, clock__now_ns());
+		if (clock__now_ns() >= due_ns) {
+			attached__sweep(worker->attached, clock__now_ns());
+			due_ns = clock__now_ns() + worker->sweep_ns;
 		}
 		attached__stats(worker->attached, &stats);
 		pthread_mutex_lock(&worker->lock);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http/clock.h"
+#include "clock.h"
 #include "query/api.h"
 #include "query/upstream.h"
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "identity/process.h"
 #include "system/cgroup_files.h"
 #include "system/texts.h"
@@ -25,14 +26,6 @@
 #define MOUNTS_MAX 256
 #define CGROUP_PATHS_BYTES 4096
 #define CGROUP_TEXT_BYTES 16384 /* up to 14 lines of one path each */
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static void close_files(struct instances *instances, struct instance *instance)
 {
@@ -474,12 +467,12 @@ static bool is_due(const struct instance *instance, uint64_t now_ns)
 
 bool instances__look(struct instances *instances, uint64_t now_ns, uint64_t budget_ns)
 {
-	uint64_t end_ns = clock_ns() + budget_ns;
+	uint64_t end_ns = clock__now_ns() + budget_ns;
 
 	for (size_t i = 0; i < instances->count; i++) {
 		if (!is_new(instances->instance[i]))
 			continue;
-		if (clock_ns() >= end_ns)
+		if (clock__now_ns() >= end_ns)
 			return true;
 		look(instances, instances->instance[i], now_ns);
 	}
@@ -487,7 +480,7 @@ bool instances__look(struct instances *instances, uint64_t now_ns, uint64_t budg
 		if (instances->cursor >= instances->count)
 			instances->cursor = 0;
 		if (is_due(instances->instance[instances->cursor], now_ns)) {
-			if (clock_ns() >= end_ns)
+			if (clock__now_ns() >= end_ns)
 				return true;
 			look(instances, instances->instance[instances->cursor], now_ns);
 		}

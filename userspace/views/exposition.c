@@ -6,16 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "metrics/utf8.h"
 #include "views/internal.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static char *copy_text(const char *text)
 {
@@ -230,7 +223,7 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 			     .guest = view->has_guests ? exposition->guest : NULL,
 			     .encoding = &exposition->encoding,
 			     .series = &exposition->series };
-	uint64_t start_ns = now_ns();
+	uint64_t start_ns = clock__now_ns();
 	int err;
 
 	err = grid_layout__build(&exposition->layout, snapshot->grid, exposition->classic_ns,
@@ -257,6 +250,6 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 	err = buffer__flush(out);
 	if (err)
 		return err;
-	exposition->last_render_ns = now_ns() - start_ns;
+	exposition->last_render_ns = clock__now_ns() - start_ns;
 	return 0;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CLOCK_MONOTONIC in nanoseconds: the clock of every deadline in this stage. */
-#ifndef EDGETAP_HTTP_CLOCK_H
-#define EDGETAP_HTTP_CLOCK_H
+/* CLOCK_MONOTONIC in nanoseconds: the clock of every deadline and interval of user space. */
+#ifndef EDGETAP_CLOCK_H
+#define EDGETAP_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
+/* Never fails, never goes back. */
 static inline uint64_t clock__now_ns(void)
 {
 	struct timespec now;
