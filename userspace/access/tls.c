@@ -15,20 +15,30 @@ static int fail(struct secret_error *error, const char *path, int code)
 	return secret__fail(error, err, "%.200s: %s", path, gnutls_strerror(code));
 }
 
+/* The text of a PEM file, to be freed by sodium_free(pem->data). 0 or a negative errno. */
+static int read_pem(const char *path, bool is_private, gnutls_datum_t *ret_pem,
+		    struct secret_error *error)
+{
+	size_t length;
+	char *text;
+	int err = secret__read(path, PEM_MAX_BYTES, is_private, &text, &length, error);
+
+	if (!err)
+		*ret_pem = (gnutls_datum_t){ (unsigned char *)text, (unsigned int)length };
+	return err;
+}
+
 static int read_chain(struct tls_material *material, const char *path, struct secret_error *error)
 {
 	unsigned int count = TLS_CHAIN_MAX;
 	gnutls_datum_t pem;
-	size_t length;
-	char *text;
-	int code, err = secret__read(path, PEM_MAX_BYTES, false, &text, &length, error);
+	int code, err = read_pem(path, false, &pem, error);
 
 	if (err)
 		return err;
-	pem = (gnutls_datum_t){ (unsigned char *)text, (unsigned int)length };
 	code = gnutls_x509_crt_list_import(material->chain, &count, &pem, GNUTLS_X509_FMT_PEM,
 					   GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
-	sodium_free(text);
+	sodium_free(pem.data);
 	if (code == 0)
 		return secret__fail(error, -EINVAL, "%.200s: expected a certificate", path);
 	if (code < 0)
@@ -40,18 +50,15 @@ static int read_chain(struct tls_material *material, const char *path, struct se
 static int read_key(struct tls_material *material, const char *path, struct secret_error *error)
 {
 	gnutls_datum_t pem;
-	size_t length;
-	char *text;
-	int code, err = secret__read(path, PEM_MAX_BYTES, true, &text, &length, error);
+	int code, err = read_pem(path, true, &pem, error);
 
 	if (err)
 		return err;
-	pem = (gnutls_datum_t){ (unsigned char *)text, (unsigned int)length };
 	code = gnutls_x509_privkey_init(&material->key);
 	if (!code)
 		code = gnutls_x509_privkey_import2(material->key, &pem, GNUTLS_X509_FMT_PEM, NULL,
 						   0);
-	sodium_free(text);
+	sodium_free(pem.data);
 	return code ? fail(error, path, code) : 0;
 }
 
@@ -78,18 +85,15 @@ static int check_pair(const struct tls_material *material, const struct web_conf
 static int read_trust(struct tls_material *material, const char *path, struct secret_error *error)
 {
 	gnutls_datum_t pem;
-	size_t length;
-	char *text;
-	int code, err = secret__read(path, PEM_MAX_BYTES, false, &text, &length, error);
+	int code, err = read_pem(path, false, &pem, error);
 
 	if (err)
 		return err;
-	pem = (gnutls_datum_t){ (unsigned char *)text, (unsigned int)length };
 	code = gnutls_x509_trust_list_init(&material->trust, 0);
 	if (!code)
 		code = gnutls_x509_trust_list_add_trust_mem(material->trust, &pem, NULL,
 							    GNUTLS_X509_FMT_PEM, 0, 0);
-	sodium_free(text);
+	sodium_free(pem.data);
 	if (code < 0)
 		return fail(error, path, code);
 	if (code == 0)
