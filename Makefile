@@ -122,6 +122,7 @@ run: install-deps	## install what is missing, build, observe this machine: ARGS=
 # one closing line. Every tests/unit/test_NAME.c defines Suite *NAME_suite(void).
 check: install-test-deps	## install what the tests need, build, run all tests
 	$(SUBMAKE) all $(BUILD)/check
+	$(SUBMAKE) fuzz FUZZ_SECONDS=1
 	$(Q)$(TEST_ENV) $(BUILD)/check
 
 unit:			## run the unit tests, or one suite: T=NAME

@@ -10,6 +10,14 @@
 
 #define UNSEEN_BYTES 37 /* less ciphertext is no request: a close_notify, a ticket */
 
+/* A response that ends with its connection has ended. */
+VERIFIED_ALONE int response_closed(struct server_state *s)
+{
+	if (s)
+		response_done(s, s->last_write_ns);
+	return 0;
+}
+
 /*
  * Nothing more will be written: what was not answered completely never will be.
  * Called when the server sends its FIN, else when the socket is destroyed.
@@ -29,7 +37,7 @@ VERIFIED_ALONE int http_end(struct server_state *s, __u32 client_left, __u32 res
 	if (s->protocol != PROTOCOL_HTTP1)
 		return 0;
 	if (s->tx_open != TX_NONE && s->tx.phase == HTTP_BODY_CLOSE && !reset)
-		response_done(s, s->last_write_ns);
+		response_closed(s);
 	slot = server_slot(s);
 	if (!slot)
 		return 0;

@@ -204,7 +204,7 @@ static __always_inline void tls_unknown_to_server(const struct sock *sk, struct 
 
 	if (t->phase > TLS_PHASE_FOREIGN || t->tx.have)
 		return;
-	k->source = payload_find(k, sk, true);
+	k->source = payload_find(k, true);
 	if (!payload_window(k, NULL, 8) || (http_load(&k->window, 0) & 0xffffffffffffffULL) !=
 						   HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
 		return;
@@ -231,7 +231,7 @@ static __always_inline bool server_write(struct sock *sk, struct server_state *s
 		cipher_written(s);
 	if (s->protocol != PROTOCOL_HTTP1 && !is_framed(s))
 		return false;
-	write_begin(k, ret);
+	write_begin(sk, k, ret);
 	if (s->protocol == PROTOCOL_TLS)
 		tls_unknown_to_server(sk, s, k);
 	if (s->protocol != PROTOCOL_HTTP1)
@@ -331,7 +331,7 @@ static __always_inline int handle_framed_read(struct sock *sk)
 	if (!s || !k)
 		return 0;
 	if (k->source == PAYLOAD_UNKNOWN)
-		k->source = payload_find(k, sk, false);
+		k->source = payload_find(k, false);
 	if (s->protocol == PROTOCOL_TLS) {
 		__u32 left = k->left;
 
@@ -358,7 +358,7 @@ static __always_inline int handle_framed_write(struct sock *sk)
 	if (!s || !k)
 		return 0;
 	if (k->source == PAYLOAD_UNKNOWN)
-		k->source = payload_find(k, sk, true);
+		k->source = payload_find(k, true);
 	if (s->protocol != PROTOCOL_TLS) {
 		framed_follow(s, k, true);
 		return 0;

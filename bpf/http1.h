@@ -44,6 +44,7 @@
 #define HTTP_BLANKS 7	 /* blanks behind a transfer coding; the tail has room for no more */
 #define HTTP_WINDOW 1024 /* bytes looked at in one go */
 #define HTTP_STEPS 96 /* lines and triples of words looked at in one go; the verifier walks each */
+#define HTTP_START_WORDS 16 /* words in which a start line's end is looked for at once */
 #define HTTP_MASK 2047
 #define HTTP_SLACK 40 /* loads may run past the end of the window */
 
@@ -154,6 +155,27 @@ static __always_inline __u32 http_first(__u64 hit)
 	return (__u32)(((((hit & -hit) - 1) & HTTP_ONES) * HTTP_ONES) >> 56) - 1;
 }
 
+/* Moves pos to the first newline; false, and on, if there is none in a usual start line's length. */
+static __always_inline bool http_newline(const struct http_window *w, __u32 *pos, __u32 bytes)
+{
+	for (int i = 0; i < HTTP_START_WORDS && *pos < bytes; i++) {
+		__u64 hit = http_newlines(http_load(w, *pos));
+
+		if (hit) {
+			*pos += http_first(hit);
+			return *pos < bytes;
+		}
+		*pos += 8;
+	}
+	return false;
+}
+
+/* The end of the line [at, newline), without the CR before the newline. */
+static __always_inline __u32 http_line_end(const struct http_window *w, __u32 at, __u32 newline)
+{
+	return newline > at && http_byte(w, newline - 1) == '\r' ? newline - 1 : newline;
+}
+
 /* METHOD_OTHER if upper-case letters, with '-' and '_' behind the first, and a space start at `at`.
  */
 VERIFIED_ALONE int http_token(const struct http_window *w, __u32 at, __u32 end)
@@ -225,37 +247,31 @@ static __always_inline int http_status(const struct http_window *w, __u32 at, __
 VERIFIED_ALONE int http_digits(struct http_parser *p, const struct http_window *w, __u32 at,
 			       __u32 end)
 {
-	bool begun, ended;
 	__u32 seen;
-	__u64 value;
 
 	if (!p || !w)
 		return HTTP_BAD;
-	begun = p->value_state & HTTP_VALUE_BEGUN;
-	ended = p->value_state & HTTP_VALUE_ENDED;
 	seen = p->value_bytes;
-	value = p->body_left;
+	/* the value stays in memory: what is in a register the verifier walks by its history */
 	for (__u32 i = 0; i <= HTTP_VALUE; i++) {
 		__u8 c = http_byte(w, at + i);
 
 		if (at + i >= end) {
-			p->body_left = value;
 			p->value_bytes = (__u8)(seen + i);
-			p->value_state = (__u8)((p->value_state & HTTP_VALUE_SECOND) |
-						(begun ? HTTP_VALUE_BEGUN : 0) |
-						(ended ? HTTP_VALUE_ENDED : 0));
 			return HTTP_MORE;
 		}
 		if (seen + i >= HTTP_VALUE)
 			return HTTP_BAD;
 		if (c == ' ' || c == '\t') {
-			ended = begun;
+			if (p->value_state & HTTP_VALUE_BEGUN)
+				p->value_state |= HTTP_VALUE_ENDED;
 			continue;
 		}
-		if (c < '0' || c > '9' || ended || value > (1ULL << 58))
+		if (c < '0' || c > '9' || (p->value_state & HTTP_VALUE_ENDED) ||
+		    p->body_left > (1ULL << 58))
 			return HTTP_BAD;
-		begun = true;
-		value = value * 10 + (c - '0');
+		p->value_state |= HTTP_VALUE_BEGUN;
+		p->body_left = p->body_left * 10 + (c - '0');
 	}
 	return HTTP_BAD;
 }
@@ -445,25 +461,27 @@ static __always_inline int http_upgrade_line(struct http_parser *p, const struct
 	    HTTP_WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', ':'))
 		return HTTP_MORE;
 	at += http_byte(w, at + 8) == ' ' ? 9 : 8;
-	protocol = http_load(w, at) | HTTP_FOLD_LETTERS;
-	if (protocol == HTTP_WORD('w', 'e', 'b', 's', 'o', 'c', 'k', 'e'))
+	protocol = http_load(w, at);
+	if ((protocol | HTTP_FOLD_LETTERS) == HTTP_WORD('w', 'e', 'b', 's', 'o', 'c', 'k', 'e'))
 		p->flags |= HTTP_F_WEBSOCKET;
-	else if ((protocol & 0xffffff) == HTTP_WORD('h', '2', 'c', 0, 0, 0, 0, 0))
+	else if (((protocol | 0x200020) & 0xffffff) == HTTP_WORD('h', '2', 'c', 0, 0, 0, 0, 0))
 		p->flags |= HTTP_F_H2C;
 	return HTTP_MORE;
 }
 
-/* One complete line, newline at `newline`. Of a long one only the tail is in the window. */
-static __always_inline int http_line(struct http_parser *p, const struct http_window *w, __u32 at,
-				     __u32 newline)
+/*
+ * One complete line, newline at `newline`. Of a long one only the tail is in the window.
+ * Alone: few lines of a message need it, and http_scan() would have the verifier walk it for each.
+ */
+VERIFIED_ALONE int http_line(struct http_parser *p, const struct http_window *w, __u32 at,
+			     __u32 newline)
 {
-	__u32 end = newline;
+	__u32 end;
 	__u8 first;
 
 	if (!p || !w)
 		return HTTP_BAD;
-	if (end > at && http_byte(w, end - 1) == '\r')
-		end--;
+	end = http_line_end(w, at, newline);
 	if (p->phase == HTTP_START)
 		return http_start_line(p, w, at, end);
 	if (p->phase == HTTP_CHUNK_SIZE)
@@ -560,6 +578,8 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct http_wind
 				http_length_begin(p);
 				return http_length_part(p, w, at + 15, end);
 			}
+			if (p->phase == HTTP_HEADER && p->token == 101)
+				http_upgrade_line(p, w, at);
 			p->line_kind = p->phase == HTTP_HEADER && http_is_coding(w, at)
 					       ? HTTP_LINE_CODING
 					       : HTTP_LINE_SKIP;
@@ -596,6 +616,16 @@ VERIFIED_ALONE int http_scan(struct http_parser *p, struct http_window *w)
 	line = pos;
 	bytes = w->bytes;
 	p->carry_bytes = 0;
+	/* the usual start of a message, without a call */
+	if (p->phase == HTTP_START && http_newline(w, &pos, bytes)) {
+		result = http_start_line(p, w, line, http_line_end(w, line, pos));
+		p->line_kind = HTTP_LINE_WHOLE;
+		line = ++pos;
+		if (result != HTTP_MORE) {
+			w->pos = pos;
+			return result;
+		}
+	}
 	for (int i = 0; i < HTTP_STEPS; i++) {
 		__u64 word, hit;
 		__u32 newline;

@@ -153,7 +153,8 @@ static __always_inline bool plain_read(struct plain *plain, struct work *k)
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, k->bytes, true);
 	if (s->protocol == PROTOCOL_HTTP1) {
-		request_follow(NULL, s, k, 0, 0);
+		if (!request_step(s, k) && k->left)
+			request_follow(s, k);
 		if (s->protocol == PROTOCOL_HTTP1 || s->protocol == PROTOCOL_OTHER) {
 			k->left = 0;
 			request_finish(s, k);
@@ -178,7 +179,8 @@ static __always_inline bool plain_write(struct plain *plain, struct work *k, __u
 			s->rx_desync = DESYNC_OLDER;
 		if (begun_ns && http_at_start(&s->tx) && !s->first_byte_ns)
 			s->first_byte_ns = begun_ns;
-		response_follow(NULL, s, k, 0, 0);
+		if (!response_step(s, k) && k->left)
+			response_follow(s, k);
 		if (s->protocol == PROTOCOL_HTTP1)
 			k->left = 0;
 		upgraded_behind(s, k);

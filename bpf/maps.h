@@ -305,6 +305,7 @@ struct work {
 	__u64 at;     /* offset in segment[current] */
 	__u64 vector; /* where the segments behind these are told of */
 	__u64 more;   /* how many they are */
+	__u64 socket; /* address of the struct sock, to be compared and read of only */
 	__u32 current;
 	__u32 segments;
 	__u32 left;	/* bytes of the call not followed yet */

@@ -19,8 +19,7 @@ enum payload_source {
 	PAYLOAD_UNKNOWN, /* not looked for yet */
 };
 
-static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd,
-					   const struct sock *sk)
+static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd, __u64 socket)
 {
 	struct file **table, *file = NULL;
 	unsigned int max = BPF_CORE_READ(task, files, fdt, max_fds);
@@ -32,7 +31,7 @@ static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd,
 	if (bpf_probe_read_kernel(&file, sizeof(file), table + fd) || !file)
 		return false;
 	private = BPF_CORE_READ(file, private_data);
-	return (__u64) private == (__u64)BPF_CORE_READ(sk, sk_socket);
+	return (__u64) private == (__u64)BPF_CORE_READ((const struct sock *)socket, sk_socket);
 }
 
 static __always_inline int one_segment(struct work *k, __u64 base, __u64 bytes)
@@ -74,7 +73,7 @@ static __always_inline int many_segments(struct work *k, __u64 vector, __u64 n)
 }
 
 /* Fills segment[] for a call of k->bytes bytes. Returns enum payload_source. */
-static __always_inline int payload_find(struct work *k, const struct sock *sk, bool sending)
+static __always_inline int payload_find(struct work *k, bool sending)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct user_msghdr message;
@@ -96,7 +95,7 @@ static __always_inline int payload_find(struct work *k, const struct sock *sk, b
 	if (bpf_core_field_exists(task->io_uring) && task->io_uring) {
 		__u64 fd = sending && call.number == NR_SPLICE ? call.arg2 : call.arg0;
 
-		if (!is_this_socket(task, fd, sk)) {
+		if (!is_this_socket(task, fd, k->socket)) {
 			lose(LOSS_IO_URING);
 			return PAYLOAD_NONE;
 		}

@@ -247,12 +247,6 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 	return 1;
 }
 
-/* The same for further pieces; the first is followed without a call. */
-VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
-{
-	return s && k ? request_piece(s, k) : 1;
-}
-
 /* Everything up to k->end has been looked at. */
 static __always_inline void read_finish(struct server_state *s, const struct work *k)
 {
@@ -282,6 +276,7 @@ static __always_inline __s32 read_begin(const struct sock *sk, const struct serv
 	k->sequence = s->rx_next + gap;
 	k->end = k->sequence + ret;
 	k->source = PAYLOAD_UNKNOWN;
+	k->socket = (__u64)sk;
 	k->at = 0;
 	k->current = 0;
 	k->segments = 0;
@@ -289,19 +284,30 @@ static __always_inline __s32 read_begin(const struct sock *sk, const struct serv
 	return gap;
 }
 
-/* Follows pieces from the i-th on; sk may be null where the bytes are known. */
-static __always_inline void request_follow(const struct sock *sk, struct server_state *s,
-					   struct work *k, int i, int stop)
+/* The same for any piece but a read's first, which is followed without a call. */
+VERIFIED_ALONE int request_step(struct server_state *s, struct work *k)
 {
-	for (; i < STEPS && !stop && k->left; i++) {
-		if (sk && k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->rx))
-			k->source = payload_find(k, sk, false);
-		stop = request_step(s, k);
+	if (!s || !k)
+		return 1;
+	if (k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->rx))
+		k->source = payload_find(k, false);
+	return request_piece(s, k);
+}
+
+/* Follows the pieces behind the first. */
+VERIFIED_ALONE int request_follow(struct server_state *s, struct work *k)
+{
+	if (!s || !k)
+		return 0;
+	for (int i = 1; i < STEPS && k->left; i++) {
+		if (request_step(s, k))
+			return 0;
 	}
-	if (!stop && k->left) {
+	if (k->left) {
 		lose(LOSS_BUDGET);
 		request_lost(s);
 	}
+	return 0;
 }
 
 /*
@@ -311,8 +317,6 @@ static __always_inline void request_follow(const struct sock *sk, struct server_
 static __always_inline void request_read(struct sock *sk, struct server_state *s, struct work *k,
 					 __s32 gap, int flags)
 {
-	int stop = 0;
-
 	if (gap > 0)
 		request_unseen(s, gap);
 	if (flags & MSG_TRUNC) {
@@ -321,10 +325,10 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 	}
 	if (k->left) {
 		if (http_wants_bytes(&s->rx))
-			k->source = payload_find(k, sk, false);
-		stop = request_piece(s, k);
+			k->source = payload_find(k, false);
+		if (!request_piece(s, k) && k->left)
+			request_follow(s, k);
 	}
-	request_follow(sk, s, k, 1, stop);
 	if (s->protocol == PROTOCOL_HTTP1 || s->protocol == PROTOCOL_OTHER) {
 		k->left = 0;
 		request_finish(s, k);

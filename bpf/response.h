@@ -393,19 +393,24 @@ done:
 	return 1;
 }
 
-/* The same for further pieces; the first is followed without a call. */
+/* As request_step. */
 VERIFIED_ALONE int response_step(struct server_state *s, struct work *k)
 {
-	return s && k ? response_piece(s, k) : 1;
+	if (!s || !k)
+		return 1;
+	if (k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->tx))
+		k->source = payload_find(k, true);
+	return response_piece(s, k);
 }
 
 /* Prepares to look at a write of `ret` bytes. */
-static __always_inline void write_begin(struct work *k, __u32 ret)
+static __always_inline void write_begin(const struct sock *sk, struct work *k, __u32 ret)
 {
 	k->now_ns = bpf_ktime_get_ns();
 	k->bytes = ret;
 	k->left = ret;
 	k->source = PAYLOAD_UNKNOWN;
+	k->socket = (__u64)sk;
 	k->at = 0;
 	k->current = 0;
 	k->segments = 0;
@@ -414,18 +419,19 @@ static __always_inline void write_begin(struct work *k, __u32 ret)
 }
 
 /* As request_follow. */
-static __always_inline void response_follow(const struct sock *sk, struct server_state *s,
-					    struct work *k, int i, int stop)
+VERIFIED_ALONE int response_follow(struct server_state *s, struct work *k)
 {
-	for (; i < STEPS && !stop && k->left; i++) {
-		if (sk && k->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->tx))
-			k->source = payload_find(k, sk, true);
-		stop = response_step(s, k);
+	if (!s || !k)
+		return 0;
+	for (int i = 1; i < STEPS && k->left; i++) {
+		if (response_step(s, k))
+			return 0;
 	}
-	if (!stop && k->left) {
+	if (k->left) {
 		lose(LOSS_BUDGET);
 		response_lost(s);
 	}
+	return 0;
 }
 
 /*
@@ -435,8 +441,6 @@ static __always_inline void response_follow(const struct sock *sk, struct server
 static __always_inline void response_write(struct sock *sk, struct server_state *s,
 					   const struct tcp_sock *tp, struct work *k)
 {
-	int stop;
-
 	/* an answer to what was not seen: it was taken in a way that no program sees */
 	if (s->request_head == s->request_tail && !s->request_open && http_at_start(&s->tx) &&
 	    sequence_after(read_end(sk, tp), s->rx_next) > 0) {
@@ -448,9 +452,9 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 	if (k->bytes > SMALL_WRITE)
 		k->can_block = !(BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK);
 	if (http_wants_bytes(&s->tx))
-		k->source = payload_find(k, sk, true);
-	stop = response_piece(s, k);
-	response_follow(sk, s, k, 1, stop);
+		k->source = payload_find(k, true);
+	if (!response_piece(s, k) && k->left)
+		response_follow(s, k);
 	if (s->protocol == PROTOCOL_HTTP1)
 		k->left = 0;
 }

@@ -54,7 +54,7 @@ VERIFIED_ALONE __u32 rpc_index(__u32 slot, const struct h2_parser *p)
 		key.bytes = p->block.path_bytes;
 		key.huffman = p->block.path_huffman;
 		/* by words: of bytes the compiler keeps another copy */
-		__builtin_memcpy(__builtin_assume_aligned(key.path, 8),
+		__builtin_memcpy(__builtin_assume_aligned((void *)key.path, 8),
 				 __builtin_assume_aligned(h2_path_text(p), 8), sizeof(key.path));
 	}
 	for (int i = 0; i < 2; i++) {

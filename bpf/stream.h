@@ -347,15 +347,20 @@ VERIFIED_ALONE int stream_end(struct server_state *s, struct http2 *h, __u32 id)
 	return 0;
 }
 
-/* Nothing more will be written. */
-static __always_inline void http2_end(struct server_state *s, enum abort_by by)
+/* Nothing more will be written; `by` is enum abort_by. */
+VERIFIED_ALONE int http2_end(struct server_state *s, __u32 by)
 {
-	__u32 id = s->connection, stream;
-	struct http2 *h = http2_of(id);
-	struct instance_slot *slot = server_slot(s);
+	struct instance_slot *slot;
+	__u32 id, stream;
+	struct http2 *h;
 
+	if (!s || by >= ABORT_BY_N)
+		return 0;
+	id = s->connection;
+	h = http2_of(id);
 	if (!h)
-		return;
+		return 0;
+	slot = server_slot(s);
 	if (slot && !h->lost) {
 		count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_WAIT,
 			  streams_open(h->waiting));
@@ -373,6 +378,7 @@ static __always_inline void http2_end(struct server_state *s, enum abort_by by)
 		stream -= 2;
 	}
 	bpf_map_delete_elem(&http2_by_connection, &id);
+	return 0;
 }
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http1.h"
 
@@ -145,6 +146,7 @@ static inline size_t drive_step(struct drive *d, const uint8_t *data, size_t n)
 			  (struct drive_event){ .result = HTTP_DONE, .offset = d->offset + used });
 		break;
 	case HTTP_NOT:
+	case HTTP_PREFACE:
 	case HTTP_BAD:
 		d->trace.verdict = result;
 	}
@@ -357,8 +359,25 @@ static inline int naive_chunks(struct naive *n)
 	return HTTP_MORE;
 }
 
+/* What a line of a response 101 says of the protocol that follows. */
+static inline uint8_t naive_upgrade(const struct naive *n)
+{
+	/* a limit of the parser: one blank before the name, which may go on */
+	if (n->length < 8 || strncasecmp(n->line, "upgrade:", 8))
+		return 0;
+	for (size_t at = 8; at <= 9; at++) {
+		if (n->length >= at + 8 && !strncasecmp(n->line + at, "websocke", 8))
+			return HTTP_F_WEBSOCKET;
+		if (n->length >= at + 3 && !strncasecmp(n->line + at, "h2c", 3))
+			return HTTP_F_H2C;
+		if (n->length == 8 || n->line[8] != ' ')
+			break;
+	}
+	return 0;
+}
+
 /* The header section at hand: HTTP_HEAD, HTTP_BAD, or HTTP_MORE at the end of the stream. */
-static inline int naive_header(struct naive *n, uint8_t *flags, uint64_t *length)
+static inline int naive_header(struct naive *n, int token, uint8_t *flags, uint64_t *length)
 {
 	*flags = 0;
 	*length = 0;
@@ -379,6 +398,8 @@ static inline int naive_header(struct naive *n, uint8_t *flags, uint64_t *length
 			*flags |= HTTP_F_CODING | HTTP_F_CHUNKED;
 			if (!naive_chunked(n, value, bytes))
 				*flags &= (uint8_t)~HTTP_F_CHUNKED;
+		} else if (token == 101) {
+			*flags |= naive_upgrade(n);
 		}
 	}
 	return HTTP_MORE;
@@ -397,13 +418,17 @@ static inline void naive_parse(struct drive_trace *t, bool response, const uint8
 	while (naive_line(&n)) {
 		if (!n.length && !response)
 			continue;
+		if (!response && n.length == 14 && !memcmp(n.line, "PRI * HTTP/2.0", 14)) {
+			t->verdict = HTTP_PREFACE;
+			return;
+		}
 		token = response ? naive_status(&n) : naive_method(&n);
 		if (token < 0) {
 			t->verdict = HTTP_NOT;
 			return;
 		}
 		head = (struct drive_event){ .result = HTTP_HEAD, .token = (uint16_t)token };
-		result = naive_header(&n, &head.flags, &length);
+		result = naive_header(&n, token, &head.flags, &length);
 		if (result == HTTP_BAD)
 			t->verdict = HTTP_BAD;
 		if (result != HTTP_HEAD)

@@ -135,7 +135,6 @@ START_TEST(not_requests)
 		" GET / HTTP/1.1\r\n\r\n",
 		"GET/ HTTP/1.1\r\n\r\n",
 		"G\x01T / HTTP/1.1\r\n\r\n",
-		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 		"-GET / HTTP/1.1\r\n\r\n",
 		"SSH-2.0-OpenSSH_9.2\r\n",
 		"*1\r\n$4\r\nPING\r\n",
@@ -148,6 +147,9 @@ START_TEST(not_requests)
 		request(text[i]);
 		ck_assert_msg(trace.verdict == HTTP_NOT && !trace.events, "%s", text[i]);
 	}
+	request("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	ck_assert_int_eq(trace.verdict, HTTP_PREFACE);
+	ck_assert_uint_eq(trace.events, 0);
 }
 END_TEST
 
