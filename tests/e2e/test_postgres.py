@@ -295,11 +295,15 @@ postgres:
         server.ready()
     await_up(agent, 1, told, seconds=20)
     await_up(agent, 0, closed, seconds=20)
-    scrape = agent.scrape()
-    assert scrape.by("edgetap_postgres_failures_total", "reason").get(("password",), 0) >= 1
-    assert scrape.by("edgetap_postgres_servers")[()] >= 2
+    eventually(  # it may have been down for another reason before: it had just started
+        lambda: agent.scrape().by("edgetap_postgres_failures_total", "reason").get(("password",)),
+        10, "the failure that is named",
+    )
+    assert agent.scrape().by("edgetap_postgres_servers")[()] >= 2
+    eventually(
+        lambda: re.search(rf"{closed.app}.*\(password\)", agent.process.output()), 5, "the warning"
+    )
     output = agent.process.output()
-    assert re.search(rf"{closed.app}.*\(password\)", output), output
     assert secret not in output
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:

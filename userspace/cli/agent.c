@@ -82,6 +82,8 @@ static int agent__new_exposition(struct agent *agent)
 		.identities = { identity_table__get, agent->identity },
 		.rollup = agent->rollup,
 		.readings = agent->readings,
+		.await_readings = agent__finish_reading,
+		.await_ctx = agent,
 		.exporter = exporter_counts,
 		.exporter_ctx = agent,
 		.tls = tls_counts,
@@ -521,8 +523,9 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 	if (!err && view->has_guests)
 		err = endpoints__invite(agent, scope, &guest);
 	if (!err) {
-		agent__read(agent);
+		agent__start_reading(agent);
 		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);
+		agent__finish_reading(agent);
 	}
 	endpoints__see_off(agent, &guest);
 	pthread_mutex_unlock(&agent->lock);

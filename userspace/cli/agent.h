@@ -5,7 +5,8 @@
  * Two threads meet here. The main thread follows births and deaths of
  * instances; the server's render thread reads the counts when somebody asks.
  * agent.lock is held for each as a whole. The kernel counts on without it. A
- * third attaches uprobes, which takes longer than anybody should wait.
+ * third attaches uprobes, which takes longer than anybody should wait. While one
+ * renders, another reads files for it, under the same lock.
  */
 #ifndef EDGETAP_CLI_AGENT_H
 #define EDGETAP_CLI_AGENT_H
@@ -38,6 +39,8 @@ struct agent {
 	const char *proxy_id;	   /* of this run; see proxy_id.h */
 	struct readings *readings; /* as the last exposition showed them; see gather.h */
 	uint64_t read_ns;	   /* when that was; 0: never, or they are no longer true */
+	pthread_t reader;	   /* reads them now, if is_reading */
+	bool is_reading;
 	struct system *system;
 	struct exposition *exposition;
 	struct retire_queue *retiring;

@@ -38,14 +38,11 @@ static void read_up(struct readings *readings)
 			readings__add(readings, (int64_t)i, READING_UP, 1, NULL, NULL, NULL);
 }
 
-void agent__read(struct agent *agent)
+static void *read_all(void *ctx)
 {
+	struct agent *agent = ctx;
 	struct readings *readings = agent->readings;
-	uint64_t now_ns = clock__now_ns();
 
-	if (agent->read_ns && now_ns - agent->read_ns < SHARED_NS)
-		return;
-	agent->read_ns = now_ns;
 	readings__clear(readings);
 	identity_table__each(agent->identity, own, readings);
 	system__read(agent->system, agent->config.host, readings);
@@ -53,4 +50,26 @@ void agent__read(struct agent *agent)
 	postgres__read(agent->postgres, readings);
 	read_up(readings);
 	endpoints__read(agent);
+	return NULL;
+}
+
+void agent__start_reading(struct agent *agent)
+{
+	uint64_t now_ns = clock__now_ns();
+
+	if (agent->read_ns && now_ns - agent->read_ns < SHARED_NS)
+		return;
+	agent->read_ns = now_ns;
+	agent->is_reading = pthread_create(&agent->reader, NULL, read_all, agent) == 0;
+	if (!agent->is_reading)
+		read_all(agent);
+}
+
+void agent__finish_reading(void *ctx)
+{
+	struct agent *agent = ctx;
+
+	if (agent->is_reading)
+		pthread_join(agent->reader, NULL);
+	agent->is_reading = false;
 }

@@ -5,7 +5,13 @@
 
 #include "cli/agent.h"
 
-/* Fills agent->readings anew. The agent's lock is held. */
-void agent__read(struct agent *agent);
+/*
+ * Begins to fill agent->readings anew, in a thread of its own: files are read while
+ * counts are rendered. The agent's lock is held until they are there.
+ */
+void agent__start_reading(struct agent *agent);
+
+/* Waits until they are there; ctx is the agent. */
+void agent__finish_reading(void *ctx);
 
 #endif

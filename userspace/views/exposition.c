@@ -36,6 +36,8 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 	exposition->identities = options->identities;
 	exposition->rollup = options->rollup;
 	exposition->readings = options->readings;
+	exposition->await_readings = options->await_readings;
+	exposition->await_ctx = options->await_ctx;
 	exposition->exporter = options->exporter;
 	exposition->exporter_ctx = options->exporter_ctx;
 	exposition->tls = options->tls;
@@ -240,6 +242,8 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 	exposition->encoding.layout = &exposition->layout;
 
 	err = walk_table(&walk, &(struct family_table){ view->family, view->family_count });
+	if (!err && view->readings && exposition->await_readings)
+		exposition->await_readings(exposition->await_ctx);
 	if (!err && view->readings)
 		err = walk_table(&walk, view->readings);
 	if (err)

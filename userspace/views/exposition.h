@@ -25,6 +25,9 @@ struct exposition_options {
 	struct model_identities identities;
 	const struct rollup *rollup; /* NULL: nothing retires */
 	struct readings *readings;   /* what user space has read; NULL: nothing */
+	/* Returns when the readings are there: they are looked at behind all counts. NULL: they are. */
+	void (*await_readings)(void *ctx);
+	void *await_ctx;
 	/* Tells the present counts, by enum exporter_field; NULL: nothing is known of them. */
 	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
 	void *exporter_ctx;

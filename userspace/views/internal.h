@@ -58,6 +58,8 @@ struct exposition {
 	struct model_identities identities;
 	const struct rollup *rollup;
 	struct readings *readings;
+	void (*await_readings)(void *ctx);
+	void *await_ctx;
 	const struct exposition_guest *guest; /* NULL: none */
 	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
 	void *exporter_ctx;

@@ -297,6 +297,12 @@ static const struct family families[] = {
 	READ(CUSTOM_FAILURES, COUNTER, "edgetap_custom_scrapes_failed_total", "", 0,
 	     "Scrapes of the endpoint that gave nothing, by reason.",
 	     .label = { "endpoint", "reason" }),
+
+	{ .head = { .name = "edgetap_readings_lost",
+		    .help = "Values read for this scrape that there was no room for.",
+		    .unit = "",
+		    .type = METRIC_GAUGE },
+	  .fact = FACT_READINGS_LOST },
 };
 /* clang-format on */
 
