@@ -40,14 +40,23 @@ else
 	done
 fi
 
+# Side by side: a machine has one CPU.
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+pids=()
+for i in "${!kernels[@]}"; do
+	timeout -k 5 140 "$here/boot.sh" "${kernels[i]}" \
+		"EDGETAP=$EDGETAP exec /usr/bin/python3 $here/inside.py" >"$logs/$i" 2>&1 &
+	pids+=($!)
+done
 failed=()
-for kernel in "${kernels[@]}"; do
-	image=$(compgen -G "$kernel/boot/vmlinuz-*" | head -n 1)
+for i in "${!kernels[@]}"; do
+	image=$(compgen -G "${kernels[i]}/boot/vmlinuz-*" | head -n 1)
 	version=${image##*/vmlinuz-}
-	echo "== $version"
 	status=0
-	timeout -k 5 140 "$here/boot.sh" "$kernel" \
-		"EDGETAP=$EDGETAP exec /usr/bin/python3 $here/inside.py" || status=$?
+	wait "${pids[i]}" || status=$?
+	echo "== $version"
+	cat "$logs/$i"
 	[[ $status -eq 0 ]] || failed+=("$version: status $status")
 done
 if [[ ${#failed[@]} -gt 0 ]]; then
