@@ -155,7 +155,7 @@ static __always_inline __u32 http_first(__u64 hit)
 	return (__u32)(((((hit & -hit) - 1) & HTTP_ONES) * HTTP_ONES) >> 56) - 1;
 }
 
-/* Moves pos to the first newline; false, and on, if there is none in a usual start line's length. */
+/* Moves pos to the first newline; false, and behind what it looked at, if that is none. */
 static __always_inline bool http_newline(const struct http_window *w, __u32 *pos, __u32 bytes)
 {
 	for (int i = 0; i < HTTP_START_WORDS && *pos < bytes; i++) {
