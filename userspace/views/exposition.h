@@ -25,7 +25,7 @@ struct exposition_options {
 	struct model_identities identities;
 	const struct rollup *rollup; /* NULL: nothing retires */
 	struct readings *readings;   /* what user space has read; NULL: nothing */
-	/* Returns when the readings are there: they are looked at behind all counts. NULL: they are. */
+	/* Returns when the readings are there; they are looked at last. NULL: they always are. */
 	void (*await_readings)(void *ctx);
 	void *await_ctx;
 	/* Tells the present counts, by enum exporter_field; NULL: nothing is known of them. */
