@@ -8,9 +8,9 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "identity/unix_http.h"
 
 #define HEADER_MAX 16384
@@ -79,11 +79,8 @@ int unix_http__parse(const char *answer, size_t len, const char **ret_body, size
 /* Milliseconds that poll may wait. */
 static int remaining_ms(uint64_t deadline_ns)
 {
-	struct timespec now;
-	uint64_t now_ns;
+	uint64_t now_ns = clock__now_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 	return now_ns >= deadline_ns ? 0 : (int)((deadline_ns - now_ns) / 1000000) + 1;
 }
 

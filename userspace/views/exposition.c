@@ -242,10 +242,11 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 	exposition->encoding.layout = &exposition->layout;
 
 	err = walk_table(&walk, &(struct family_table){ view->family, view->family_count });
-	if (!err && view->readings && exposition->await_readings)
-		exposition->await_readings(exposition->await_ctx);
-	if (!err && view->readings)
+	if (!err && view->readings) {
+		if (exposition->await_readings)
+			exposition->await_readings(exposition->await_ctx);
 		err = walk_table(&walk, view->readings);
+	}
 	if (err)
 		return err;
 	if (walk.guest)
