@@ -281,7 +281,8 @@ def nghttp(port, paths=("/",), tls=False, args=(), seconds=60):
 def curl(port, paths, *flags, tls=False, seconds=60):
     """
     curl: all paths on one connection, but each on its own with HTTP/2 in clear text
-    (curl 7.88 cannot use such a connection again). Returns [(status, HTTP version)].
+    (curl 7.88 cannot use such a connection again). It leaves when it has as much as
+    content-length says: trailers may come too late. Returns [(status, HTTP version)].
     """
     if not tls and "--http1.1" not in flags and len(paths) > 1:
         return [curl(port, [path], *flags, tls=tls, seconds=seconds)[0] for path in paths]

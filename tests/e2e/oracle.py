@@ -40,11 +40,10 @@ def expect_http(agent, app, want, seconds=10, **match):
 
     def check(scrape):
         have = dict(app=app, **match)
+        aborted = scrape.by("edgetap_app_http_requests_aborted_total", "by", "phase", **have)
         for side in ("edge", "app"):
-            name = f"edgetap_{side}_http_responses_total"
-            equal(scrape.by(name, "status", "method", **have), dict(want.responses), f"{app} {name}")
-        name = "edgetap_app_http_requests_aborted_total"
-        equal(scrape.by(name, "by", "phase", **have), dict(want.aborted), f"{app} {name}")
+            got = scrape.by(f"edgetap_{side}_http_responses_total", "status", "method", **have)
+            equal({**got, **aborted}, {**want.responses, **want.aborted}, f"{app} {side} responses and aborted")
         lost = scrape.value("edgetap_app_http_requests_lost_total", **have)
         equal(lost, want.lost, f"{app} requests lost")
         for family in ("edge_http_response_time", "app_http_response_time"):
