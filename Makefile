@@ -174,7 +174,7 @@ FUZZ_FLAGS = -O1 -g -std=gnu11 $(WARN) -fsanitize=address,undefined -fno-sanitiz
 	-fno-omit-frame-pointer
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/lib.a
 	$(call say,LINK,$@)
-	$(Q)$(CLANG) $(CPPFLAGS) -Ibpf $(FUZZ_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $(filter %.c %.a,$^) $(LDLIBS)
+	$(Q)$(CLANG) $(CPPFLAGS) -Ibpf $(FUZZ_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(BUILD)/fuzz/lib.a $(LDLIBS)
 $(BUILD)/fuzz/lib.a: $(FUZZ_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/fuzz/obj/%.o: %.c

@@ -75,6 +75,7 @@ needs_test() {
 	command:protoc                    protobuf-compiler
 	command:wrk                       wrk
 	command:runc                      runc
+	command:containerd                containerd
 	command:bpftrace                  bpftrace
 	package                           busybox-static
 	library:openssl                   libssl-dev
@@ -85,6 +86,7 @@ needs_test() {
 	package                           python3-grpcio
 	package                           python3-hpack
 	package                           python3-websockets
+	package                           python3-yaml
 	package                           postgresql
 	command:prometheus-node-exporter  prometheus-node-exporter
 	command:prometheus-postgres-exporter prometheus-postgres-exporter
@@ -115,7 +117,7 @@ needs_lint() {
 
 # Daemons among the packages: apt must neither start them now nor at boot.
 DAEMONS="nginx haproxy apache2 prometheus prometheus-node-exporter prometheus-postgres-exporter
-	postgresql victoria-metrics"
+	postgresql victoria-metrics containerd"
 
 die() {
 	echo "${0##*/}: $*" >&2

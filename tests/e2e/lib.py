@@ -160,29 +160,15 @@ class Process:
         return status
 
 
-class Agent:
-    """`edgetap serve` on a port of its own."""
+class Metrics:
+    """What an agent serves."""
 
-    def __init__(self, env, config=None, flags=()):
-        if not EDGETAP.exists():
-            raise AssertionError(f"{EDGETAP} is missing: run make first")
-        self.env = env
-        self.port = free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
-        argv = [EDGETAP, "serve", "--listen", f"127.0.0.1:{self.port}"]
-        if config is not None:
-            path = env.dir / f"edgetap-{self.port}.yaml"
-            path.write_text(config)
-            argv += ["--config", path]
-        self.process = env.start(argv + list(flags), name="edgetap")
-        eventually(self._ready, 30, "edgetap ready")
+    def __init__(self, base):
+        self.base = base
 
-    def _ready(self):
-        if not self.process.alive():
-            # Not an AssertionError: eventually() would poll on.
-            raise RuntimeError("edgetap ended at start:\n" + self.process.output())
+    def answers(self, path):
         try:
-            return self.get("/-/ready")[0] == 200
+            return self.get(path)[0] == 200
         except OSError:
             return False
 
@@ -215,6 +201,30 @@ class Agent:
         last = self.scrape()
         check(last)
         return last
+
+
+class Agent(Metrics):
+    """`edgetap serve` on a port of its own."""
+
+    def __init__(self, env, config=None, flags=()):
+        if not EDGETAP.exists():
+            raise AssertionError(f"{EDGETAP} is missing: run make first")
+        self.env = env
+        self.port = free_port()
+        super().__init__(f"http://127.0.0.1:{self.port}")
+        argv = [EDGETAP, "serve", "--listen", f"127.0.0.1:{self.port}"]
+        if config is not None:
+            path = env.dir / f"edgetap-{self.port}.yaml"
+            path.write_text(config)
+            argv += ["--config", path]
+        self.process = env.start(argv + list(flags), name="edgetap")
+        eventually(self._ready, 30, "edgetap ready")
+
+    def _ready(self):
+        if not self.process.alive():
+            # Not an AssertionError: eventually() would poll on.
+            raise RuntimeError("edgetap ended at start:\n" + self.process.output())
+        return self.answers("/-/ready")
 
     def stop(self):
         return self.process.stop()

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity/cri.h"
 #include "identity/runtime_facts.h"
-#include "identity/unix_http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,22 +52,19 @@ static const char *strip_point(void *ctx, const char *file)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct runtime_facts facts = { 0 };
-	const char *text = (const char *)data, *body;
+	const char *text = (const char *)data;
 	char label[LABEL_BYTES], path[64];
-	size_t len;
 
 	runtime_facts__docker(&facts, text, size);
 	runtime_facts__oci(&facts, text, size);
 	runtime_facts__runc(&facts, text, size);
 	runtime_facts__storage(&facts, text, size, "x");
+	cri__take_sandbox(&facts, text, size, "x");
 	if (runtime_facts__cgroup(text, size, strip_point, NULL, path, sizeof(path)) == 0 &&
 	    (path[0] != '/' || strlen(path) >= sizeof(path)))
 		abort();
 	check(&facts);
 	names__clean(label, text, size);
 	check_label(label);
-	if (unix_http__parse(text, size, &body, &len) > 0 &&
-	    (body < text || body + len > text + size))
-		abort();
 	return 0;
 }

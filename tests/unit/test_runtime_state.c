@@ -4,18 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "config/config.h"
+#include "fake_daemon.h"
 #include "identity/runtime_index.h"
 #include "identity/runtime_lookup.h"
 
@@ -26,7 +23,7 @@ Suite *runtime_state_suite(void);
 #define TASKS "io.containerd.runtime.v2.task"
 
 static char dir[64];
-static char containerd[96], storage[96], docker[96], podman[96];
+static char containerd[96], containerd_socket[96], storage[96], docker[96], podman[96];
 static struct config config;
 static const struct cgroup_mounts mounts = {
 	.count = 1,
@@ -39,11 +36,13 @@ static void setup(void)
 	strcpy(dir, "/tmp/edgetap-state-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(containerd, sizeof(containerd), "%s/containerd", dir);
+	snprintf(containerd_socket, sizeof(containerd_socket), "%s/containerd.sock", dir);
 	snprintf(storage, sizeof(storage), "%s/storage", dir);
 	snprintf(docker, sizeof(docker), "%s/docker.sock", dir);
 	snprintf(podman, sizeof(podman), "%s/podman.sock", dir);
 	config = (struct config){
 		.containerd_state = containerd,
+		.containerd_socket = containerd_socket,
 		.crio_state = storage,
 		.docker_socket = docker,
 		.podman_socket = podman,
@@ -59,10 +58,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static void teardown(void)
 {
-	if (daemon_pid > 0) {
-		kill(daemon_pid, SIGKILL);
-		waitpid(daemon_pid, NULL, 0);
-	}
+	fake_daemon__end(daemon_pid);
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -109,6 +105,33 @@ START_TEST(test_containerd)
 	ck_assert_str_eq(look_up(&class, &facts), "containerd");
 	ck_assert_str_eq(facts.pod, "web-0");
 	ck_assert_str_eq(facts.namespace_, "ns");
+	ck_assert_str_eq(facts.container, "c");
+}
+END_TEST
+
+/* Only its API has the pod's labels and annotations; the answer is test_cri's, in short. */
+START_TEST(test_containerd_pod)
+{
+	static const char pod[] = "\012\132\012\100" POD_ID "\052\013\012\003app\022\004shop"
+				  "\072\011untouched";
+	struct grpc_answer answer;
+	struct runtime_facts facts;
+	struct cgroup_path class;
+	uint8_t data[256];
+
+	put_file("containerd/" TASKS "/k8s.io/" ID "/config.json",
+		 "{\"annotations\":{\"io.kubernetes.cri.container-name\":\"c\","
+		 "\"io.kubernetes.cri.sandbox-id\":\"" POD_ID "\","
+		 "\"io.kubernetes.cri.sandbox-name\":\"web-0\"}}");
+	cgroup_path__classify("/kubepods/burstable/pod0dbb1b0a-5a0c-4f0a/" ID, &class);
+	ck_assert_str_eq(look_up(&class, &facts), "containerd");
+	ck_assert_str_eq(facts.app, "");
+	grpc_answer__make(&answer, data, grpc_answer__frame(data, pod, sizeof(pod) - 1), "0");
+	daemon_pid = fake_daemon__start(containerd_socket, POD_ID, strlen(POD_ID), grpc_answer__say,
+					&answer);
+	ck_assert_str_eq(look_up(&class, &facts), "containerd");
+	ck_assert_str_eq(facts.app, "shop");
+	ck_assert_str_eq(facts.pod, "web-0");
 	ck_assert_str_eq(facts.container, "c");
 }
 END_TEST
@@ -172,32 +195,26 @@ START_TEST(test_pipe)
 }
 END_TEST
 
+static void say(int fd, const void *ctx)
+{
+	const char *text = ctx;
+
+	fake_daemon__say(fd, text, strlen(text));
+}
+
+static void hang(int fd, const void *ctx)
+{
+	(void)fd;
+	(void)ctx;
+	pause();
+}
+
 static void serve(const char *socket_path, const char *answer)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	static const char want[] = "GET /containers/" ID "/json ";
 
-	strcpy(address.sun_path, socket_path);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	ck_assert_int_eq(listen(fd, 8), 0);
-	daemon_pid = fork();
-	ck_assert_int_ge(daemon_pid, 0);
-	if (daemon_pid == 0) {
-		for (;;) {
-			static const char want[] = "GET /containers/" ID "/json ";
-			int peer = accept(fd, NULL, NULL);
-			char request[1024] = "";
-
-			if (read(peer, request, sizeof(request) - 1) > 0 &&
-			    strncmp(request, want, sizeof(want) - 1) == 0 && answer &&
-			    write(peer, answer, strlen(answer)) < 0)
-				_exit(1);
-			if (!answer)
-				pause();
-			close(peer);
-		}
-	}
-	close(fd);
+	daemon_pid =
+		fake_daemon__start(socket_path, want, strlen(want), answer ? say : hang, answer);
 }
 
 START_TEST(test_docker_api)
@@ -304,6 +321,7 @@ Suite *runtime_state_suite(void)
 	tcase_set_timeout(tcase, 20);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_containerd);
+	tcase_add_test(tcase, test_containerd_pod);
 	tcase_add_test(tcase, test_crio);
 	tcase_add_test(tcase, test_nobody_knows);
 	tcase_add_test(tcase, test_pipe);

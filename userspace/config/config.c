@@ -133,6 +133,7 @@ void config__free(struct config *config)
 	free(config->state_dir);
 	free(config->docker_socket);
 	free(config->podman_socket);
+	free(config->containerd_socket);
 	free(config->containerd_state);
 	free(config->crio_state);
 	free(config->query_url);

@@ -91,6 +91,7 @@ struct config {
 
 	char *docker_socket; /* NULL: the usual places */
 	char *podman_socket;
+	char *containerd_socket;
 	char *containerd_state; /* directory */
 	char *crio_state;
 

@@ -57,6 +57,8 @@ static const struct config_option options[] = {
 	  "Docker's API socket" },
 	{ "podman_socket", OPTION_PATH, FIELD(podman_socket), 0, 0, "PATH",
 	  "Podman's API socket" },
+	{ "containerd_socket", OPTION_PATH, FIELD(containerd_socket), 0, 0, "PATH",
+	  "containerd's API socket" },
 	{ "containerd_state", OPTION_PATH, FIELD(containerd_state), 0, 0, "DIR",
 	  "containerd's state directory" },
 	{ "crio_state", OPTION_PATH, FIELD(crio_state), 0, 0, "DIR",

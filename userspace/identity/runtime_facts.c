@@ -79,8 +79,8 @@ static void set_whole(char *to, size_t size, const char *value, size_t len)
 		snprintf(to, size, "%.*s", (int)len, value);
 }
 
-static void add_label(struct runtime_facts *facts, const char *key, size_t key_len,
-		      const char *value, size_t value_len)
+void runtime_facts__label(struct runtime_facts *facts, const char *key, size_t key_len,
+			  const char *value, size_t value_len)
 {
 	for (size_t i = 0; i < sizeof(known_labels) / sizeof(known_labels[0]); i++) {
 		const char *known = known_labels[i].key;
@@ -137,8 +137,8 @@ static void add_labels(struct runtime_facts *facts, json_t *labels)
 
 	json_object_foreach(labels, key, value) {
 		if (json_is_string(value))
-			add_label(facts, key, strlen(key), json_string_value(value),
-				  json_string_length(value));
+			runtime_facts__label(facts, key, strlen(key), json_string_value(value),
+					     json_string_length(value));
 	}
 }
 
@@ -220,8 +220,8 @@ int runtime_facts__runc(struct runtime_facts *facts, const char *json, size_t le
 		if (strncmp(text, "bundle=", 7) == 0 && strlen(equals + 1) < sizeof(facts->bundle))
 			snprintf(facts->bundle, sizeof(facts->bundle), "%s", equals + 1);
 		else
-			add_label(facts, text, (size_t)(equals - text), equals + 1,
-				  strlen(equals + 1));
+			runtime_facts__label(facts, text, (size_t)(equals - text), equals + 1,
+					     strlen(equals + 1));
 	}
 	return 0;
 }

@@ -25,7 +25,7 @@ struct runtime_facts {
 	char namespace_[LABEL_BYTES]; /* Kubernetes, as are the next two */
 	char pod[LABEL_BYTES];
 	char container[LABEL_BYTES];
-	char sandbox_id[LABEL_BYTES];	 /* CRI-O keeps the pod's labels there */
+	char sandbox_id[LABEL_BYTES];	 /* which knows the pod's labels */
 	char bundle[RUNTIME_PATH_BYTES]; /* directory of the OCI config.json */
 	/* Where it exposes metrics of its own, by the labels prometheus.io/...; see below. */
 	char metrics_scrape[RUNTIME_SWITCH_BYTES];
@@ -33,6 +33,10 @@ struct runtime_facts {
 	char metrics_port[RUNTIME_SWITCH_BYTES];
 	char metrics_path[RUNTIME_METRICS_PATH_BYTES];
 };
+
+/* A label or annotation of the container or its pod: adds what it says, if it is one that counts. */
+void runtime_facts__label(struct runtime_facts *facts, const char *key, size_t key_len,
+			  const char *value, size_t value_len);
 
 /*
  * Each reads one JSON document of len bytes and adds what it says to facts;

@@ -15,14 +15,15 @@
 
 #include "clock.h"
 #include "config/config.h"
+#include "identity/cri.h"
 #include "identity/files.h"
 #include "identity/process.h"
+#include "identity/runtime_api.h"
 #include "identity/runtime_lookup.h"
 #include "identity/runtime_places.h"
-#include "identity/unix_http.h"
 
 /* A daemon that did not answer in time is left alone for so long. */
-#define SOCKET_PAUSE_NS (10 * 1000000000ull)
+#define SOCKET_PAUSE_S 10
 #define FILE_PATH_BYTES 2048
 #define ANCESTORS_MAX 8
 
@@ -39,7 +40,8 @@ struct sockets {
 struct runtime_lookup {
 	struct sockets docker;
 	struct sockets podman;
-	struct runtime_places containerd;
+	struct sockets containerd;
+	struct runtime_places containerd_state;
 	struct runtime_places storage;
 	struct runtime_places storage_list; /* directories that have a containers.json */
 	struct runtime_places docker_state;
@@ -69,13 +71,17 @@ int runtime_lookup__new(struct runtime_lookup **ret_lookup, const struct config 
 	struct runtime_lookup *lookup = calloc(1, sizeof(*lookup));
 	struct runtime_places places;
 
-	if (!lookup)
+	if (!lookup || runtime_api__init()) {
+		free(lookup);
 		return -ENOMEM;
+	}
 	runtime_places__docker_socket(&places, config, host_root);
 	take_sockets(&lookup->docker, &places);
 	runtime_places__podman_socket(&places, config, host_root);
 	take_sockets(&lookup->podman, &places);
-	runtime_places__containerd(&lookup->containerd, config, host_root);
+	runtime_places__containerd_socket(&places, config, host_root);
+	take_sockets(&lookup->containerd, &places);
+	runtime_places__containerd(&lookup->containerd_state, config, host_root);
 	runtime_places__storage(&lookup->storage, config, host_root);
 	runtime_places__fixed(&lookup->storage_list,
 			      "/var/lib/containers/storage/overlay-containers", host_root);
@@ -110,39 +116,53 @@ static int read_document(const char *dir, const char *id, const char *file,
 	return err;
 }
 
-static bool ask_sockets(struct question *q, struct sockets *sockets)
+/* True if one of the daemons knows; ask returns 0 then, or a negative errno. */
+static bool ask_sockets(struct question *q, struct sockets *sockets,
+			int (*ask)(struct question *q, const char *socket))
 {
-	char target[128];
-
-	/* the id becomes part of a URL */
-	if (!q->hex)
-		return false;
-	snprintf(target, sizeof(target), "/containers/%s/json", q->id);
 	for (size_t i = 0; i < sockets->count; i++) {
 		struct socket_place *place = &sockets->place[i];
-		char *body;
-		size_t len;
 		int err;
 
 		if (place->paused_until_ns > clock__now_ns())
 			continue;
-		err = unix_http__get(place->path, target, q->deadline_ns, RUNTIME_DOCUMENT_MAX,
-				     &body, &len);
-		if (err == -ETIMEDOUT || err == -EAGAIN)
-			place->paused_until_ns = clock__now_ns() + SOCKET_PAUSE_NS;
-		if (err)
-			continue;
-		err = runtime_facts__docker(q->facts, body, len);
-		free(body);
+		err = ask(q, place->path);
 		if (!err)
 			return true;
+		if (err != -ETIMEDOUT)
+			continue;
+		place->paused_until_ns = clock__now_ns() + SOCKET_PAUSE_S * 1000000000ull;
+		fprintf(stderr,
+			"edgetap: %s did not answer within %d ms and is left alone for %d s; who is "
+			"found meanwhile is named by files\n",
+			place->path, RUNTIME_LOOKUP_MS, SOCKET_PAUSE_S);
+		return false; /* no time is left for others */
 	}
 	return false;
 }
 
+/* Docker's API, which Podman has, too. */
+static int ask_docker_api(struct question *q, const char *socket)
+{
+	char target[128], *body;
+	size_t len;
+	int err;
+
+	/* the id becomes part of a URL */
+	if (!q->hex)
+		return -EINVAL;
+	snprintf(target, sizeof(target), "/containers/%s/json", q->id);
+	err = runtime_api__get(socket, target, q->deadline_ns, RUNTIME_DOCUMENT_MAX, &body, &len);
+	if (err)
+		return err;
+	err = runtime_facts__docker(q->facts, body, len);
+	free(body);
+	return err;
+}
+
 static bool ask_docker(struct question *q)
 {
-	if (ask_sockets(q, &q->lookup->docker))
+	if (ask_sockets(q, &q->lookup->docker, ask_docker_api))
 		return true;
 	for (size_t i = 0; q->hex && i < q->lookup->docker_state.count; i++)
 		if (read_document(q->lookup->docker_state.dir[i], q->id, "config.v2.json", q->facts,
@@ -202,15 +222,16 @@ static bool ask_storage_list(struct question *q)
 
 static bool ask_podman(struct question *q)
 {
-	if (ask_sockets(q, &q->lookup->podman))
+	if (ask_sockets(q, &q->lookup->podman, ask_docker_api))
 		return true;
 	return ask_conmon(q) || ask_storage_list(q);
 }
 
-static bool ask_containerd(struct question *q)
+/* The state directory has what containerd told the shim: not the pod's labels and annotations. */
+static bool ask_containerd_state(struct question *q)
 {
-	for (size_t i = 0; i < q->lookup->containerd.count; i++) {
-		const char *root = q->lookup->containerd.dir[i];
+	for (size_t i = 0; i < q->lookup->containerd_state.count; i++) {
+		const char *root = q->lookup->containerd_state.dir[i];
 		struct dirent *entry;
 		bool found = false;
 		DIR *stream = opendir(root);
@@ -247,6 +268,36 @@ static void take_pod(struct runtime_facts *facts, const struct runtime_facts *po
 	memcpy(facts->metrics_scheme, pod->metrics_scheme, sizeof(facts->metrics_scheme));
 	memcpy(facts->metrics_port, pod->metrics_port, sizeof(facts->metrics_port));
 	memcpy(facts->metrics_path, pod->metrics_path, sizeof(facts->metrics_path));
+}
+
+static int ask_cri(struct question *q, const char *socket)
+{
+	static const char *const methods[] = { CRI_V1_LIST, CRI_V1ALPHA2_LIST };
+	const char *sandbox = q->facts->sandbox_id;
+	struct runtime_facts pod = { 0 };
+	char question[CRI_QUESTION_BYTES], *answer;
+	size_t asked = cri__ask_sandbox(question, sandbox), len;
+	int err = -EOPNOTSUPP;
+
+	for (size_t i = 0; err == -EOPNOTSUPP && i < sizeof(methods) / sizeof(methods[0]); i++)
+		err = runtime_api__call(socket, methods[i], question, asked, q->deadline_ns,
+					RUNTIME_DOCUMENT_MAX, &answer, &len);
+	if (err)
+		return err;
+	err = cri__take_sandbox(&pod, answer, len, sandbox);
+	free(answer);
+	if (!err)
+		take_pod(q->facts, &pod);
+	return err;
+}
+
+static bool ask_containerd(struct question *q)
+{
+	if (!ask_containerd_state(q))
+		return false;
+	if (cgroup_path__is_hex_id(q->facts->sandbox_id, strlen(q->facts->sandbox_id)))
+		ask_sockets(q, &q->lookup->containerd, ask_cri);
+	return true;
 }
 
 static bool ask_crio(struct question *q)

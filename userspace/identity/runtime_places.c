@@ -45,6 +45,15 @@ void runtime_places__containerd(struct runtime_places *places, const struct conf
 	fill(places, config->containerd_state, usual, "/io.containerd.runtime.v2.task", host_root);
 }
 
+void runtime_places__containerd_socket(struct runtime_places *places, const struct config *config,
+				       const char *host_root)
+{
+	static const char *const usual[] = { "/run/containerd/containerd.sock",
+					     "/run/k3s/containerd/containerd.sock", NULL };
+
+	fill(places, config->containerd_socket, usual, "", host_root);
+}
+
 void runtime_places__storage(struct runtime_places *places, const struct config *config,
 			     const char *host_root)
 {

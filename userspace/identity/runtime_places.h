@@ -25,6 +25,8 @@ struct runtime_places {
 /* Directories with one directory per namespace, with one per container. */
 void runtime_places__containerd(struct runtime_places *places, const struct config *config,
 				const char *host_root);
+void runtime_places__containerd_socket(struct runtime_places *places, const struct config *config,
+				       const char *host_root);
 /* Directories of containers/storage with one directory per container (CRI-O, Podman). */
 void runtime_places__storage(struct runtime_places *places, const struct config *config,
 			     const char *host_root);

@@ -346,7 +346,7 @@ size_t readings__of(struct readings *readings, enum reading_kind kind,
 {
 	if (!readings->is_sorted)
 		sort(readings);
-	if (!readings->is_sorted) /* no memory: nothing is shown */
+	if (!readings->is_sorted || !readings->count) /* no memory: nothing is shown */
 		return 0;
 	*ret_first = readings->sorted + readings->first[kind];
 	return readings->first[kind + 1] - readings->first[kind];
