@@ -41,7 +41,7 @@
 #define HTTP_CARRY 24	 /* bytes of an unfinished line that are kept */
 #define HTTP_TAIL 16	 /* of them, for a long line whose end matters */
 #define HTTP_VALUE 44	 /* bytes of a Content-Length that are followed, padding included */
-#define HTTP_BLANKS 7	 /* blanks behind a transfer coding; the tail has room for no more */
+#define HTTP_BLANKS 7	 /* blanks around a value: for more the tail and the carry have no room */
 #define HTTP_WINDOW 1024 /* bytes looked at in one go */
 #define HTTP_STEPS 96 /* lines and triples of words looked at in one go; the verifier walks each */
 #define HTTP_START_WORDS 16 /* words in which a start line's end is looked for at once */
@@ -460,7 +460,9 @@ static __always_inline int http_upgrade_line(struct http_parser *p, const struct
 	if ((http_load(w, at) | 0x0020202020202020ULL) !=
 	    HTTP_WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', ':'))
 		return HTTP_MORE;
-	at += http_byte(w, at + 8) == ' ' ? 9 : 8;
+	at += 8;
+	for (int i = 0; i < HTTP_BLANKS && http_is_blank(http_byte(w, at)); i++)
+		at++;
 	protocol = http_load(w, at);
 	if ((protocol | HTTP_FOLD_LETTERS) == HTTP_WORD('w', 'e', 'b', 's', 'o', 'c', 'k', 'e'))
 		p->flags |= HTTP_F_WEBSOCKET;

@@ -269,17 +269,25 @@ class Env:
         return self.renamed(PYTHON, name), dict(os.environ, PYTHONHOME="/usr", PYTHONUNBUFFERED="1")
 
     def close(self, failed):
-        self._undo.close()
-        if failed:
-            for process in self.processes:
-                text = process.output().strip()
-                if text:
-                    print(f"--- {' '.join(process.argv)[:100]}")
-                    print("\n".join(text.splitlines()[-15:]))
+        try:
+            self._undo.close()
+        except BaseException:
+            failed = True
+            raise
+        finally:
+            if failed:
+                self.show_outputs()
         if os.environ.get("KEEP"):
             print(f"kept {self.dir}")
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+    def show_outputs(self):
+        for process in self.processes:
+            text = process.output().strip()
+            if text:
+                print(f"--- {' '.join(process.argv)[:100]}")
+                print("\n".join(text.splitlines()[-15:]))
 
 
 _given = set()

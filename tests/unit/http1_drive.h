@@ -362,17 +362,17 @@ static inline int naive_chunks(struct naive *n)
 /* What a line of a response 101 says of the protocol that follows. */
 static inline uint8_t naive_upgrade(const struct naive *n)
 {
-	/* a limit of the parser: one blank before the name, which may go on */
-	if (n->length < 8 || strncasecmp(n->line, "upgrade:", 8))
+	size_t at = 8;
+
+	if (n->length < at || strncasecmp(n->line, "upgrade:", at))
 		return 0;
-	for (size_t at = 8; at <= 9; at++) {
-		if (n->length >= at + 8 && !strncasecmp(n->line + at, "websocke", 8))
-			return HTTP_F_WEBSOCKET;
-		if (n->length >= at + 3 && !strncasecmp(n->line + at, "h2c", 3))
-			return HTTP_F_H2C;
-		if (n->length == 8 || n->line[8] != ' ')
-			break;
-	}
+	/* limits of the parser: so many blanks before the name, which may go on */
+	while (at < n->length && at < 8 + HTTP_BLANKS && naive_blank(n->line[at]))
+		at++;
+	if (n->length >= at + 8 && !strncasecmp(n->line + at, "websocke", 8))
+		return HTTP_F_WEBSOCKET;
+	if (n->length >= at + 3 && !strncasecmp(n->line + at, "h2c", 3))
+		return HTTP_F_H2C;
 	return 0;
 }
 

@@ -418,6 +418,39 @@ START_TEST(responses)
 }
 END_TEST
 
+/* The protocol of a response 101, behind any blanks that there is room for. */
+START_TEST(upgrades)
+{
+	static const struct {
+		const char *line;
+		uint8_t flags;
+	} rows[] = {
+		{ "Upgrade:websocket", HTTP_F_WEBSOCKET },
+		{ "Upgrade: websocket", HTTP_F_WEBSOCKET },
+		{ "UPGRADE:  WebSocket", HTTP_F_WEBSOCKET },
+		{ "upgrade:\twebsocket \t", HTTP_F_WEBSOCKET },
+		{ "Upgrade: \t \t \t websocket", HTTP_F_WEBSOCKET },
+		{ "Upgrade:        websocket", 0 },
+		{ "Upgrade:\t  h2c", HTTP_F_H2C },
+		{ "Upgrade: h2", 0 },
+		{ "Upgrade: TLS/1.0", 0 },
+		{ "Upgraded: websocket", 0 },
+		{ "Upgrade:", 0 },
+		{ "Upgrade: ", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[128];
+
+		snprintf(text, sizeof(text), "HTTP/1.1 101 Switching\r\n%s\r\n\r\n", rows[i].line);
+		response(text);
+		ck_assert_uint_ge(trace.events, 1);
+		ck_assert_msg(trace.event[0].flags == rows[i].flags, "%s: %#x", rows[i].line,
+			      trace.event[0].flags);
+	}
+}
+END_TEST
+
 /* Lines of every length around the sizes at which the parser changes what it keeps. */
 START_TEST(line_lengths)
 {
@@ -686,6 +719,7 @@ Suite *http1_suite(void)
 	tcase_add_test(lines, transfer_encoding);
 	tcase_add_test(lines, chunks);
 	tcase_add_test(lines, responses);
+	tcase_add_test(lines, upgrades);
 	tcase_add_test(lines, line_lengths);
 	tcase_add_test(streams, long_targets);
 	tcase_add_test(streams, long_headers);

@@ -210,7 +210,7 @@ START_TEST(test_full)
 		if (connect(waiting[i], (struct sockaddr *)&address, sizeof(address)))
 			ck_assert_int_eq(errno, EAGAIN);
 	}
-	ck_assert_int_lt(get(200, &body, &len), 0);
+	ck_assert_int_eq(get(200, &body, &len), -ENOTCONN);
 	ck_assert_uint_le(now_ms() - start, 2000);
 	for (int i = 0; i < 4; i++)
 		close(waiting[i]);
@@ -246,11 +246,13 @@ static const struct {
 	const char *grpc_status;
 	int err;
 } calls[] = {
-	{ "", 0, "12", -EOPNOTSUPP },
+	{ "", 0, "12", -EBADMSG },
 	{ "", 0, "5", -EBADMSG },
 	{ "\0\0\0\0\001a", 6, "5", -EBADMSG }, /* what comes with a failure does not count */
 	{ "\0\0\0\0\001a", 6, "", -EBADMSG },
 	{ "\0\0\0\0\001a", 6, "none", -EBADMSG },
+	{ "\0\0\0\0\001a", 6, "0x", -EBADMSG },
+	{ "\0\0\0\0\001a", 6, "00", -EBADMSG },
 	{ "", 0, "0", -EBADMSG },
 	{ "\0\0\0\0", 4, "0", -EBADMSG },
 	{ "\001\0\0\0\001a", 6, "0", -EBADMSG },	     /* compressed */

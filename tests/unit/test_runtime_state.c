@@ -86,9 +86,14 @@ static const char *look_up(struct cgroup_path *class, struct runtime_facts *fact
 	struct runtime_lookup *lookup;
 	const char *runtime;
 
-	ck_assert_int_eq(runtime_lookup__new(&lookup, &config, ""), 0);
-	runtime = runtime_lookup__find(lookup, class, 0, facts);
-	runtime_lookup__free(lookup);
+	/* a daemon of ours may take long on a busy machine */
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(runtime_lookup__new(&lookup, &config, ""), 0);
+		runtime = runtime_lookup__find(lookup, class, 0, facts);
+		runtime_lookup__free(lookup);
+		if (!facts->is_incomplete)
+			break;
+	}
 	return runtime;
 }
 
@@ -124,8 +129,6 @@ START_TEST(test_containerd_pod)
 		 "\"io.kubernetes.cri.sandbox-id\":\"" POD_ID "\","
 		 "\"io.kubernetes.cri.sandbox-name\":\"web-0\"}}");
 	cgroup_path__classify("/kubepods/burstable/pod0dbb1b0a-5a0c-4f0a/" ID, &class);
-	ck_assert_str_eq(look_up(&class, &facts), "containerd");
-	ck_assert_str_eq(facts.app, "");
 	grpc_answer__make(&answer, data, grpc_answer__frame(data, pod, sizeof(pod) - 1), "0");
 	daemon_pid = fake_daemon__start(containerd_socket, POD_ID, strlen(POD_ID), grpc_answer__say,
 					&answer);
@@ -243,6 +246,30 @@ START_TEST(test_podman_api)
 }
 END_TEST
 
+/* What its files say, and that there may be more: it would be asked again. */
+START_TEST(test_containerd_hangs)
+{
+	struct runtime_lookup *lookup;
+	struct runtime_facts facts;
+	struct cgroup_path class;
+
+	put_file("containerd/" TASKS "/k8s.io/" ID "/config.json",
+		 "{\"annotations\":{\"io.kubernetes.cri.sandbox-id\":\"" POD_ID "\","
+		 "\"io.kubernetes.cri.sandbox-name\":\"web-0\"}}");
+	cgroup_path__classify("/kubepods/burstable/pod0dbb1b0a-5a0c-4f0a/" ID, &class);
+	ck_assert_int_eq(runtime_lookup__new(&lookup, &config, ""), 0);
+	runtime_lookup__find(lookup, &class, 0, &facts);
+	ck_assert(!facts.is_incomplete); /* there is nobody to ask */
+	daemon_pid = fake_daemon__start(containerd_socket, POD_ID, strlen(POD_ID), hang, NULL);
+	for (int i = 0; i < 50; i++) {
+		ck_assert_str_eq(runtime_lookup__find(lookup, &class, 0, &facts), "containerd");
+		ck_assert_str_eq(facts.pod, "web-0");
+		ck_assert(facts.is_incomplete);
+	}
+	runtime_lookup__free(lookup);
+}
+END_TEST
+
 /* A daemon that hangs costs its time once, not once per container. */
 START_TEST(test_docker_hangs)
 {
@@ -327,6 +354,7 @@ Suite *runtime_state_suite(void)
 	tcase_add_test(tcase, test_pipe);
 	tcase_add_test(tcase, test_docker_api);
 	tcase_add_test(tcase, test_podman_api);
+	tcase_add_test(tcase, test_containerd_hangs);
 	tcase_add_test(tcase, test_docker_hangs);
 	tcase_add_test(tcase, test_index);
 	suite_add_tcase(suite, tcase);

@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "read_all.h"
+
 #define TOKEN_MIN_BYTES 16
 #define TOKEN_MAX_BYTES 4096
 #define KEY_FILE_MAX_BYTES 4096
@@ -73,25 +75,6 @@ static int check_file(const char *path, const struct stat *file, size_t max, boo
 	return 0;
 }
 
-static int read_whole(int fd, char *text, size_t max, size_t *ret_length)
-{
-	size_t length = 0;
-
-	while (length < max) {
-		ssize_t n = read(fd, text + length, max - length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		length += (size_t)n;
-	}
-	*ret_length = length;
-	return 0;
-}
-
 static int read_open(int fd, const char *path, size_t max, bool is_private, char **ret_text,
 		     size_t *ret_length, struct secret_error *error)
 {
@@ -108,7 +91,7 @@ static int read_open(int fd, const char *path, size_t max, bool is_private, char
 	text = sodium_malloc(max + 2);
 	if (!text)
 		return secret__fail(error, -ENOMEM, "%.200s: out of memory", path);
-	err = read_whole(fd, text, max + 1, &length);
+	err = read_all(fd, text, max + 1, &length);
 	if (!err && length > max)
 		err = -EFBIG;
 	if (err) {

@@ -487,6 +487,10 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 		agent__announce_unknown(agent);
 		identity_table__sweep(agent->identity, now_ns, on_expired, agent);
 		identity_table__sweep_shared(agent->identity, on_shared_gone, agent);
+		if (identity_table__retry(agent->identity)) {
+			agent->read_ns = 0;
+			agent->next_targets_ns = 0;
+		}
 		loader__sweep_streams(agent->loader);
 		databases__resolve(agent);
 		agent->next_sweep_ns = now_ns + SWEEP_NS;

@@ -13,6 +13,7 @@
 #include "config/option.h"
 #include "config/place.h"
 #include "defaults.h"
+#include "read_all.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:9777"
 #define DEFAULT_RETENTION_NS (300ULL * 1000000000)
@@ -140,25 +141,6 @@ void config__free(struct config *config)
 	free(config->query_org);
 	free(config->query_token_file);
 	memset(config, 0, sizeof(*config));
-}
-
-static int read_all(int fd, char *buffer, size_t size, size_t *ret_length)
-{
-	size_t length = 0;
-
-	while (length < size) {
-		ssize_t n = read(fd, buffer + length, size - length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		length += (size_t)n;
-	}
-	*ret_length = length;
-	return 0;
 }
 
 int config__read_file(struct config *config, const char *path, struct config_error *error)

@@ -32,7 +32,7 @@ int custom__new(struct custom **ret_custom, const struct custom_options *options
 {
 	struct custom *custom = calloc(1, sizeof(*custom));
 
-	/* nothing of TLS is needed, and curl's own initialisation must find no other thread */
+	/* nothing of TLS is needed, and no other thread may use curl meanwhile */
 	if (!custom || curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK) {
 		free(custom);
 		return -ENOMEM;

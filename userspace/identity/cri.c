@@ -107,7 +107,8 @@ size_t cri__ask_sandbox(char question[static CRI_QUESTION_BYTES], const char *id
 }
 
 /* One entry of a map of strings. */
-static bool take_entry(struct runtime_facts *facts, const struct message *sandbox)
+static bool take_entry(struct runtime_facts *facts, unsigned int kind,
+		       const struct message *sandbox)
 {
 	struct message entry = message_of(sandbox->bytes, sandbox->len), key = { 0 }, value = { 0 };
 
@@ -118,7 +119,7 @@ static bool take_entry(struct runtime_facts *facts, const struct message *sandbo
 			value = entry;
 	}
 	if (!entry.bad && key.bytes && value.bytes)
-		runtime_facts__label(facts, (const char *)key.bytes, key.len,
+		runtime_facts__label(facts, kind, (const char *)key.bytes, key.len,
 				     (const char *)value.bytes, value.len);
 	return !entry.bad;
 }
@@ -134,11 +135,14 @@ static bool is_sandbox(struct message sandbox, const char *id)
 
 static int take_pod(struct runtime_facts *facts, struct message sandbox)
 {
-	while (next(&sandbox))
-		if (sandbox.bytes &&
-		    (sandbox.field == SANDBOX_LABELS || sandbox.field == SANDBOX_ANNOTATIONS) &&
-		    !take_entry(facts, &sandbox))
+	while (next(&sandbox)) {
+		unsigned int kind = sandbox.field == SANDBOX_LABELS	   ? RUNTIME_LABEL
+				    : sandbox.field == SANDBOX_ANNOTATIONS ? RUNTIME_ANNOTATION
+									   : 0;
+
+		if (sandbox.bytes && kind && !take_entry(facts, kind, &sandbox))
 			return -EBADMSG;
+	}
 	return sandbox.bad ? -EBADMSG : 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The Container Runtime Interface of Kubernetes, as far as it is needed to learn
- * what a pod says about itself (cri-api, runtime/v1/api.proto; v1alpha2 has the
- * same fields). Pure: bytes in, bytes or facts out.
+ * what a pod says about itself (cri-api, runtime/v1/api.proto). Pure: bytes in,
+ * bytes or facts out.
  */
 #ifndef EDGETAP_IDENTITY_CRI_H
 #define EDGETAP_IDENTITY_CRI_H
@@ -11,8 +11,7 @@
 
 struct runtime_facts;
 
-#define CRI_V1_LIST "/runtime.v1.RuntimeService/ListPodSandbox"
-#define CRI_V1ALPHA2_LIST "/runtime.v1alpha2.RuntimeService/ListPodSandbox"
+#define CRI_LIST_SANDBOXES "/runtime.v1.RuntimeService/ListPodSandbox"
 
 #define CRI_QUESTION_BYTES 72
 

@@ -39,8 +39,9 @@ struct identity {
 	const char *runtime;
 	uint16_t metrics_port; /* where its labels ask to be scraped; 0: nowhere */
 	const char *metrics_path;
-	bool dropped;	 /* a rule says that its series are not served */
-	bool no_uprobes; /* a rule says that its plain text inside TLS is left alone */
+	bool is_incomplete; /* its runtime did not say all; see identity_table__retry() */
+	bool dropped;	    /* a rule says that its series are not served */
+	bool no_uprobes;    /* a rule says that its plain text inside TLS is left alone */
 };
 
 struct identity_table;
@@ -165,10 +166,16 @@ size_t identity_table__describe(const struct identity_table *table, const char *
 
 /*
  * The configuration's rules have changed: finds out the labels of every living
- * instance again. Those of the dead stay as they were. identity pointers from
- * before are no longer valid.
+ * instance again. Those of the dead stay as they were, and those of which less
+ * would be known. identity pointers from before are no longer valid.
  */
 void identity_table__apply_rules(struct identity_table *table);
+
+/*
+ * Looks again for the labels of instances whose runtime did not answer, one after the other
+ * until it does not again. True if some were found, as by identity_table__apply_rules.
+ */
+bool identity_table__retry(struct identity_table *table);
 
 /* The slot was retired: its labels end here. */
 void identity_table__forget(struct identity_table *table, uint32_t slot);

@@ -217,6 +217,7 @@ static struct table_entry *make_entry(const struct draft *draft, const struct ev
 		.runtime = draft->runtime,
 		.metrics_port = metrics_port,
 		.metrics_path = put(&at, metrics_path),
+		.is_incomplete = facts->is_incomplete,
 		.dropped = draft->dropped,
 		.no_uprobes = draft->no_uprobes,
 	};

@@ -13,15 +13,12 @@
 /* A message of gRPC over HTTP/2 has one byte that says whether it is compressed, and its length. */
 #define FRAME_BYTES 5
 #define FIRST_ROOM 8192
-/* google.golang.org/grpc/codes */
-#define GRPC_OK 0
-#define GRPC_UNIMPLEMENTED 12
 
 struct answer {
 	char *body;
 	size_t len, room, max;
-	int grpc_status; /* -1: none was sent */
-	int err;	 /* why we ended it */
+	bool is_ok; /* the status of gRPC is 0 */
+	int err;    /* why we ended it */
 };
 
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
@@ -56,17 +53,13 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
 	static const char name[] = "grpc-status:";
 	struct answer *answer = ctx;
-	size_t bytes = size * count;
-	char text[16], *end;
-	long status;
+	size_t bytes = size * count, at = sizeof(name) - 1;
 
-	if (bytes <= sizeof(name) || bytes >= sizeof(name) + sizeof(text) ||
-	    strncasecmp(data, name, sizeof(name) - 1) != 0)
+	if (bytes < at || strncasecmp(data, name, at) != 0)
 		return bytes;
-	snprintf(text, sizeof(text), "%.*s", (int)(bytes - sizeof(name) + 1),
-		 data + sizeof(name) - 1);
-	status = strtol(text, &end, 10);
-	answer->grpc_status = end == text ? -1 : (int)status;
+	while (at < bytes && data[at] == ' ')
+		at++;
+	answer->is_ok = bytes - at == 3 && memcmp(data + at, "0\r\n", 3) == 0;
 	return bytes;
 }
 
@@ -200,9 +193,7 @@ static int take_message(struct answer *answer)
 	const unsigned char *frame = (const unsigned char *)answer->body;
 	size_t len;
 
-	if (answer->grpc_status == GRPC_UNIMPLEMENTED)
-		return -EOPNOTSUPP;
-	if (answer->grpc_status != GRPC_OK || answer->len < FRAME_BYTES || frame[0] != 0)
+	if (!answer->is_ok || answer->len < FRAME_BYTES || frame[0] != 0)
 		return -EBADMSG;
 	len = (size_t)frame[1] << 24 | (size_t)frame[2] << 16 | (size_t)frame[3] << 8 | frame[4];
 	if (len != answer->len - FRAME_BYTES)
@@ -215,7 +206,7 @@ static int take_message(struct answer *answer)
 int runtime_api__call(const char *socket_path, const char *method, const void *message, size_t len,
 		      uint64_t deadline_ns, size_t max, char **ret_message, size_t *ret_len)
 {
-	struct answer answer = { .max = max + FRAME_BYTES, .grpc_status = -1 };
+	struct answer answer = { .max = max + FRAME_BYTES };
 	char *frame = malloc(FRAME_BYTES + len);
 	int status;
 

@@ -34,7 +34,7 @@ enum fact {
 	FACT_POD,
 	FACT_CONTAINER,
 	FACT_SANDBOX,
-	FACT_SCRAPE,
+	FACT_SCRAPE, /* this and what follows: where its metrics are */
 	FACT_SCHEME,
 	FACT_PORT,
 	FACT_PATH,
@@ -79,13 +79,15 @@ static void set_whole(char *to, size_t size, const char *value, size_t len)
 		snprintf(to, size, "%.*s", (int)len, value);
 }
 
-void runtime_facts__label(struct runtime_facts *facts, const char *key, size_t key_len,
-			  const char *value, size_t value_len)
+void runtime_facts__label(struct runtime_facts *facts, unsigned int kinds, const char *key,
+			  size_t key_len, const char *value, size_t value_len)
 {
 	for (size_t i = 0; i < sizeof(known_labels) / sizeof(known_labels[0]); i++) {
 		const char *known = known_labels[i].key;
+		bool is_metrics = known_labels[i].fact >= FACT_SCRAPE;
 
-		if (key_len != strlen(known) || memcmp(key, known, key_len) != 0 || value_len == 0)
+		if (!(kinds & (is_metrics ? RUNTIME_ANNOTATION : RUNTIME_LABEL)) ||
+		    key_len != strlen(known) || memcmp(key, known, key_len) != 0 || value_len == 0)
 			continue;
 		switch (known_labels[i].fact) {
 		case FACT_APP:
@@ -110,19 +112,19 @@ void runtime_facts__label(struct runtime_facts *facts, const char *key, size_t k
 			set_bytes(facts->sandbox_id, value, value_len);
 			break;
 		case FACT_SCRAPE:
-			set_whole(facts->metrics_scrape, sizeof(facts->metrics_scrape), value,
+			set_whole(facts->metrics.scrape, sizeof(facts->metrics.scrape), value,
 				  value_len);
 			break;
 		case FACT_SCHEME:
-			set_whole(facts->metrics_scheme, sizeof(facts->metrics_scheme), value,
+			set_whole(facts->metrics.scheme, sizeof(facts->metrics.scheme), value,
 				  value_len);
 			break;
 		case FACT_PORT:
-			set_whole(facts->metrics_port, sizeof(facts->metrics_port), value,
+			set_whole(facts->metrics.port, sizeof(facts->metrics.port), value,
 				  value_len);
 			break;
 		case FACT_PATH:
-			set_whole(facts->metrics_path, sizeof(facts->metrics_path), value,
+			set_whole(facts->metrics.path, sizeof(facts->metrics.path), value,
 				  value_len);
 			break;
 		}
@@ -130,15 +132,15 @@ void runtime_facts__label(struct runtime_facts *facts, const char *key, size_t k
 	}
 }
 
-static void add_labels(struct runtime_facts *facts, json_t *labels)
+static void add_labels(struct runtime_facts *facts, unsigned int kinds, json_t *labels)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach(labels, key, value) {
 		if (json_is_string(value))
-			runtime_facts__label(facts, key, strlen(key), json_string_value(value),
-					     json_string_length(value));
+			runtime_facts__label(facts, kinds, key, strlen(key),
+					     json_string_value(value), json_string_length(value));
 	}
 }
 
@@ -152,15 +154,19 @@ int runtime_facts__docker(struct runtime_facts *facts, const char *json, size_t 
 		return -EBADMSG;
 	/* Docker writes names with a slash in front, Podman without */
 	set_bytes(facts->name, text + (text[0] == '/'), strlen(text + (text[0] == '/')));
-	add_labels(facts, json_object_get(json_object_get(root, "Config"), "Labels"));
+	add_labels(facts, RUNTIME_LABEL | RUNTIME_ANNOTATION,
+		   json_object_get(json_object_get(root, "Config"), "Labels"));
 	return 0;
 }
 
 int runtime_facts__oci(struct runtime_facts *facts, const char *json, size_t len)
 {
 	json_auto_t *root = load(json, len);
-	static const char *const packed[] = { "io.kubernetes.cri-o.Labels",
-					      "io.kubernetes.cri-o.Annotations" };
+	static const struct {
+		const char *key;
+		unsigned int kind;
+	} packed[] = { { "io.kubernetes.cri-o.Labels", RUNTIME_LABEL },
+		       { "io.kubernetes.cri-o.Annotations", RUNTIME_ANNOTATION } };
 	json_t *annotations = json_object_get(root, "annotations");
 	const json_t *text;
 
@@ -171,13 +177,13 @@ int runtime_facts__oci(struct runtime_facts *facts, const char *json, size_t len
 	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++) {
 		json_auto_t *labels = NULL;
 
-		text = json_object_get(annotations, packed[i]);
+		text = json_object_get(annotations, packed[i].key);
 		if (!json_is_string(text))
 			continue;
 		labels = load(json_string_value(text), json_string_length(text));
-		add_labels(facts, labels);
+		add_labels(facts, packed[i].kind, labels);
 	}
-	add_labels(facts, annotations);
+	add_labels(facts, RUNTIME_LABEL | RUNTIME_ANNOTATION, annotations);
 	return 0;
 }
 
@@ -220,7 +226,8 @@ int runtime_facts__runc(struct runtime_facts *facts, const char *json, size_t le
 		if (strncmp(text, "bundle=", 7) == 0 && strlen(equals + 1) < sizeof(facts->bundle))
 			snprintf(facts->bundle, sizeof(facts->bundle), "%s", equals + 1);
 		else
-			runtime_facts__label(facts, text, (size_t)(equals - text), equals + 1,
+			runtime_facts__label(facts, RUNTIME_LABEL | RUNTIME_ANNOTATION, text,
+					     (size_t)(equals - text), equals + 1,
 					     strlen(equals + 1));
 	}
 	return 0;
@@ -228,12 +235,12 @@ int runtime_facts__runc(struct runtime_facts *facts, const char *json, size_t le
 
 uint16_t runtime_facts__metrics(const struct runtime_facts *facts, const char **ret_path)
 {
-	const char *path = facts->metrics_path[0] ? facts->metrics_path : "/metrics";
+	const char *path = facts->metrics.path[0] ? facts->metrics.path : "/metrics";
 	uint32_t port;
 
-	if (strcmp(facts->metrics_scrape, "true") != 0 ||
-	    (facts->metrics_scheme[0] && strcmp(facts->metrics_scheme, "http") != 0) ||
-	    !config_metrics__is_path(path) || value__u32(facts->metrics_port, 1, 65535, &port))
+	if (strcmp(facts->metrics.scrape, "true") != 0 ||
+	    (facts->metrics.scheme[0] && strcmp(facts->metrics.scheme, "http") != 0) ||
+	    !config_metrics__is_path(path) || value__u32(facts->metrics.port, 1, 65535, &port))
 		return 0;
 	*ret_path = path;
 	return (uint16_t)port;

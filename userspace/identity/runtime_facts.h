@@ -7,6 +7,7 @@
 #ifndef EDGETAP_IDENTITY_RUNTIME_FACTS_H
 #define EDGETAP_IDENTITY_RUNTIME_FACTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,14 @@
 #define RUNTIME_PATH_BYTES 1024
 #define RUNTIME_SWITCH_BYTES 8 /* longer ones are nothing that is known */
 #define RUNTIME_METRICS_PATH_BYTES 257
+
+/* Where it exposes metrics of its own, as prometheus.io/... say; see runtime_facts__metrics(). */
+struct runtime_metrics {
+	char scrape[RUNTIME_SWITCH_BYTES];
+	char scheme[RUNTIME_SWITCH_BYTES];
+	char port[RUNTIME_SWITCH_BYTES];
+	char path[RUNTIME_METRICS_PATH_BYTES];
+};
 
 /* Empty strings are facts that are not known. */
 struct runtime_facts {
@@ -27,16 +36,20 @@ struct runtime_facts {
 	char container[LABEL_BYTES];
 	char sandbox_id[LABEL_BYTES];	 /* which knows the pod's labels */
 	char bundle[RUNTIME_PATH_BYTES]; /* directory of the OCI config.json */
-	/* Where it exposes metrics of its own, by the labels prometheus.io/...; see below. */
-	char metrics_scrape[RUNTIME_SWITCH_BYTES];
-	char metrics_scheme[RUNTIME_SWITCH_BYTES];
-	char metrics_port[RUNTIME_SWITCH_BYTES];
-	char metrics_path[RUNTIME_METRICS_PATH_BYTES];
+	struct runtime_metrics metrics;
+	bool is_incomplete; /* who may know more did not answer */
 };
 
-/* A label or annotation of the container or its pod: adds what it says, if it is one that counts. */
-void runtime_facts__label(struct runtime_facts *facts, const char *key, size_t key_len,
-			  const char *value, size_t value_len);
+/*
+ * What a text with a name may say: in Kubernetes labels tell who a pod is, annotations where its
+ * metrics are; elsewhere there is one kind, which says both.
+ */
+#define RUNTIME_LABEL 0x1
+#define RUNTIME_ANNOTATION 0x2
+
+/* Adds what such a text says, if it is one that counts. */
+void runtime_facts__label(struct runtime_facts *facts, unsigned int kinds, const char *key,
+			  size_t key_len, const char *value, size_t value_len);
 
 /*
  * Each reads one JSON document of len bytes and adds what it says to facts;

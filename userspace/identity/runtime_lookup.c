@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "config/config.h"
@@ -22,14 +22,16 @@
 #include "identity/runtime_lookup.h"
 #include "identity/runtime_places.h"
 
-/* A daemon that did not answer in time is left alone for so long. */
-#define SOCKET_PAUSE_S 10
+/* A daemon that takes so long, whatever it says in the end, is left alone for a while. */
+#define SOCKET_SLOW_NS (100 * 1000000ull)
+#define SOCKET_PAUSE_NS (10 * 1000000000ull)
 #define FILE_PATH_BYTES 2048
 #define ANCESTORS_MAX 8
 
 struct socket_place {
 	char path[RUNTIME_PLACE_BYTES];
 	uint64_t paused_until_ns;
+	bool failed; /* at the last time, and it was said */
 };
 
 struct sockets {
@@ -116,27 +118,50 @@ static int read_document(const char *dir, const char *id, const char *file,
 	return err;
 }
 
-/* True if one of the daemons knows; ask returns 0 then, or a negative errno. */
+static void complain(struct socket_place *place, int err)
+{
+	if (!place->failed)
+		fprintf(stderr,
+			"edgetap: %s: %s; until that is over, who is found is named without it\n",
+			place->path,
+			err == -ETIMEDOUT  ? "no answer in time"
+			: err == -ENOTCONN ? "nobody can connect"
+					   : "the answer is not understood");
+	place->failed = true;
+}
+
+/*
+ * True if one of the daemons knows: ask returns 0 then, -ENOENT if it does not, or another
+ * negative errno. The facts are incomplete where one that is there did not say.
+ */
 static bool ask_sockets(struct question *q, struct sockets *sockets,
 			int (*ask)(struct question *q, const char *socket))
 {
 	for (size_t i = 0; i < sockets->count; i++) {
 		struct socket_place *place = &sockets->place[i];
+		uint64_t start_ns = clock__now_ns(), end_ns;
 		int err;
 
-		if (place->paused_until_ns > clock__now_ns())
+		if (access(place->path, F_OK))
 			continue;
+		if (start_ns >= q->deadline_ns || start_ns < place->paused_until_ns) {
+			q->facts->is_incomplete = true;
+			continue;
+		}
 		err = ask(q, place->path);
-		if (!err)
-			return true;
-		if (err != -ETIMEDOUT)
+		end_ns = clock__now_ns();
+		if (end_ns - start_ns > SOCKET_SLOW_NS)
+			place->paused_until_ns = end_ns + SOCKET_PAUSE_NS;
+		if (err && err != -ENOENT) {
+			q->facts->is_incomplete = true;
+			complain(place, err);
 			continue;
-		place->paused_until_ns = clock__now_ns() + SOCKET_PAUSE_S * 1000000000ull;
-		fprintf(stderr,
-			"edgetap: %s did not answer within %d ms and is left alone for %d s; who is "
-			"found meanwhile is named by files\n",
-			place->path, RUNTIME_LOOKUP_MS, SOCKET_PAUSE_S);
-		return false; /* no time is left for others */
+		}
+		place->failed = false;
+		if (!err) {
+			q->facts->is_incomplete = false;
+			return true;
+		}
 	}
 	return false;
 }
@@ -150,7 +175,7 @@ static int ask_docker_api(struct question *q, const char *socket)
 
 	/* the id becomes part of a URL */
 	if (!q->hex)
-		return -EINVAL;
+		return -ENOENT;
 	snprintf(target, sizeof(target), "/containers/%s/json", q->id);
 	err = runtime_api__get(socket, target, q->deadline_ns, RUNTIME_DOCUMENT_MAX, &body, &len);
 	if (err)
@@ -164,10 +189,13 @@ static bool ask_docker(struct question *q)
 {
 	if (ask_sockets(q, &q->lookup->docker, ask_docker_api))
 		return true;
-	for (size_t i = 0; q->hex && i < q->lookup->docker_state.count; i++)
+	for (size_t i = 0; q->hex && i < q->lookup->docker_state.count; i++) {
 		if (read_document(q->lookup->docker_state.dir[i], q->id, "config.v2.json", q->facts,
-				  runtime_facts__docker) == 0)
-			return true;
+				  runtime_facts__docker))
+			continue;
+		q->facts->is_incomplete = false; /* it says the same */
+		return true;
+	}
 	return false;
 }
 
@@ -262,26 +290,19 @@ static void take_pod(struct runtime_facts *facts, const struct runtime_facts *po
 		memcpy(facts->app, pod->app, sizeof(facts->app));
 		facts->app_rank = pod->app_rank;
 	}
-	if (facts->metrics_scrape[0])
-		return;
-	memcpy(facts->metrics_scrape, pod->metrics_scrape, sizeof(facts->metrics_scrape));
-	memcpy(facts->metrics_scheme, pod->metrics_scheme, sizeof(facts->metrics_scheme));
-	memcpy(facts->metrics_port, pod->metrics_port, sizeof(facts->metrics_port));
-	memcpy(facts->metrics_path, pod->metrics_path, sizeof(facts->metrics_path));
+	if (!facts->metrics.scrape[0])
+		facts->metrics = pod->metrics;
 }
 
 static int ask_cri(struct question *q, const char *socket)
 {
-	static const char *const methods[] = { CRI_V1_LIST, CRI_V1ALPHA2_LIST };
 	const char *sandbox = q->facts->sandbox_id;
 	struct runtime_facts pod = { 0 };
 	char question[CRI_QUESTION_BYTES], *answer;
 	size_t asked = cri__ask_sandbox(question, sandbox), len;
-	int err = -EOPNOTSUPP;
+	int err = runtime_api__call(socket, CRI_LIST_SANDBOXES, question, asked, q->deadline_ns,
+				    RUNTIME_DOCUMENT_MAX, &answer, &len);
 
-	for (size_t i = 0; err == -EOPNOTSUPP && i < sizeof(methods) / sizeof(methods[0]); i++)
-		err = runtime_api__call(socket, methods[i], question, asked, q->deadline_ns,
-					RUNTIME_DOCUMENT_MAX, &answer, &len);
 	if (err)
 		return err;
 	err = cri__take_sandbox(&pod, answer, len, sandbox);
@@ -372,22 +393,26 @@ const char *runtime_lookup__find(struct runtime_lookup *lookup, const struct cgr
 		.facts = &facts,
 	};
 	const char *runtime = class->runtime;
+	bool found = false, is_incomplete = false;
 
 	/* the id becomes part of file names, which it must not lead astray */
 	if (class->id[0] == '.' || strchr(class->id, '/')) {
 		*ret_facts = facts;
 		return runtime;
 	}
-	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
+	for (size_t i = 0; !found && i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
 		bool open = !class->runtime[0];
 
 		if (!open && strcmp(class->runtime, runtimes[i].runtime) != 0)
 			continue;
-		if (open ? runtimes[i].ask_unknown(&q) : runtimes[i].ask(&q)) {
+		facts.is_incomplete = false;
+		found = open ? runtimes[i].ask_unknown(&q) : runtimes[i].ask(&q);
+		if (found)
 			runtime = runtimes[i].runtime;
-			break;
-		}
+		is_incomplete |= facts.is_incomplete;
 	}
+	if (!found)
+		facts.is_incomplete = is_incomplete;
 	*ret_facts = facts;
 	return runtime;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Events that user space makes up: for slots that no event told of, and for
- * all living instances when the rules have changed.
+ * Events that user space makes up: for slots that no event told of, for all
+ * living instances when the rules have changed, and for those of which not all
+ * could be found out.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -72,26 +73,55 @@ int identity_table__found(struct identity_table *table, uint32_t slot, uint32_t 
 	return identity_table__born(table, &event);
 }
 
+/* Finds out the labels of an instance again, if it lives. False if its runtime did not answer. */
+static bool resolve_again(struct identity_table *table, uint32_t slot)
+{
+	struct table_entry *old = table->slot[slot], *entry;
+	struct event event = { .kind = EVENT_INSTANCE_BORN, .slot = slot };
+
+	/* The dead, and executables nobody is seen to run, can no longer be looked up. */
+	if (!old || old->dead_since_ns || (key__has_exe(&old->key) && old->witness <= 0))
+		return true;
+	event.generation = old->generation;
+	event.key = old->key;
+	name_process(&event, old->witness);
+	if (resolve__instance(table, &event, &entry) < 0)
+		return true;
+	/* It ended meanwhile: the name it had is better than none. */
+	if (strcmp(entry->identity.instance, old->identity.instance) != 0) {
+		free(entry);
+		return true;
+	}
+	if (entry->identity.is_incomplete && !old->identity.is_incomplete) {
+		old->identity.is_incomplete = true; /* as there may be news */
+		free(entry);
+		return false;
+	}
+	free(old);
+	table->slot[slot] = entry;
+	return !entry->identity.is_incomplete;
+}
+
 void identity_table__apply_rules(struct identity_table *table)
 {
-	for (uint32_t i = 0; i < table->slot_count; i++) {
-		struct table_entry *old = table->slot[i], *entry;
-		struct event event = { .kind = EVENT_INSTANCE_BORN, .slot = i };
+	for (uint32_t i = 0; i < table->slot_count; i++)
+		resolve_again(table, i);
+}
 
-		/* The dead, and executables nobody is seen to run, can no longer be looked up. */
-		if (!old || old->dead_since_ns || (key__has_exe(&old->key) && old->witness <= 0))
+bool identity_table__retry(struct identity_table *table)
+{
+	bool found = false;
+
+	for (uint32_t n = 0; n < table->slot_count; n++) {
+		uint32_t i = table->retry_cursor;
+
+		/* behind one that failed, so that it does not keep the others waiting */
+		table->retry_cursor = (i + 1) % table->slot_count;
+		if (!table->slot[i] || !table->slot[i]->identity.is_incomplete)
 			continue;
-		event.generation = old->generation;
-		event.key = old->key;
-		name_process(&event, old->witness);
-		if (resolve__instance(table, &event, &entry) < 0)
-			continue;
-		/* It ended meanwhile: the name it had is better than none. */
-		if (strcmp(entry->identity.instance, old->identity.instance) != 0) {
-			free(entry);
-			continue;
-		}
-		free(old);
-		table->slot[i] = entry;
+		if (!resolve_again(table, i))
+			break;
+		found = true;
 	}
+	return found;
 }

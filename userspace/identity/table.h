@@ -51,6 +51,7 @@ struct identity_table {
 	size_t shared_room;
 
 	size_t shared_cursor; /* where the next sweep of these goes on */
+	uint32_t retry_cursor;
 	uint32_t look_cursor; /* where the next sweep goes on looking inside cgroups */
 	uint64_t next_check_ns;
 	uint64_t next_scan_ns;

@@ -417,12 +417,17 @@ static void look_for_mounts(struct instances *instances, struct instance *instan
 
 static void find_labels(struct instances *instances, struct instance *instance, bool is_stale)
 {
-	struct identity *identity;
+	struct identity *identity, *old = instance->identity;
 
-	if ((instance->identity && !is_stale) ||
+	if ((old && !old->is_incomplete && !is_stale) ||
 	    identity_table__of_cgroup(instances->identity, instance->id, instance->pid,
 				      &identity) != 0)
 		return;
+	if (old && identity->is_incomplete && !old->is_incomplete) {
+		old->is_incomplete = true; /* as there may be news */
+		free(identity);
+		return;
+	}
 	free(instance->identity);
 	instance->identity = identity;
 }
@@ -460,7 +465,8 @@ static bool is_new(const struct instance *instance)
 
 static bool is_due(const struct instance *instance, uint64_t now_ns)
 {
-	uint64_t pause_ns = instance->identity ? LOOK_AGAIN_NS : LOOK_EMPTY_NS;
+	bool is_known = instance->identity && !instance->identity->is_incomplete;
+	uint64_t pause_ns = is_known ? LOOK_AGAIN_NS : LOOK_EMPTY_NS;
 
 	return is_new(instance) || now_ns - instance->looked_ns >= pause_ns;
 }
