@@ -246,7 +246,9 @@ static const struct {
 	const char *grpc_status;
 	int err;
 } calls[] = {
-	{ "", 0, "12", -EBADMSG },
+	{ "", 0, "12", -ENOENT },
+	{ "", 0, "120", -EBADMSG },
+	{ "", 0, "1200", -EBADMSG },
 	{ "", 0, "5", -EBADMSG },
 	{ "\0\0\0\0\001a", 6, "5", -EBADMSG }, /* what comes with a failure does not count */
 	{ "\0\0\0\0\001a", 6, "", -EBADMSG },

@@ -13,12 +13,15 @@
 /* A message of gRPC over HTTP/2 has one byte that says whether it is compressed, and its length. */
 #define FRAME_BYTES 5
 #define FIRST_ROOM 8192
+/* google.golang.org/grpc/codes */
+#define GRPC_OK "0"
+#define GRPC_UNIMPLEMENTED "12"
 
 struct answer {
 	char *body;
 	size_t len, room, max;
-	bool is_ok; /* the status of gRPC is 0 */
-	int err;    /* why we ended it */
+	char grpc_status[4]; /* decimal; "" if none was sent, or none that there is */
+	int err;	     /* why we ended it */
 };
 
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
@@ -53,13 +56,17 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
 	static const char name[] = "grpc-status:";
 	struct answer *answer = ctx;
-	size_t bytes = size * count, at = sizeof(name) - 1;
+	size_t bytes = size * count, at = sizeof(name) - 1, end = bytes;
 
 	if (bytes < at || strncasecmp(data, name, at) != 0)
 		return bytes;
-	while (at < bytes && data[at] == ' ')
+	while (at < end && data[at] == ' ')
 		at++;
-	answer->is_ok = bytes - at == 3 && memcmp(data + at, "0\r\n", 3) == 0;
+	while (at < end && (data[end - 1] == '\r' || data[end - 1] == '\n'))
+		end--;
+	memset(answer->grpc_status, 0, sizeof(answer->grpc_status));
+	if (end - at < sizeof(answer->grpc_status))
+		memcpy(answer->grpc_status, data + at, end - at);
 	return bytes;
 }
 
@@ -193,7 +200,9 @@ static int take_message(struct answer *answer)
 	const unsigned char *frame = (const unsigned char *)answer->body;
 	size_t len;
 
-	if (!answer->is_ok || answer->len < FRAME_BYTES || frame[0] != 0)
+	if (strcmp(answer->grpc_status, GRPC_UNIMPLEMENTED) == 0)
+		return -ENOENT;
+	if (strcmp(answer->grpc_status, GRPC_OK) != 0 || answer->len < FRAME_BYTES || frame[0] != 0)
 		return -EBADMSG;
 	len = (size_t)frame[1] << 24 | (size_t)frame[2] << 16 | (size_t)frame[3] << 8 | frame[4];
 	if (len != answer->len - FRAME_BYTES)

@@ -21,8 +21,8 @@ int runtime_api__get(const char *socket_path, const char *target, uint64_t deadl
 
 /*
  * A unary call of gRPC: sends one message to `method` ("/package.Service/Method")
- * and returns the one that comes back. As above; -EBADMSG for every
- * status that is not OK.
+ * and returns the one that comes back. As above; -ENOENT if there is no such
+ * method, -EBADMSG for every other status that is not OK.
  */
 int runtime_api__call(const char *socket_path, const char *method, const void *message, size_t len,
 		      uint64_t deadline_ns, size_t max, char **ret_message, size_t *ret_len);
