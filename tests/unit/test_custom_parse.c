@@ -128,7 +128,7 @@ END_TEST
 static const struct example openmetrics_examples[] = {
 	{ "# EOF\n", "", NULL },
 	{ "# EOF", "", NULL },
-	{ "# HELP a Says \\\"hi\\\".\n# TYPE a counter\n# UNIT a \na_total{b=\"c\"} 1.0 1.5 # {t=\"x\"} 2.0 3\n"
+	{ "# HELP a \t Says \\\"hi\\\".\n# TYPE a counter\n# UNIT a \na_total{b=\"c\"} 1.0 1.5 # {t=\"x\"} 2.0 3\n"
 	  "a_created{b=\"c\"} 1e9\n# EOF\n",
 	  "# HELP a_created Says \"hi\".\n# TYPE a_created gauge\na_created{app=\"x\",b=\"c\"} 1e9\n"
 	  "# HELP a_total Says \"hi\".\n# TYPE a_total counter\na_total{app=\"x\",b=\"c\"} 1.0 1500\n",

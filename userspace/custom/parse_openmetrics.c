@@ -151,6 +151,11 @@ static int read_help(struct reader *r, struct slice text)
 		if (text.data[i] == '\\' && ++i == text.length)
 			return fail(r, "a HELP that ends within an escape");
 	}
+	/* the text format, in which it will be shown, has none in front */
+	while (text.length && (text.data[0] == ' ' || text.data[0] == '\t')) {
+		text.data++;
+		text.length--;
+	}
 	r->current.has_help = true;
 	r->current.help = text;
 	return 0;
