@@ -465,8 +465,7 @@ static bool is_new(const struct instance *instance)
 
 static bool is_due(const struct instance *instance, uint64_t now_ns)
 {
-	bool is_known = instance->identity && !instance->identity->is_incomplete;
-	uint64_t pause_ns = is_known ? LOOK_AGAIN_NS : LOOK_EMPTY_NS;
+	uint64_t pause_ns = instance->identity ? LOOK_AGAIN_NS : LOOK_EMPTY_NS;
 
 	return is_new(instance) || now_ns - instance->looked_ns >= pause_ns;
 }
