@@ -117,6 +117,29 @@ class Container:
         self.process.stop()
 
 
+BOXED = """daemon off;
+user root;
+pid /tmp/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path /tmp/a; proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c;
+    uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;
+    server {{ listen 127.0.0.1:{port}; location / {{ return 200 hello; }} {more} }}
+}}
+"""
+
+
+def boxed_nginx(env, more):
+    """nginx for a container: a port, its configuration, to be mounted at /conf, and arguments."""
+    lib.need("nginx")
+    port = lib.free_port()
+    conf = env.dir / f"{port}.conf"
+    conf.write_text(BOXED.format(port=port, more=more))
+    return port, conf, ["/usr/sbin/nginx", "-c", "/conf", "-e", "stderr"]
+
+
 class Netns:
     """Another network namespace, held by a process that sleeps in it."""
 

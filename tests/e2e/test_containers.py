@@ -7,30 +7,11 @@ import time
 import lib
 from client import Connection, ab, request
 from lib import equal
-from places import Container
-from servers import NGINX_FORMAT
-
-CONF = """daemon off;
-user root;
-pid /tmp/nginx.pid;
-error_log stderr;
-events {{}}
-http {{
-    log_format oracle '{form}';
-    access_log off;
-    client_body_temp_path /tmp/a; proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c;
-    uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;
-    server {{ listen 127.0.0.1:{port}; location / {{ return 200 hello; }} location /no {{ return 404; }} }}
-}}
-"""
+from places import Container, boxed_nginx
 
 
 def nginx_in(env, **where):
-    lib.need("nginx")
-    port = lib.free_port()
-    conf = env.dir / f"{port}.conf"
-    conf.write_text(CONF.format(port=port, form=NGINX_FORMAT))
-    argv = ["/usr/sbin/nginx", "-c", "/conf", "-e", "stderr"]
+    port, conf, argv = boxed_nginx(env, "location /no { return 404; }")
     container = Container(env, argv, mounts={"/conf": conf}, **where)
     lib.listening(port, owner=container.process)
     container.port = port

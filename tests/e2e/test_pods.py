@@ -13,36 +13,18 @@ import lib
 from client import ab
 from cri import NAMESPACE, Containerd, Pod
 from lib import equal
+from places import boxed_nginx
 
 # A containerd that was slow on a busy machine is asked again after 10 s, at the next sweep.
 LOOK_AGAIN = 30
-CONF = """daemon off;
-user root;
-pid /tmp/nginx.pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path /tmp/a; proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c;
-    uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ return 200 hello; }}
-        location /own {{ default_type text/plain; return 200 "shop_orders_total {port}\\n"; }}
-    }}
-}}
-"""
+OWN = """location /own { default_type text/plain; return 200 "shop_orders_total $server_port\\n"; }"""
 
 
 def nginx(env, containerd, name, labels, annotations=None):
-    lib.need("nginx")
-    port = lib.free_port()
-    conf = env.dir / f"{port}.conf"
-    conf.write_text(CONF.format(port=port))
+    port, conf, argv = boxed_nginx(env, OWN)
     if annotations is not None:
         annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": str(port), "prometheus.io/path": "/own",
                        **annotations}
-    argv = ["/usr/sbin/nginx", "-c", "/conf", "-e", "stderr"]
     pod = Pod(containerd, name, argv, labels, annotations, [("/conf", conf, True)])
     pod.port = port
     lib.listening(port)

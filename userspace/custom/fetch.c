@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "curl_list.h"
+
 #define HEADERS_MAX_BYTES (64 * 1024)
 #define FIRST_BODY_BYTES (16 * 1024)
 
@@ -116,15 +118,6 @@ static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sock
 	return CURL_SOCKET_BAD;
 }
 
-static bool add(struct curl_slist **list, const char *text)
-{
-	struct curl_slist *fresh = curl_slist_append(*list, text);
-
-	if (fresh)
-		*list = fresh;
-	return fresh;
-}
-
 static bool set_headers(struct fetch *fetch)
 {
 	char host[32], timeout[80];
@@ -132,8 +125,8 @@ static bool set_headers(struct fetch *fetch)
 	snprintf(host, sizeof(host), "Host: 127.0.0.1:%u", fetch->port);
 	snprintf(timeout, sizeof(timeout), "X-Prometheus-Scrape-Timeout-Seconds: %u.%03u",
 		 fetch->limits->timeout_ms / 1000, fetch->limits->timeout_ms % 1000);
-	return add(&fetch->headers, host) && add(&fetch->headers, ACCEPT) &&
-	       add(&fetch->headers, timeout);
+	return curl_list__add(&fetch->headers, host) && curl_list__add(&fetch->headers, ACCEPT) &&
+	       curl_list__add(&fetch->headers, timeout);
 }
 
 /* The name in the URL is never looked up: it only tells curl's connections apart. */
@@ -145,7 +138,7 @@ static bool set_address(struct fetch *fetch, const char *address)
 	curl_easy_setopt(fetch->easy, CURLOPT_CONNECT_TO, NULL);
 	curl_slist_free_all(fetch->connect_to);
 	fetch->connect_to = NULL;
-	return add(&fetch->connect_to, text) &&
+	return curl_list__add(&fetch->connect_to, text) &&
 	       curl_easy_setopt(fetch->easy, CURLOPT_CONNECT_TO, fetch->connect_to) == CURLE_OK;
 }
 

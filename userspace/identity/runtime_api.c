@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <strings.h>
 
 #include "clock.h"
+#include "curl_list.h"
 #include "identity/runtime_api.h"
 
 /* A message of gRPC over HTTP/2 has one byte that says whether it is compressed, and its length. */
@@ -91,15 +91,6 @@ static bool set_options(CURL *easy, struct answer *answer, const char *socket_pa
 	return bad == CURLE_OK;
 }
 
-static bool add(struct curl_slist **list, const char *text)
-{
-	struct curl_slist *fresh = curl_slist_append(*list, text);
-
-	if (fresh)
-		*list = fresh;
-	return fresh;
-}
-
 /* `frame` is what is sent: the caller's, until the call is over. */
 static bool set_call(CURL *easy, struct curl_slist **headers, const char *frame, size_t len,
 		     uint64_t left_ms)
@@ -110,8 +101,8 @@ static bool set_call(CURL *easy, struct curl_slist **headers, const char *frame,
 	/* the server need not work on it any longer than we wait: eight digits at most */
 	snprintf(timeout, sizeof(timeout), "grpc-timeout: %um",
 		 left_ms < 99999999 ? (unsigned int)left_ms : 99999999);
-	if (!add(headers, "Content-Type: application/grpc") || !add(headers, "TE: trailers") ||
-	    !add(headers, timeout))
+	if (!curl_list__add(headers, "Content-Type: application/grpc") ||
+	    !curl_list__add(headers, "TE: trailers") || !curl_list__add(headers, timeout))
 		return false;
 	bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 				(long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);

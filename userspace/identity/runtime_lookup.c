@@ -294,6 +294,12 @@ static void take_pod(struct runtime_facts *facts, const struct runtime_facts *po
 		facts->metrics = pod->metrics;
 }
 
+/* The id becomes part of a file name, or a question of just that length. */
+static bool has_sandbox(const struct runtime_facts *facts)
+{
+	return cgroup_path__is_hex_id(facts->sandbox_id, strlen(facts->sandbox_id));
+}
+
 static int ask_cri(struct question *q, const char *socket)
 {
 	const char *sandbox = q->facts->sandbox_id;
@@ -316,7 +322,7 @@ static bool ask_containerd(struct question *q)
 {
 	if (!ask_containerd_state(q))
 		return false;
-	if (cgroup_path__is_hex_id(q->facts->sandbox_id, strlen(q->facts->sandbox_id)))
+	if (has_sandbox(q->facts))
 		ask_sockets(q, &q->lookup->containerd, ask_cri);
 	return true;
 }
@@ -331,8 +337,7 @@ static bool ask_crio(struct question *q)
 				  runtime_facts__oci) != 0)
 			continue;
 		/* only the sandbox has the pod's labels */
-		if (q->facts->sandbox_id[0] &&
-		    cgroup_path__is_hex_id(q->facts->sandbox_id, strlen(q->facts->sandbox_id)) &&
+		if (has_sandbox(q->facts) &&
 		    read_document(dir, q->facts->sandbox_id, "userdata/config.json", &pod,
 				  runtime_facts__oci) == 0)
 			take_pod(q->facts, &pod);

@@ -2,13 +2,14 @@
 #include "query/upstream.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "curl_list.h"
 
 #define TOKEN_MAX_BYTES 4096
 #define CONNECT_TIMEOUT_MS 5000L
@@ -75,16 +76,6 @@ static int read_token(const char *path, char *header, size_t size)
 	return 0;
 }
 
-static int append(struct curl_slist **headers, const char *header)
-{
-	struct curl_slist *longer = curl_slist_append(*headers, header);
-
-	if (!longer)
-		return -ENOMEM;
-	*headers = longer;
-	return 0;
-}
-
 /* Whether a field of the client's can be passed on as it is, whole. */
 static bool is_plain(const char *value)
 {
@@ -104,10 +95,10 @@ static int make_headers(const struct upstream_request *request, struct curl_slis
 
 	if (!line)
 		return -ENOMEM;
-	err = append(headers, "Expect:");
+	err = curl_list__add(headers, "Expect:") ? 0 : -ENOMEM;
 	if (!err && request->accept && is_plain(request->accept)) {
 		snprintf(line, TOKEN_MAX_BYTES, "Accept: %s", request->accept);
-		err = append(headers, line);
+		err = curl_list__add(headers, line) ? 0 : -ENOMEM;
 	}
 	if (!err && request->token_file) {
 		if (read_token(request->token_file, line, TOKEN_MAX_BYTES)) {
@@ -115,7 +106,7 @@ static int make_headers(const struct upstream_request *request, struct curl_slis
 				 "the token for the upstream cannot be read");
 			err = -EACCES;
 		} else {
-			err = append(headers, line);
+			err = curl_list__add(headers, line) ? 0 : -ENOMEM;
 		}
 		explicit_bzero(line, TOKEN_MAX_BYTES);
 	}
