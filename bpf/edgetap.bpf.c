@@ -299,6 +299,7 @@ int plain_framed_read(struct pt_regs *ctx)
 
 	if (!plain)
 		return 0;
+	thread->work.sent = plain->sent_at_read;
 	framed_follow(&plain->s, &thread->work, false);
 	read_finish(&plain->s, &thread->work);
 	return 0;
@@ -310,8 +311,10 @@ int plain_framed_write(struct pt_regs *ctx)
 	struct thread *thread = thread_of_current();
 	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
-	if (plain)
+	if (plain) {
+		thread->work.sent = plain->sent;
 		framed_follow(&plain->s, &thread->work, true);
+	}
 	plain_written(plain);
 	return 0;
 }

@@ -78,6 +78,19 @@ static __always_inline void framed_follow(struct server_state *s, struct work *k
 }
 
 /*
+ * Ends the plain text of a connection whose socket is gone, if that is still to be
+ * done: the call that writes and the socket's end may come here at once.
+ */
+static __always_inline bool plain_over(struct plain *plain)
+{
+	__u32 over = __sync_lock_test_and_set(&plain->over, 0); /* a full barrier */
+
+	if (over)
+		http_end(&plain->s, over & PLAIN_CLIENT_LEFT, over & PLAIN_RESET);
+	return over;
+}
+
+/*
  * The plain text of a TLS connection ends with it. The response may have reached
  * the client, and made it close, before the call that wrote it has returned
  * (another goroutine reads the end): then that call ends it, at the latest.
@@ -90,11 +103,15 @@ static __always_inline void plain_end(struct server_state *s, bool client_left, 
 	/* a process that is being killed will not return */
 	if (plain && plain->writing && (bpf_get_current_task_btf()->flags & PF_EXITING))
 		plain->writing = 0;
-	if (plain && plain->writing && gone)
-		plain->over = PLAIN_OVER | (client_left ? PLAIN_CLIENT_LEFT : 0) |
-			      (reset ? PLAIN_RESET : 0);
-	else if (plain && !plain->writing)
+	if (plain && plain->writing && gone) {
+		__sync_lock_test_and_set(&plain->over,
+					 PLAIN_OVER | (client_left ? PLAIN_CLIENT_LEFT : 0) |
+						 (reset ? PLAIN_RESET : 0));
+		if (!*(volatile __u8 *)&plain->writing)
+			plain_over(plain);
+	} else if (plain && !plain->writing) {
 		http_end(&plain->s, client_left, reset);
+	}
 	if (s->http_ended)
 		return;
 	s->http_ended = 1;

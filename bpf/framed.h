@@ -103,19 +103,17 @@ static __always_inline void tls_begin(struct server_state *s, const struct work 
 	s->protocol = over ? PROTOCOL_CIPHER : PROTOCOL_TLS;
 }
 
-/* How much of an HTTP/2 connection has gone by. */
-enum http2_at {
-	HTTP2_AT_START,
-	HTTP2_AT_SECOND_LINE, /* the preface's first was read as that of an HTTP/1.x request */
-	HTTP2_IN_MIDST,	      /* it is older than the agent */
-};
-
 /*
  * From here on the connection speaks HTTP/2. `first`, if not null, is its
  * stream 1, which began as a request of HTTP/1.1 that is counted as started.
+ * Older: it is picked up in its midst.
+ *
+ * Reader and writer may find that out at once, the one by the preface, the other
+ * by SETTINGS: whose number is stored first has begun it, for both. Each then
+ * follows what is its own from where it is.
  */
 static __always_inline void http2_begin(struct server_state *s, const struct stream *first,
-					enum http2_at at)
+					bool older)
 {
 	struct stream_key key = { .stream = 1 };
 	struct blank *zero = blank();
@@ -123,7 +121,10 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 	__u32 id = connection_number();
 
 	s->request_open = 0;
-	s->protocol = PROTOCOL_OTHER;
+	if (*(volatile __u32 *)&s->connection) {
+		s->protocol = PROTOCOL_HTTP2;
+		return;
+	}
 	if (zero && !bpf_map_update_elem(&http2_by_connection, &id, &zero->http2, BPF_NOEXIST))
 		h = http2_of(id);
 	key.connection = id;
@@ -138,26 +139,35 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 	}
 	if (!h) {
 		lose(LOSS_CONNECTIONS_FULL);
+		s->protocol = PROTOCOL_OTHER;
 		return;
 	}
-	h->older = at == HTTP2_IN_MIDST;
-	h->tx_synced = !h->older;
-	h2_begin(&h->rx, false, h->older);
-	h2_begin(&h->tx, true, h->older);
-	if (at == HTTP2_AT_SECOND_LINE) {
-		h->rx.head[0] = HTTP_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T');
-		h->rx.head[1] = HTTP_WORD('T', 'P', '/', '2', '.', '0', '\r', '\n');
-		h->rx.have = 16;
-	} else if (at == HTTP2_AT_START) {
-		/* what has been read of the preface, less than a line, waits for the rest */
-		const __u64 *kept = (const __u64 *)s->rx.carry;
-
-		h->rx.head[0] = kept[0];
-		h->rx.head[1] = kept[1];
-		h->rx.have = (__u8)at_most(s->rx.carry_bytes, 15);
-	}
-	s->connection = id;
+	h->older = older;
+	h->tx_synced = !older;
+	h2_begin(&h->rx, false, older);
+	h2_begin(&h->tx, true, older);
+	if (__sync_val_compare_and_swap(&s->connection, 0, id))
+		bpf_map_delete_elem(&http2_by_connection, &id);
 	s->protocol = PROTOCOL_HTTP2;
+}
+
+/*
+ * What was read of the preface as HTTP/1.x: its first line, or less, which the
+ * parser keeps. The reader's.
+ */
+static __always_inline void http2_begin_reading(const struct server_state *s, struct http2 *h,
+						bool line)
+{
+	const __u64 *kept = (const __u64 *)s->rx.carry;
+
+	if (!h || h->rx_begun)
+		return;
+	h->rx_begun = 1;
+	if (h->older)
+		return;
+	h->rx.head[0] = line ? HTTP_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') : kept[0];
+	h->rx.head[1] = line ? HTTP_WORD('T', 'P', '/', '2', '.', '0', '\r', '\n') : kept[1];
+	h->rx.have = line ? 16 : (__u8)at_most(s->rx.carry_bytes, 15);
 }
 
 /* Its last HTTP response has been written; the protocol tells what it is now. */

@@ -185,7 +185,7 @@ static __always_inline bool server_read(struct sock *sk, struct server_state *s,
 	if (s->protocol == PROTOCOL_CIPHER) {
 		if (s->secure.taken < 0x8000)
 			s->secure.taken += ret < 0x7fff ? (__u16)ret : 0x7fff;
-		cipher_read(s, k);
+		cipher_read(s, tp, k);
 		read_finish(s, k);
 		return false;
 	}
@@ -228,7 +228,7 @@ static __always_inline bool server_write(struct sock *sk, struct server_state *s
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, ret, false);
 	if (s->protocol == PROTOCOL_CIPHER)
-		cipher_written(s);
+		cipher_written(s, tp);
 	if (s->protocol != PROTOCOL_HTTP1 && !is_framed(s))
 		return false;
 	write_begin(sk, k, ret);
@@ -327,16 +327,18 @@ static __always_inline int handle_framed_read(struct sock *sk)
 	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
 	__u32 way = WORK_READ;
 	struct work *k = bpf_map_lookup_elem(&work_by_cpu, &way);
+	struct tcp_sock *tp = tcp_of(sk);
 
-	if (!s || !k)
+	if (!s || !k || !tp)
 		return 0;
+	k->sent = tp->write_seq;
 	if (k->source == PAYLOAD_UNKNOWN)
 		k->source = payload_find(k, false);
 	if (s->protocol == PROTOCOL_TLS) {
 		__u32 left = k->left;
 
 		k->sequence = k->end - left;
-		cipher_read(s, k);
+		cipher_read(s, tp, k);
 		secure_follow(s, k, false);
 		/* what came with the end of the handshake is told from what comes later */
 		if (s->protocol == PROTOCOL_CIPHER)
@@ -352,21 +354,21 @@ static __always_inline int handle_framed_write(struct sock *sk)
 {
 	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
 	__u32 way = WORK_WRITE;
-	struct tcp_sock *tp;
 	struct work *k = bpf_map_lookup_elem(&work_by_cpu, &way);
+	struct tcp_sock *tp = tcp_of(sk);
 
-	if (!s || !k)
+	if (!s || !k || !tp)
 		return 0;
+	k->sent = tp->write_seq;
 	if (k->source == PAYLOAD_UNKNOWN)
 		k->source = payload_find(k, true);
 	if (s->protocol != PROTOCOL_TLS) {
 		framed_follow(s, k, true);
 		return 0;
 	}
-	tp = tcp_of(sk);
 	forget_candidate();
 	/* the server complains because the client has left: it was not the server who ended it */
-	if (tp && got_fin(sk) && tp->copied_seq == tp->rcv_nxt)
+	if (got_fin(sk) && tp->copied_seq == tp->rcv_nxt)
 		secure_end(s, true, TLS_OUTCOME_CLOSED);
 	else
 		secure_follow(s, k, true);

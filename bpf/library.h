@@ -155,10 +155,7 @@ static __always_inline bool plain_read(struct plain *plain, struct work *k)
 	if (s->protocol == PROTOCOL_HTTP1) {
 		if (!request_step(s, k) && k->left)
 			request_follow(s, k);
-		if (s->protocol == PROTOCOL_HTTP1 || s->protocol == PROTOCOL_OTHER) {
-			k->left = 0;
-			request_finish(s, k);
-		}
+		request_over(s, k);
 	}
 	return k->left && is_framed(s);
 }
@@ -229,10 +226,8 @@ static __always_inline void plain_written(struct plain *plain)
 	if (!plain || !plain->writing)
 		return;
 	plain->writing = 0;
-	if (plain->over) {
-		http_end(&plain->s, plain->over & PLAIN_CLIENT_LEFT, plain->over & PLAIN_RESET);
+	if (plain_over(plain))
 		forget_plain_of(plain);
-	}
 }
 
 static __always_inline struct goroutine goroutine_of(__u64 g)
@@ -277,6 +272,8 @@ static __always_inline bool go_return(__u64 g, __s64 returned)
 	call = *known;
 	bpf_map_delete_elem(&call_by_goroutine, &key);
 	thread = thread_of_current();
+	if (!thread && returned > 0)
+		lose(LOSS_TLS_CALL);
 	if (thread && library_moved(thread, &call, returned))
 		return true;
 	if (call.writes)

@@ -312,9 +312,11 @@ struct work {
 	__u32 sequence; /* of the next byte */
 	__u32 source;	/* where the bytes are: enum payload_source */
 	__u32 can_block;
-	__u32 bytes; /* of the whole call */
-	__u32 end;   /* sequence number behind them */
-	__u32 plain; /* the bytes are plain text inside TLS */
+	__u32 bytes;  /* of the whole call */
+	__u32 end;    /* sequence number behind them */
+	__u32 plain;  /* the bytes are plain text inside TLS */
+	__u32 sent;   /* HTTP/2: what the socket had taken (write_seq) when they were moved */
+	__u32 unseen; /* write: bytes before it that were read and not seen, if nobody waits */
 };
 
 struct {

@@ -196,6 +196,7 @@ static __always_inline void payload_plain(struct work *k, __u64 buffer, __u32 by
 	k->can_block = 0;
 	k->bytes = bytes;
 	k->left = bytes;
+	k->unseen = 0;
 	k->plain = 1;
 }
 

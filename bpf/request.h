@@ -209,7 +209,8 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 		return 0;
 	}
 	if (result == HTTP_PREFACE) {
-		http2_begin(s, NULL, HTTP2_AT_SECOND_LINE);
+		http2_begin(s, NULL, false);
+		http2_begin_reading(s, http2_of(s->connection), true);
 		return 1;
 	}
 	if (result == HTTP_NOT && request_other_protocol(s, k, k->window.pos - carry, trial))
@@ -222,7 +223,7 @@ static __always_inline int request_piece(struct server_state *s, struct work *k)
 			k->window.pos = 0;
 			if (h2_plausible(&k->window, false)) {
 				payload_back(k, seen);
-				http2_begin(s, NULL, HTTP2_IN_MIDST);
+				http2_begin(s, NULL, true);
 				return 1;
 			}
 		}
@@ -262,6 +263,15 @@ static __always_inline void request_finish(struct server_state *s, const struct 
 	    (s->rx.phase == HTTP_BODY_LENGTH || s->rx.phase == HTTP_CHUNK_DATA))
 		s->arrival_skip += s->rx.body_left < 0x40000000 ? (__u32)s->rx.body_left
 								: 0x40000000;
+}
+
+/* A read has been followed, but for what it leaves to the program that follows another protocol. */
+static __always_inline void request_over(struct server_state *s, struct work *k)
+{
+	if ((k->left && is_framed(s)) || s->protocol == PROTOCOL_CIPHER)
+		return;
+	k->left = 0;
+	request_finish(s, k);
 }
 
 /* Prepares to look at a read of `ret` bytes; the bytes before it that were not seen, if any. */
@@ -329,10 +339,7 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 		if (!request_piece(s, k) && k->left)
 			request_follow(s, k);
 	}
-	if (s->protocol == PROTOCOL_HTTP1 || s->protocol == PROTOCOL_OTHER) {
-		k->left = 0;
-		request_finish(s, k);
-	}
+	request_over(s, k);
 }
 
 #endif

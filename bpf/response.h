@@ -273,7 +273,7 @@ VERIFIED_ALONE int upgrade_http2(struct server_state *s, int asked)
 	slot = server_slot(s);
 	if (slot)
 		count_add(slot, COUNT_HTTP_STARTED, 1);
-	http2_begin(s, &first, HTTP2_AT_START);
+	http2_begin(s, &first, false);
 	return 0;
 }
 
@@ -347,6 +347,13 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 	case HTTP_MORE:
 		return 0;
 	case HTTP_HEAD:
+		/* an answer to what was not seen: it was taken in a way that no program sees */
+		if (k->unseen) {
+			lose(LOSS_GAP);
+			request_lost(s);
+			s->rx_next += k->unseen;
+			k->unseen = 0;
+		}
 		if (response_head(s))
 			goto done;
 		/* most content comes in the write that began the response */
@@ -364,10 +371,11 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 		s->first_byte_ns = 0;
 		return 1;
 	}
-	if (result == HTTP_NOT && !carry && speaks_http2_first(s, &k->window)) {
+	if (result == HTTP_NOT && !carry &&
+	    (s->protocol == PROTOCOL_HTTP2 || speaks_http2_first(s, &k->window))) {
 		payload_back(k, k->window.pos);
 		s->first_byte_ns = 0;
-		http2_begin(s, NULL, HTTP2_AT_START);
+		http2_begin(s, NULL, false);
 		return 1;
 	}
 	if (result == HTTP_NOT && !k->plain && !s->status_cached && !carry)
@@ -415,6 +423,7 @@ static __always_inline void write_begin(const struct sock *sk, struct work *k, _
 	k->current = 0;
 	k->segments = 0;
 	k->can_block = 0;
+	k->unseen = 0;
 	k->plain = 0;
 }
 
@@ -441,12 +450,10 @@ VERIFIED_ALONE int response_follow(struct server_state *s, struct work *k)
 static __always_inline void response_write(struct sock *sk, struct server_state *s,
 					   const struct tcp_sock *tp, struct work *k)
 {
-	/* an answer to what was not seen: it was taken in a way that no program sees */
-	if (s->request_head == s->request_tail && !s->request_open && http_at_start(&s->tx) &&
-	    sequence_after(read_end(sk, tp), s->rx_next) > 0) {
-		lose(LOSS_GAP);
-		request_lost(s);
-		s->rx_next = read_end(sk, tp);
+	if (s->request_head == s->request_tail && !s->request_open && s->tx.phase != HTTP_RESYNC) {
+		__s32 unseen = sequence_after(read_end(sk, tp), s->rx_next);
+
+		k->unseen = unseen > 0 ? unseen : 0;
 	}
 	s->last_write_ns = k->now_ns;
 	if (k->bytes > SMALL_WRITE)

@@ -134,6 +134,8 @@ struct server_state {
 	__u64 first_byte_ns; /* of the response being written; 0: not written yet.
 			      * Before accept: when the handshake was completed. */
 	__u64 last_write_ns;
+	__u32 connection; /* PROTOCOL_HTTP2: key of http2_by_connection, by who finds out first */
+	__u32 pad2;
 	union {
 		struct {
 			struct http_parser rx; /* PROTOCOL_HTTP1 */
@@ -141,7 +143,6 @@ struct server_state {
 		};
 		struct secure secure;	  /* PROTOCOL_TLS, PROTOCOL_CIPHER */
 		struct upgraded upgraded; /* PROTOCOL_WEBSOCKET, PROTOCOL_TUNNEL */
-		__u32 connection;	  /* PROTOCOL_HTTP2: key of http2_by_connection */
 	};
 };
 
@@ -183,14 +184,19 @@ struct plain {
 	__u8 seen;	  /* plain bytes have come */
 	__u8 go;	  /* the object is Go's */
 	__u8 writing;	  /* the socket was written to in a call that has not returned */
-	__u8 over;	  /* PLAIN_*: the socket is gone, the call is to end what it left */
 	__u8 whole;	  /* all of its plain bytes are seen */
-	__u8 pad[2];
+	__u8 pad[3];
+	__u32 over; /* PLAIN_*: the socket is gone, the call is to end what it left */
+	__u32 sent; /* Go: what the socket had taken (write_seq) when it was last written to */
+	__u32 sent_at_read; /* and when ciphertext was last read from it */
+	__u32 pad2;
 };
 
 #define PLAIN_OVER 1
 #define PLAIN_CLIENT_LEFT 2
 #define PLAIN_RESET 4
+
+#define RESETS 8 /* of streams, during one write */
 
 struct http2 {
 	struct h2_parser rx; /* what the client sends */
@@ -200,10 +206,14 @@ struct http2 {
 	__u32 last_stream;	  /* the highest that a request has opened */
 	__u32 waiting;		  /* streams without a byte of their response */
 	__u32 answering;	  /* streams with a part of it */
-	__u8 older;		  /* picked up in its midst */
-	__u8 tx_synced;		  /* the position in what the server sends is known */
-	__u8 lost;		  /* no longer followed */
-	__u8 pad;
+	__u32 followed;	     /* what the socket had taken (write_seq) at the last write's end */
+	__u32 reset[RESETS]; /* streams that a write's end decides about, see stream_reset() */
+	__u32 reset_head;    /* counts on, by the reader; modulo RESETS it is the place */
+	__u32 reset_tail;    /* by the writer */
+	__u8 older;	     /* picked up in its midst */
+	__u8 tx_synced;	     /* the position in what the server sends is known */
+	__u8 lost;	     /* no longer followed */
+	__u8 rx_begun;	     /* rx has what was read of the preface as HTTP/1.x */
 };
 
 #define STREAM_ANSWERED 1 /* the final response has begun */
@@ -240,7 +250,7 @@ struct listener_owner {
 	__u32 drops;	 /* sk_drops already counted */
 };
 
-_Static_assert(sizeof(struct server_state) == 256, "charged to the socket");
+_Static_assert(sizeof(struct server_state) == 264, "charged to the socket");
 _Static_assert(sizeof(struct client_state) == 32, "charged to the socket");
 _Static_assert(sizeof(struct secure) <= 80, "in the parsers' place");
 _Static_assert(sizeof(struct upgraded) <= 80, "in the parsers' place");

@@ -5,8 +5,9 @@
  *
  * A request begins when the reader has its HEADERS frame and ends when the
  * writer has handed over the frame with END_STREAM. Reader and writer may run
- * at once; they meet in the table of streams and in two atomic counters, which
- * say what was open should the connection end.
+ * at once; they meet in the table of streams, in two atomic counters, which say
+ * what was open should the connection end, and in a ring of the streams that the
+ * client has reset while a write was not over.
  */
 #ifndef EDGETAP_STREAM_H
 #define EDGETAP_STREAM_H
@@ -108,8 +109,8 @@ static __always_inline void stream_done(struct server_state *s, struct http2 *h,
 		rpc_count(s, &stream, now_ns);
 }
 
-/* RST_STREAM: by whom. */
-VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, int from_server)
+/* A stream will not be answered completely; `by` is enum abort_by. */
+VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, __u32 id, int by)
 {
 	struct stream_key key = {};
 	struct instance_slot *slot;
@@ -120,7 +121,7 @@ VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, int fro
 	if (!s || !h)
 		return 0;
 	key.connection = s->connection;
-	key.stream = http2_way(h, from_server)->stream;
+	key.stream = id;
 	stream = bpf_map_lookup_elem(&stream_by_id, &key);
 	if (!stream)
 		return 0; /* over already, or never begun */
@@ -131,11 +132,58 @@ VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, int fro
 		return 0;
 	slot = server_slot(s);
 	if (slot)
-		abort_count(slot, from_server ? ABORT_BY_SERVER : ABORT_BY_CLIENT,
+		abort_count(slot, by == ABORT_BY_SERVER ? ABORT_BY_SERVER : ABORT_BY_CLIENT,
 			    flags & STREAM_ANSWERED ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
 	if (arrived)
 		connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE, queued);
 	return 0;
+}
+
+/* What the server had written when the bytes of k were read is not followed yet. */
+static __always_inline bool write_not_over(const struct http2 *h, const struct work *k)
+{
+	return sequence_after(k->sent, *(const volatile __u32 *)&h->followed) > 0;
+}
+
+/*
+ * The client's RST_STREAM. Clients send it behind a complete response, too, and
+ * then it may be read before the write that carried the response is over, on
+ * another CPU. So as long as a write is not over, it is decided at its end.
+ */
+VERIFIED_ALONE int stream_reset(struct server_state *s, struct http2 *h, const struct work *k)
+{
+	__u32 head;
+
+	if (!s || !h || !k)
+		return 0;
+	head = h->reset_head;
+	if (write_not_over(h, k) && head - *(volatile __u32 *)&h->reset_tail < RESETS) {
+		h->reset[head % RESETS] = h->rx.stream;
+		__sync_fetch_and_add(&h->reset_head, 1); /* a full barrier */
+		if (write_not_over(h, k))
+			return 0;
+	}
+	return stream_abort(s, h, h->rx.stream, ABORT_BY_CLIENT);
+}
+
+/* Of the streams that the client has reset meanwhile, those that have not ended are aborted. */
+VERIFIED_ALONE int resets_decide(struct server_state *s, struct http2 *h)
+{
+	if (!s || !h || h->lost)
+		return 0;
+	for (int i = 0; i < RESETS && h->reset_tail != *(volatile __u32 *)&h->reset_head; i++) {
+		stream_abort(s, h, h->reset[h->reset_tail % RESETS], ABORT_BY_CLIENT);
+		h->reset_tail++;
+	}
+	return 0;
+}
+
+/* A write is over, and followed; the socket had taken everything up to `sent`. */
+static __always_inline void write_over(struct server_state *s, struct http2 *h, __u32 sent)
+{
+	__sync_fetch_and_add(&h->followed, sent - h->followed); /* a full barrier */
+	if (h->reset_tail != *(volatile __u32 *)&h->reset_head)
+		resets_decide(s, h);
 }
 
 /* What the server's header block, or (content) the end of its content, says of the stream. */
@@ -242,7 +290,10 @@ static __always_inline bool http2_result(struct server_state *s, struct http2 *h
 			stream_answer(s, h, k->now_ns, 1);
 		return true;
 	case H2_RESET:
-		stream_abort(s, h, from_server);
+		if (from_server)
+			stream_abort(s, h, h->tx.stream, ABORT_BY_SERVER);
+		else
+			stream_reset(s, h, k);
 		return true;
 	case H2_BAD:
 		lose(LOSS_HEADER_INVALID);
@@ -313,6 +364,8 @@ static __always_inline void http2_follow(struct server_state *s, struct work *k,
 	walk.h = http2_of(s->connection);
 	if (!walk.h || walk.h->lost)
 		return;
+	if (!from_server)
+		http2_begin_reading(s, walk.h, false);
 	k->window.pos = 0;
 	k->window.bytes = 0;
 	if (from_server)
@@ -322,6 +375,8 @@ static __always_inline void http2_follow(struct server_state *s, struct work *k,
 		lose(LOSS_BUDGET);
 		http2_lost(s, walk.h);
 	}
+	if (from_server)
+		write_over(s, walk.h, k->sent);
 }
 
 /*
@@ -360,6 +415,7 @@ VERIFIED_ALONE int http2_end(struct server_state *s, __u32 by)
 	h = http2_of(id);
 	if (!h)
 		return 0;
+	resets_decide(s, h);
 	slot = server_slot(s);
 	if (slot && !h->lost) {
 		count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_WAIT,

@@ -83,7 +83,7 @@ static __always_inline struct library_call *call_of_current(struct task_struct *
 }
 
 /* Ciphertext has been written to a socket: within Go's Write, it is not over before that returns. */
-static __always_inline void cipher_written(struct server_state *s)
+static __always_inline void cipher_written(struct server_state *s, const struct tcp_sock *tp)
 {
 	struct library_call *call;
 	struct plain *plain;
@@ -93,6 +93,7 @@ static __always_inline void cipher_written(struct server_state *s)
 	plain = plain_of(s->secure.tls.hello);
 	if (!plain || !plain->go)
 		return;
+	plain->sent = tp->write_seq;
 	call = call_of_goroutine(bpf_get_current_task_btf());
 	if (call && call->writes)
 		plain->writing = 1;
@@ -168,7 +169,8 @@ static __always_inline struct plain *cipher_tie(const struct server_state *s, st
  * Ciphertext has been read from a socket, k->sequence on: finds out who has its
  * plain text, and notes when it arrived. Task context.
  */
-static __always_inline void cipher_read(struct server_state *s, const struct work *k)
+static __always_inline void cipher_read(struct server_state *s, const struct tcp_sock *tp,
+					const struct work *k)
 {
 	struct plain *plain;
 
@@ -182,6 +184,8 @@ static __always_inline void cipher_read(struct server_state *s, const struct wor
 	if (plain && plain->object ? s->protocol == PROTOCOL_TLS
 				   : (s->secure.untied++ % UNTIED_READS) < TIES)
 		plain = cipher_tie(s, plain);
+	if (plain && plain->go)
+		plain->sent_at_read = tp->write_seq;
 	if (plain && !plain->fresh) {
 		plain->arrived_ns = arrival_of(s, k->sequence);
 		if (!plain->arrived_ns)

@@ -432,6 +432,7 @@ def test_peer_vanishes(env):
         env, "e2e-tls-vanish", log_level="info", tls=certificates.nginx(),
         listen=f"listen 10.99.0.1:{port} ssl;",
     )
+    lib.listening(port, owner=server.process)
     with far.inside():
         c = Handshake(port, name="vanished.test", host="10.99.0.1")
     lib.eventually(lambda: Path("/proc/net/tcp").read_text().count(" 01 ") >= 1, 5, "connection")

@@ -55,6 +55,7 @@ struct connection {
 	size_t unread, room;
 	bool fin, fin_rides, fin_read; /* the client's */
 	bool closed, shut;	       /* the server's end */
+	size_t taken;		       /* of a write that is not over */
 };
 
 static struct tcp_sock listener;
@@ -168,6 +169,8 @@ void world__begin(void)
 	memset(retired_sum_ns, 0, sizeof(retired_sum_ns));
 	live_sockets = 0;
 	last_listener = 0;
+	last_connection = 0;
+	shim_meet_at = NULL;
 	if (!cfg_grid.bounds && grid__build((struct grid *)&cfg_grid, le_ns, 3))
 		abort();
 	pools_fill();
@@ -306,6 +309,12 @@ void world__retire(void)
 	}
 }
 
+void world__meanwhile(void (*what)(void))
+{
+	shim_meet = what;
+	shim_meet_at = &http2_by_connection;
+}
+
 int64_t world__in_flight(void)
 {
 	uint64_t ended = retired_responses_all + world__count(COUNT_HTTP_LOST);
@@ -343,6 +352,9 @@ const char *world__inconsistency(void)
 
 	if (world__in_flight())
 		return wrong("%lld requests in flight at the end", (long long)world__in_flight());
+	for (__u32 i = 0; i <= last_connection; i++)
+		if (bpf_map_lookup_elem(&http2_by_connection, &i))
+			return wrong("HTTP/2 of connection %u left", i);
 	if (live_sockets)
 		return wrong("%lld sockets left", (long long)live_sockets);
 	for (__u32 i = 0; i < DEFAULT_MAX_GROUPS; i++) {
@@ -586,6 +598,14 @@ bool connection__writable(const struct connection *c)
 	return !c->closed && !c->shut && (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT);
 }
 
+void connection__taken(struct connection *c, size_t n)
+{
+	c->taken = n;
+	c->tp.write_seq += (__u32)n;
+	c->tp.snd_una += (__u32)n;
+	c->tp.bytes_acked += n;
+}
+
 void connection__write(struct connection *c, const void *data, size_t n, enum call call)
 {
 	struct memory m;
@@ -596,9 +616,9 @@ void connection__write(struct connection *c, const void *data, size_t n, enum ca
 	memory_make(&m, n + 5, call);
 	memory_fill(&m, data, n);
 	enter(&m, call, true);
-	c->tp.write_seq += (__u32)n;
-	c->tp.snd_una += (__u32)n;
-	c->tp.bytes_acked += n;
+	if (!c->taken)
+		connection__taken(c, n);
+	c->taken = 0;
 	sock_send_length(shim_sk = &c->tp.sk, (int)n, 0);
 	memory_free(&m);
 }

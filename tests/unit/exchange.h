@@ -62,6 +62,9 @@ void world__retire(void);
  * twice. */
 int64_t world__in_flight(void);
 
+/* What another CPU does in the midst of the program that next begins to follow HTTP/2. */
+void world__meanwhile(void (*what)(void));
+
 /* Null, or what is wrong in a world whose connections have all been destroyed. */
 const char *world__inconsistency(void);
 
@@ -88,6 +91,8 @@ size_t connection__splice(struct connection *c, size_t n);
 
 /* The kernel takes all n bytes of a write; of none, or a failed one (ret is what it returned). */
 void connection__write(struct connection *c, const void *data, size_t n, enum call call);
+/* The kernel takes n bytes of a write, which is over when connection__write() is called for them. */
+void connection__taken(struct connection *c, size_t n);
 void connection__write_fails(struct connection *c, int ret);
 
 /* The first segment of a write of n bytes is about to be taken. */

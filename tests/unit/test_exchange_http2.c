@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HTTP/2 as the BPF programs count it where reader and writer of a connection
+ * run at once, on two CPUs: each meeting of the two, one after the other.
+ */
+#include <check.h>
+#include <string.h>
+
+#include "exchange.h"
+
+Suite *exchange_http2_suite(void);
+
+#define MS 1000000ULL
+#define LARGE 65536
+#define STREAMS 20
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define SETTINGS "\0\0\0\4\0\0\0\0\0"
+#define SETTINGS_6 "\0\0\6\4\0\0\0\0\0\0\3\0\0\0\100"
+#define ACK "\0\0\0\4\1\0\0\0\0"
+#define PING "\0\0\10\6\0\0\0\0\0abcdefgh"
+
+struct bytes {
+	uint8_t at[4096];
+	size_t n;
+};
+
+static struct connection *both; /* the connection that two CPUs meet at */
+
+static void setup(void)
+{
+	world__begin();
+	both = connection__open(1000);
+}
+
+static void teardown(void)
+{
+	const char *problem;
+
+	connection__destroy(both);
+	problem = world__inconsistency();
+	ck_assert_msg(!problem, "%s", problem ? problem : "");
+}
+
+static void add(struct bytes *b, const void *data, size_t n)
+{
+	ck_assert_uint_le(b->n + n, sizeof(b->at));
+	memcpy(b->at + b->n, data, n);
+	b->n += n;
+}
+
+#define ADD(b, text) add(b, text, sizeof(text) - 1)
+
+/* A frame of a stream below 256, with a payload of less than 256 bytes. */
+static void add_frame(struct bytes *b, int type, int flags, int stream, const void *payload,
+		      size_t n)
+{
+	uint8_t header[9] = { 0, 0, (uint8_t)n,	      (uint8_t)type, (uint8_t)flags,
+			      0, 0, 0,		 (uint8_t)stream };
+
+	add(b, header, sizeof(header));
+	add(b, payload, n);
+}
+
+/* GET / of http, by the static table (RFC 7541, appendix A). */
+static void add_request(struct bytes *b, int stream)
+{
+	add_frame(b, 1, 5, stream, "\202\204\206", 3);
+}
+
+/* Status 200, and with `end` nothing behind it. */
+static void add_answer(struct bytes *b, int stream, bool end)
+{
+	add_frame(b, 1, end ? 5 : 4, stream, "\210", 1);
+}
+
+static void add_reset(struct bytes *b, int stream)
+{
+	add_frame(b, 3, 0, stream, "\0\0\0\10", 4);
+}
+
+static void arrive(const struct bytes *b)
+{
+	connection__arrive(both, b->at, b->n);
+}
+
+static void read_all(void)
+{
+	connection__read(both, LARGE, CALL_PLAIN);
+}
+
+static void client_sends(const struct bytes *b)
+{
+	arrive(b);
+	world__sleep(1 * MS);
+	read_all();
+}
+
+static void server_sends(const struct bytes *b)
+{
+	connection__write(both, b->at, b->n, CALL_PLAIN);
+	world__sleep(1 * MS);
+}
+
+static const struct bytes server_settings = { .at = SETTINGS_6, .n = sizeof(SETTINGS_6) - 1 };
+
+static void send_settings(void)
+{
+	connection__write(both, SETTINGS_6, sizeof(SETTINGS_6) - 1, CALL_PLAIN);
+}
+
+/* The connection has been made, and `streams` requests were read. */
+static void begin(int streams)
+{
+	struct bytes in = { .n = 0 };
+
+	ADD(&in, PREFACE SETTINGS);
+	for (int i = 0; i < streams; i++)
+		add_request(&in, 2 * i + 1);
+	client_sends(&in);
+	server_sends(&server_settings);
+	ck_assert_uint_eq(world__count(COUNT_HTTP_STARTED), (unsigned int)streams);
+}
+
+static uint64_t aborted(void)
+{
+	uint64_t sum = 0;
+
+	for (int by = 0; by < ABORT_BY_N; by++)
+		for (int phase = 0; phase < ABORT_PHASE_N; phase++)
+			sum += world__aborted((enum abort_by)by, (enum abort_phase)phase);
+	return sum;
+}
+
+static void expect(uint64_t responses, uint64_t aborts)
+{
+	ck_assert_uint_eq(world__responses(200, METHOD_GET), responses);
+	ck_assert_uint_eq(world__responses(0, METHOD_N), responses);
+	ck_assert_uint_eq(world__aborted(ABORT_BY_CLIENT, ABORT_IN_WAIT), aborts);
+	ck_assert_uint_eq(aborted(), aborts);
+	ck_assert_uint_eq(world__lost(LOSS_N), 0);
+	ck_assert_uint_eq(world__count(COUNT_HTTP_LOST), 0);
+}
+
+/* One request more, which has its answer. */
+static void one_more(int stream)
+{
+	struct bytes in = { .n = 0 }, out = { .n = 0 };
+
+	add_request(&in, stream);
+	client_sends(&in);
+	add_answer(&out, stream, true);
+	server_sends(&out);
+}
+
+/* The server's first write comes behind any part of the preface, and is cut anywhere. */
+START_TEST(settings_within_preface)
+{
+	static const char text[] = PREFACE SETTINGS;
+
+	for (size_t cut = 0; cut < sizeof(text); cut++) {
+		for (size_t piece = 1; piece <= sizeof(SETTINGS_6) - 1; piece++) {
+			size_t rest = sizeof(SETTINGS_6) - 1 - piece;
+
+			connection__destroy(both);
+			world__begin();
+			both = connection__open((uint32_t)(cut - 20));
+			connection__arrive(both, text, cut);
+			read_all();
+			connection__write(both, SETTINGS_6, piece, CALL_PLAIN);
+			connection__write(both, SETTINGS_6 + piece, rest, CALL_PLAIN);
+			connection__arrive(both, text + cut, sizeof(text) - 1 - cut);
+			read_all();
+			one_more(1);
+			one_more(3);
+			expect(2, 0);
+		}
+	}
+}
+END_TEST
+
+/* The reader has the preface while the writer is in the midst of what SETTINGS begin, and vice versa. */
+START_TEST(both_begin)
+{
+	static const char text[] = PREFACE SETTINGS;
+
+	for (size_t cut = 0; cut < sizeof(text); cut++) {
+		for (int reader = 0; reader < 2; reader++) {
+			connection__destroy(both);
+			world__begin();
+			both = connection__open(7);
+			connection__arrive(both, text, cut);
+			if (reader)
+				read_all();
+			connection__arrive(both, text + cut, sizeof(text) - 1 - cut);
+			world__meanwhile(reader ? read_all : send_settings);
+			if (reader)
+				send_settings();
+			else
+				read_all();
+			one_more(1);
+			one_more(3);
+			expect(2, 0);
+		}
+	}
+}
+END_TEST
+
+/* The answer's client resets the stream before the write of the answer is over. */
+START_TEST(reset_behind_answer)
+{
+	struct bytes in = { .n = 0 }, out = { .n = 0 };
+
+	begin(1);
+	add_answer(&out, 1, true);
+	connection__taken(both, out.n);
+	add_reset(&in, 1);
+	client_sends(&in);
+	expect(0, 0);
+	server_sends(&out);
+	expect(1, 0);
+	one_more(3);
+	expect(2, 0);
+}
+END_TEST
+
+/* The write that was not over was another stream's. */
+START_TEST(reset_beside_write)
+{
+	struct bytes in = { .n = 0 };
+
+	begin(1);
+	connection__taken(both, sizeof(PING) - 1);
+	add_reset(&in, 1);
+	client_sends(&in);
+	expect(0, 0);
+	connection__write(both, PING, sizeof(PING) - 1, CALL_PLAIN);
+	expect(0, 1);
+	one_more(3);
+	expect(1, 1);
+}
+END_TEST
+
+/* No write is under way: nothing is waited for. */
+START_TEST(reset_alone)
+{
+	struct bytes in = { .n = 0 };
+
+	begin(2);
+	add_reset(&in, 1);
+	client_sends(&in);
+	expect(0, 1);
+	in.n = 0;
+	add_reset(&in, 1); /* once more */
+	add_reset(&in, 3);
+	client_sends(&in);
+	expect(0, 2);
+	one_more(5);
+	expect(1, 2);
+}
+END_TEST
+
+/* Of many resets during one write some are decided at once; each stream ends once. */
+START_TEST(many_resets)
+{
+	struct bytes in = { .n = 0 }, out = { .n = 0 };
+
+	begin(STREAMS);
+	/* the write answers the first two */
+	add_answer(&out, 1, true);
+	add_answer(&out, 3, true);
+	connection__taken(both, out.n);
+	for (int i = 0; i < STREAMS; i++)
+		add_reset(&in, 2 * i + 1);
+	client_sends(&in);
+	server_sends(&out);
+	expect(2, STREAMS - 2);
+	for (int i = 0; i < STREAMS; i++)
+		one_more(2 * STREAMS + 1 + 2 * i);
+	expect(2 + STREAMS, STREAMS - 2);
+}
+END_TEST
+
+/* The connection ends, and the write never does. */
+START_TEST(end_with_reset)
+{
+	struct bytes in = { .n = 0 }, out = { .n = 0 };
+
+	begin(2);
+	add_answer(&out, 1, true);
+	connection__taken(both, out.n);
+	add_reset(&in, 1);
+	client_sends(&in);
+	expect(0, 0);
+	connection__fin(both);
+	read_all();
+	connection__close(both);
+	expect(0, 2);
+}
+END_TEST
+
+Suite *exchange_http2_suite(void)
+{
+	Suite *suite = suite_create("exchange_http2");
+	TCase *core = tcase_create("core");
+
+	tcase_add_checked_fixture(core, setup, teardown);
+	tcase_add_test(core, settings_within_preface);
+	tcase_add_test(core, both_begin);
+	tcase_add_test(core, reset_behind_answer);
+	tcase_add_test(core, reset_beside_write);
+	tcase_add_test(core, reset_alone);
+	tcase_add_test(core, many_resets);
+	tcase_add_test(core, end_with_reset);
+	suite_add_tcase(suite, core);
+	return suite;
+}
