@@ -166,7 +166,7 @@ static __always_inline void forget_plain_of(struct plain *plain)
 	tied = bpf_map_lookup_elem(&connection_by_object, &key);
 	if (tied && *tied == connection)
 		bpf_map_delete_elem(&connection_by_object, &key);
-	if (plain->s.protocol == PROTOCOL_HTTP2)
+	if (http2)
 		bpf_map_delete_elem(&http2_by_connection, &http2);
 	bpf_map_delete_elem(&plain_by_connection, &connection);
 }
@@ -185,7 +185,7 @@ static __always_inline void forget_connection(const struct server_state *s)
 {
 	__u32 connection = s->connection;
 
-	if (s->protocol == PROTOCOL_HTTP2)
+	if (connection)
 		bpf_map_delete_elem(&http2_by_connection, &connection);
 	else if (s->protocol == PROTOCOL_TLS || s->protocol == PROTOCOL_CIPHER)
 		forget_plain(s);

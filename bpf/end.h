@@ -30,7 +30,7 @@ VERIFIED_ALONE int http_end(struct server_state *s, __u32 client_left, __u32 res
 	if (!s || s->http_ended)
 		return 0;
 	s->http_ended = 1;
-	if (s->protocol == PROTOCOL_HTTP2)
+	if (s->connection)
 		http2_end(s, by);
 	if (s->protocol == PROTOCOL_WEBSOCKET || s->protocol == PROTOCOL_TUNNEL)
 		upgrade_end(s);
@@ -79,15 +79,17 @@ static __always_inline void framed_follow(struct server_state *s, struct work *k
 
 /*
  * Ends the plain text of a connection whose socket is gone, if that is still to be
- * done: the call that writes and the socket's end may come here at once.
+ * done, and forgets it: the call that writes and the socket's end may come here at once.
  */
-static __always_inline bool plain_over(struct plain *plain)
+static __always_inline void plain_over(struct plain *plain)
 {
-	__u32 over = __sync_lock_test_and_set(&plain->over, 0); /* a full barrier */
+	__u32 over = *(volatile __u32 *)&plain->over;
 
-	if (over)
-		http_end(&plain->s, over & PLAIN_CLIENT_LEFT, over & PLAIN_RESET);
-	return over;
+	if (!over || (over & PLAIN_TAKEN) ||
+	    __sync_val_compare_and_swap(&plain->over, over, over | PLAIN_TAKEN) != over)
+		return;
+	http_end(&plain->s, over & PLAIN_CLIENT_LEFT, over & PLAIN_RESET);
+	forget_plain_of(plain);
 }
 
 /*
@@ -99,6 +101,7 @@ static __always_inline void plain_end(struct server_state *s, bool client_left, 
 				      bool gone)
 {
 	struct plain *plain = plain_of(s->secure.tls.hello);
+	bool seen = plain && plain->seen;
 
 	/* a process that is being killed will not return */
 	if (plain && plain->writing && (bpf_get_current_task_btf()->flags & PF_EXITING))
@@ -107,7 +110,7 @@ static __always_inline void plain_end(struct server_state *s, bool client_left, 
 		__sync_lock_test_and_set(&plain->over,
 					 PLAIN_OVER | (client_left ? PLAIN_CLIENT_LEFT : 0) |
 						 (reset ? PLAIN_RESET : 0));
-		if (!*(volatile __u8 *)&plain->writing)
+		if (!*(volatile __u32 *)&plain->writing)
 			plain_over(plain);
 	} else if (plain && !plain->writing) {
 		http_end(&plain->s, client_left, reset);
@@ -115,7 +118,7 @@ static __always_inline void plain_end(struct server_state *s, bool client_left, 
 	if (s->http_ended)
 		return;
 	s->http_ended = 1;
-	if (!(plain && plain->seen) && s->secure.taken > UNSEEN_BYTES)
+	if (!seen && s->secure.taken > UNSEEN_BYTES)
 		lose(LOSS_TLS_UNSEEN);
 }
 

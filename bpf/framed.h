@@ -121,34 +121,37 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 	__u32 id = connection_number();
 
 	s->request_open = 0;
-	if (*(volatile __u32 *)&s->connection) {
-		s->protocol = PROTOCOL_HTTP2;
-		return;
-	}
-	if (zero && !bpf_map_update_elem(&http2_by_connection, &id, &zero->http2, BPF_NOEXIST))
-		h = http2_of(id);
 	key.connection = id;
-	if (h && first && !bpf_map_update_elem(&stream_by_id, &key, first, BPF_NOEXIST)) {
-		h->last_stream = 1;
-		h->waiting = 1;
-	} else if (first) {
+	if (!*(volatile __u32 *)&s->connection && zero &&
+	    !bpf_map_update_elem(&http2_by_connection, &id, &zero->http2, BPF_NOEXIST))
+		h = http2_of(id);
+	if (h) {
+		if (first && !bpf_map_update_elem(&stream_by_id, &key, first, BPF_NOEXIST)) {
+			h->last_stream = 1;
+			h->waiting = 1;
+		}
+		h->older = older;
+		h->tx_synced = !older;
+		h2_begin(&h->rx, false, older);
+		h2_begin(&h->tx, true, older);
+		if (__sync_val_compare_and_swap(&s->connection, 0, id)) {
+			bpf_map_delete_elem(&stream_by_id, &key);
+			bpf_map_delete_elem(&http2_by_connection, &id);
+			h = NULL;
+		}
+	}
+	if (first && !(h && h->last_stream)) {
 		struct instance_slot *slot = server_slot(s);
 
 		if (slot)
 			count_add(slot, COUNT_HTTP_LOST, 1);
 	}
-	if (!h) {
-		lose(LOSS_CONNECTIONS_FULL);
-		s->protocol = PROTOCOL_OTHER;
+	if (*(volatile __u32 *)&s->connection) {
+		s->protocol = PROTOCOL_HTTP2;
 		return;
 	}
-	h->older = older;
-	h->tx_synced = !older;
-	h2_begin(&h->rx, false, older);
-	h2_begin(&h->tx, true, older);
-	if (__sync_val_compare_and_swap(&s->connection, 0, id))
-		bpf_map_delete_elem(&http2_by_connection, &id);
-	s->protocol = PROTOCOL_HTTP2;
+	lose(LOSS_CONNECTIONS_FULL);
+	s->protocol = PROTOCOL_OTHER;
 }
 
 /*

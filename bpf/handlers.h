@@ -227,8 +227,8 @@ static __always_inline bool server_write(struct sock *sk, struct server_state *s
 		return false;
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, ret, false);
-	if (s->protocol == PROTOCOL_CIPHER)
-		cipher_written(s, tp);
+	if (cfg_libraries && (s->protocol == PROTOCOL_CIPHER || s->protocol == PROTOCOL_TLS))
+		cipher_written(s, tp->write_seq);
 	if (s->protocol != PROTOCOL_HTTP1 && !is_framed(s))
 		return false;
 	write_begin(sk, k, ret);

@@ -223,11 +223,9 @@ static __always_inline int library_other_return(void)
 /* A call that writes has returned, and what it wrote has been followed. */
 static __always_inline void plain_written(struct plain *plain)
 {
-	if (!plain || !plain->writing)
-		return;
-	plain->writing = 0;
-	if (plain_over(plain))
-		forget_plain_of(plain);
+	/* an exchange, so that `over` is looked at behind it; plain_end() does the reverse */
+	if (plain && plain->writing && __sync_lock_test_and_set(&plain->writing, 0))
+		plain_over(plain);
 }
 
 static __always_inline struct goroutine goroutine_of(__u64 g)

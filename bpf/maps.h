@@ -313,10 +313,10 @@ struct work {
 	__u32 source;	/* where the bytes are: enum payload_source */
 	__u32 can_block;
 	__u32 bytes;  /* of the whole call */
-	__u32 end;    /* sequence number behind them */
+	__u32 end;    /* sequence number behind them; of a write: behind what was read before */
 	__u32 plain;  /* the bytes are plain text inside TLS */
 	__u32 sent;   /* HTTP/2: what the socket had taken (write_seq) when they were moved */
-	__u32 unseen; /* write: bytes before it that were read and not seen, if nobody waits */
+	__u32 unseen; /* of a write: nobody waits, and not all that was read has been seen */
 };
 
 struct {

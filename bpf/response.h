@@ -296,6 +296,20 @@ static __always_inline bool speaks_http2_first(const struct server_state *s,
 	       s->rx.line_kind == HTTP_LINE_WHOLE;
 }
 
+/*
+ * An answer to what was not seen: it was taken in a way that no program sees, unless
+ * the reader's has meanwhile run. Alone, because of the stack.
+ */
+VERIFIED_ALONE int response_to_unseen(struct server_state *s, const struct work *k)
+{
+	if (!s || !k || sequence_after(k->end, s->rx_next) <= 0)
+		return 0;
+	lose(LOSS_GAP);
+	request_lost(s);
+	s->rx_next = k->end;
+	return 0;
+}
+
 /* As request_step, for one piece of what was written. */
 static __always_inline int response_piece(struct server_state *s, struct work *k)
 {
@@ -347,13 +361,8 @@ static __always_inline int response_piece(struct server_state *s, struct work *k
 	case HTTP_MORE:
 		return 0;
 	case HTTP_HEAD:
-		/* an answer to what was not seen: it was taken in a way that no program sees */
-		if (k->unseen) {
-			lose(LOSS_GAP);
-			request_lost(s);
-			s->rx_next += k->unseen;
-			k->unseen = 0;
-		}
+		if (k->unseen)
+			response_to_unseen(s, k);
 		if (response_head(s))
 			goto done;
 		/* most content comes in the write that began the response */
@@ -451,9 +460,8 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 					   const struct tcp_sock *tp, struct work *k)
 {
 	if (s->request_head == s->request_tail && !s->request_open && s->tx.phase != HTTP_RESYNC) {
-		__s32 unseen = sequence_after(read_end(sk, tp), s->rx_next);
-
-		k->unseen = unseen > 0 ? unseen : 0;
+		k->end = read_end(sk, tp);
+		k->unseen = sequence_after(k->end, s->rx_next) > 0;
 	}
 	s->last_write_ns = k->now_ns;
 	if (k->bytes > SMALL_WRITE)

@@ -8,7 +8,9 @@
  * reads the socket, `tx` and the ring's tail by whoever writes it, `tcp` by
  * state changes. No field has two writers at once as long as an application
  * does not let two threads read, or two threads write, one connection at the
- * same time; if it does, its messages are mixed up on the wire as well.
+ * same time; if it does, its messages are mixed up on the wire as well. Only
+ * what the connection speaks (`protocol`, `connection`) may be found out by
+ * reader and writer at once, see http2_begin().
  */
 #ifndef EDGETAP_STATE_H
 #define EDGETAP_STATE_H
@@ -183,18 +185,17 @@ struct plain {
 	__u8 fresh;	  /* arrived_ns has not been used yet */
 	__u8 seen;	  /* plain bytes have come */
 	__u8 go;	  /* the object is Go's */
-	__u8 writing;	  /* the socket was written to in a call that has not returned */
 	__u8 whole;	  /* all of its plain bytes are seen */
-	__u8 pad[3];
-	__u32 over; /* PLAIN_*: the socket is gone, the call is to end what it left */
+	__u32 writing;	  /* the socket was written to in a call that has not returned */
+	__u32 over;	  /* PLAIN_*: the socket is gone, the call is to end what it left */
 	__u32 sent; /* Go: what the socket had taken (write_seq) when it was last written to */
 	__u32 sent_at_read; /* and when ciphertext was last read from it */
-	__u32 pad2;
 };
 
 #define PLAIN_OVER 1
 #define PLAIN_CLIENT_LEFT 2
 #define PLAIN_RESET 4
+#define PLAIN_TAKEN 8 /* somebody is ending it */
 
 #define RESETS 8 /* of streams, during one write */
 
@@ -209,7 +210,7 @@ struct http2 {
 	__u32 followed;	     /* what the socket had taken (write_seq) at the last write's end */
 	__u32 reset[RESETS]; /* streams that a write's end decides about, see stream_reset() */
 	__u32 reset_head;    /* counts on, by the reader; modulo RESETS it is the place */
-	__u32 reset_tail;    /* by the writer */
+	__u32 reset_tail;    /* by the writer, or the connection's end */
 	__u8 older;	     /* picked up in its midst */
 	__u8 tx_synced;	     /* the position in what the server sends is known */
 	__u8 lost;	     /* no longer followed */

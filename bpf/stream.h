@@ -142,13 +142,17 @@ VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, __u32 i
 /* What the server had written when the bytes of k were read is not followed yet. */
 static __always_inline bool write_not_over(const struct http2 *h, const struct work *k)
 {
-	return sequence_after(k->sent, *(const volatile __u32 *)&h->followed) > 0;
+	__u32 followed = *(const volatile __u32 *)&h->followed;
+
+	/* 0: no write has been followed yet */
+	return followed ? sequence_after(k->sent, followed) > 0 : k->sent != 0;
 }
 
 /*
  * The client's RST_STREAM. Clients send it behind a complete response, too, and
  * then it may be read before the write that carried the response is over, on
- * another CPU. So as long as a write is not over, it is decided at its end.
+ * another CPU. So as long as a write is not over, it is decided at its end; what
+ * comes beyond RESETS of them, at once.
  */
 VERIFIED_ALONE int stream_reset(struct server_state *s, struct http2 *h, const struct work *k)
 {
@@ -159,7 +163,8 @@ VERIFIED_ALONE int stream_reset(struct server_state *s, struct http2 *h, const s
 	head = h->reset_head;
 	if (write_not_over(h, k) && head - *(volatile __u32 *)&h->reset_tail < RESETS) {
 		h->reset[head % RESETS] = h->rx.stream;
-		__sync_fetch_and_add(&h->reset_head, 1); /* a full barrier */
+		/* a full barrier: behind the slot, and before the second look */
+		__sync_val_compare_and_swap(&h->reset_head, head, head + 1);
 		if (write_not_over(h, k))
 			return 0;
 	}
@@ -169,9 +174,12 @@ VERIFIED_ALONE int stream_reset(struct server_state *s, struct http2 *h, const s
 /* Of the streams that the client has reset meanwhile, those that have not ended are aborted. */
 VERIFIED_ALONE int resets_decide(struct server_state *s, struct http2 *h)
 {
+	__u32 head;
+
 	if (!s || !h || h->lost)
 		return 0;
-	for (int i = 0; i < RESETS && h->reset_tail != *(volatile __u32 *)&h->reset_head; i++) {
+	head = __sync_fetch_and_add(&h->reset_head, 0); /* a full barrier: the slots are as new */
+	for (int i = 0; i < RESETS && h->reset_tail != head; i++) {
 		stream_abort(s, h, h->reset[h->reset_tail % RESETS], ABORT_BY_CLIENT);
 		h->reset_tail++;
 	}
@@ -181,7 +189,7 @@ VERIFIED_ALONE int resets_decide(struct server_state *s, struct http2 *h)
 /* A write is over, and followed; the socket had taken everything up to `sent`. */
 static __always_inline void write_over(struct server_state *s, struct http2 *h, __u32 sent)
 {
-	__sync_fetch_and_add(&h->followed, sent - h->followed); /* a full barrier */
+	__sync_lock_test_and_set(&h->followed, sent); /* a full barrier */
 	if (h->reset_tail != *(volatile __u32 *)&h->reset_head)
 		resets_decide(s, h);
 }

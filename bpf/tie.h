@@ -82,18 +82,18 @@ static __always_inline struct library_call *call_of_current(struct task_struct *
 	return *ret_go ? call_of_goroutine(task) : &thread->call;
 }
 
-/* Ciphertext has been written to a socket: within Go's Write, it is not over before that returns. */
-static __always_inline void cipher_written(struct server_state *s, const struct tcp_sock *tp)
+/*
+ * Ciphertext has been written to a socket, which has taken everything up to `sent`:
+ * within Go's Write, it is not over before that returns.
+ */
+static __always_inline void cipher_written(struct server_state *s, __u32 sent)
 {
 	struct library_call *call;
-	struct plain *plain;
+	struct plain *plain = plain_of(s->secure.tls.hello);
 
-	if (!cfg_libraries)
-		return;
-	plain = plain_of(s->secure.tls.hello);
 	if (!plain || !plain->go)
 		return;
-	plain->sent = tp->write_seq;
+	plain->sent = sent;
 	call = call_of_goroutine(bpf_get_current_task_btf());
 	if (call && call->writes)
 		plain->writing = 1;

@@ -315,6 +315,11 @@ void world__meanwhile(void (*what)(void))
 	shim_meet_at = &http2_by_connection;
 }
 
+bool world__met(void)
+{
+	return !shim_meet_at;
+}
+
 int64_t world__in_flight(void)
 {
 	uint64_t ended = retired_responses_all + world__count(COUNT_HTTP_LOST);
@@ -352,9 +357,16 @@ const char *world__inconsistency(void)
 
 	if (world__in_flight())
 		return wrong("%lld requests in flight at the end", (long long)world__in_flight());
-	for (__u32 i = 0; i <= last_connection; i++)
+	for (__u32 i = 0; i <= last_connection; i++) {
 		if (bpf_map_lookup_elem(&http2_by_connection, &i))
 			return wrong("HTTP/2 of connection %u left", i);
+		for (__u32 stream = 1; stream < 256; stream++) {
+			struct stream_key key = { .connection = i, .stream = stream };
+
+			if (bpf_map_lookup_elem(&stream_by_id, &key))
+				return wrong("stream %u of connection %u left", stream, i);
+		}
+	}
 	if (live_sockets)
 		return wrong("%lld sockets left", (long long)live_sockets);
 	for (__u32 i = 0; i < DEFAULT_MAX_GROUPS; i++) {

@@ -62,8 +62,10 @@ void world__retire(void);
  * twice. */
 int64_t world__in_flight(void);
 
-/* What another CPU does in the midst of the program that next begins to follow HTTP/2. */
+/* What another CPU does in the midst of the program that next begins to follow HTTP/2; and
+ * whether that has come. */
 void world__meanwhile(void (*what)(void));
+bool world__met(void);
 
 /* Null, or what is wrong in a world whose connections have all been destroyed. */
 const char *world__inconsistency(void);

@@ -55,8 +55,8 @@ static void add(struct bytes *b, const void *data, size_t n)
 static void add_frame(struct bytes *b, int type, int flags, int stream, const void *payload,
 		      size_t n)
 {
-	uint8_t header[9] = { 0, 0, (uint8_t)n,	      (uint8_t)type, (uint8_t)flags,
-			      0, 0, 0,		 (uint8_t)stream };
+	uint8_t header[9] = { 0, 0, (uint8_t)n, (uint8_t)type,	(uint8_t)flags,
+			      0, 0, 0,		(uint8_t)stream };
 
 	add(b, header, sizeof(header));
 	add(b, payload, n);
@@ -179,30 +179,60 @@ START_TEST(settings_within_preface)
 }
 END_TEST
 
-/* The reader has the preface while the writer is in the midst of what SETTINGS begin, and vice versa. */
-START_TEST(both_begin)
+/* The reader has the preface while the writer begins with its SETTINGS. */
+START_TEST(reader_within_writer)
 {
 	static const char text[] = PREFACE SETTINGS;
 
-	for (size_t cut = 0; cut < sizeof(text); cut++) {
-		for (int reader = 0; reader < 2; reader++) {
-			connection__destroy(both);
-			world__begin();
-			both = connection__open(7);
-			connection__arrive(both, text, cut);
-			if (reader)
-				read_all();
-			connection__arrive(both, text + cut, sizeof(text) - 1 - cut);
-			world__meanwhile(reader ? read_all : send_settings);
-			if (reader)
-				send_settings();
-			else
-				read_all();
-			one_more(1);
-			one_more(3);
-			expect(2, 0);
-		}
+	for (size_t cut = 0; cut < 16; cut++) {
+		connection__destroy(both);
+		world__begin();
+		both = connection__open(7);
+		connection__arrive(both, text, cut);
+		read_all();
+		connection__arrive(both, text + cut, sizeof(text) - 1 - cut);
+		world__meanwhile(read_all);
+		send_settings();
+		ck_assert(world__met());
+		one_more(1);
+		one_more(3);
+		expect(2, 0);
 	}
+}
+END_TEST
+
+/* And the other way round. */
+START_TEST(writer_within_reader)
+{
+	static const char text[] = PREFACE SETTINGS;
+
+	connection__arrive(both, text, sizeof(text) - 1);
+	world__meanwhile(send_settings);
+	read_all();
+	ck_assert(world__met());
+	one_more(1);
+	one_more(3);
+	expect(2, 0);
+}
+END_TEST
+
+/* The client has read the 101, and its preface is read, before the program of the 101 has run. */
+START_TEST(preface_before_101)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+				      "Upgrade: h2c\r\n\r\n";
+	static const char response[] = "HTTP/1.1 101 Switching Protocols\r\n"
+				       "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+
+	connection__arrive(both, request, sizeof(request) - 1);
+	read_all();
+	connection__arrive(both, PREFACE SETTINGS, sizeof(PREFACE SETTINGS) - 1);
+	world__meanwhile(read_all);
+	connection__write(both, response, sizeof(response) - 1, CALL_PLAIN);
+	ck_assert(world__met());
+	ck_assert_uint_eq(world__responses(101, METHOD_GET), 1);
+	/* what the request asked for is told from stream 1, or is counted as lost */
+	ck_assert_uint_le(world__count(COUNT_HTTP_LOST), 1);
 }
 END_TEST
 
@@ -221,6 +251,31 @@ START_TEST(reset_behind_answer)
 	expect(1, 0);
 	one_more(3);
 	expect(2, 0);
+}
+END_TEST
+
+/* The same in the first write of all, and whatever its sequence number is. */
+START_TEST(reset_behind_first_write)
+{
+	for (uint32_t sequence = 0; sequence < 8; sequence++) {
+		struct bytes in = { .n = 0 }, out = { .n = 0 };
+
+		connection__destroy(both);
+		world__begin();
+		both = connection__open(sequence << 29);
+		ADD(&in, PREFACE SETTINGS);
+		add_request(&in, 1);
+		client_sends(&in);
+		ADD(&out, SETTINGS_6);
+		add_answer(&out, 1, true);
+		connection__taken(both, out.n);
+		in.n = 0;
+		add_reset(&in, 1);
+		client_sends(&in);
+		expect(0, 0);
+		server_sends(&out);
+		expect(1, 0);
+	}
 }
 END_TEST
 
@@ -306,8 +361,11 @@ Suite *exchange_http2_suite(void)
 
 	tcase_add_checked_fixture(core, setup, teardown);
 	tcase_add_test(core, settings_within_preface);
-	tcase_add_test(core, both_begin);
+	tcase_add_test(core, reader_within_writer);
+	tcase_add_test(core, writer_within_reader);
+	tcase_add_test(core, preface_before_101);
 	tcase_add_test(core, reset_behind_answer);
+	tcase_add_test(core, reset_behind_first_write);
 	tcase_add_test(core, reset_beside_write);
 	tcase_add_test(core, reset_alone);
 	tcase_add_test(core, many_resets);
