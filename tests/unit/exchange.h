@@ -93,9 +93,10 @@ size_t connection__splice(struct connection *c, size_t n);
 
 /* The kernel takes all n bytes of a write; of none, or a failed one (ret is what it returned). */
 void connection__write(struct connection *c, const void *data, size_t n, enum call call);
+void connection__write_fails(struct connection *c, int ret);
+
 /* The kernel takes n bytes of a write, which is over when connection__write() is called for them. */
 void connection__taken(struct connection *c, size_t n);
-void connection__write_fails(struct connection *c, int ret);
 
 /* The first segment of a write of n bytes is about to be taken. */
 void connection__write_begins(struct connection *c, size_t n);

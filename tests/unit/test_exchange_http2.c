@@ -17,7 +17,6 @@ Suite *exchange_http2_suite(void);
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define SETTINGS "\0\0\0\4\0\0\0\0\0"
 #define SETTINGS_6 "\0\0\6\4\0\0\0\0\0\0\3\0\0\0\100"
-#define ACK "\0\0\0\4\1\0\0\0\0"
 #define PING "\0\0\10\6\0\0\0\0\0abcdefgh"
 
 struct bytes {
@@ -40,6 +39,14 @@ static void teardown(void)
 	connection__destroy(both);
 	problem = world__inconsistency();
 	ck_assert_msg(!problem, "%s", problem ? problem : "");
+}
+
+/* Another world, and its connection. */
+static void again(uint32_t sequence)
+{
+	connection__destroy(both);
+	world__begin();
+	both = connection__open(sequence);
 }
 
 static void add(struct bytes *b, const void *data, size_t n)
@@ -102,8 +109,6 @@ static void server_sends(const struct bytes *b)
 	world__sleep(1 * MS);
 }
 
-static const struct bytes server_settings = { .at = SETTINGS_6, .n = sizeof(SETTINGS_6) - 1 };
-
 static void send_settings(void)
 {
 	connection__write(both, SETTINGS_6, sizeof(SETTINGS_6) - 1, CALL_PLAIN);
@@ -118,7 +123,7 @@ static void begin(int streams)
 	for (int i = 0; i < streams; i++)
 		add_request(&in, 2 * i + 1);
 	client_sends(&in);
-	server_sends(&server_settings);
+	send_settings();
 	ck_assert_uint_eq(world__count(COUNT_HTTP_STARTED), (unsigned int)streams);
 }
 
@@ -162,9 +167,7 @@ START_TEST(settings_within_preface)
 		for (size_t piece = 1; piece <= sizeof(SETTINGS_6) - 1; piece++) {
 			size_t rest = sizeof(SETTINGS_6) - 1 - piece;
 
-			connection__destroy(both);
-			world__begin();
-			both = connection__open((uint32_t)(cut - 20));
+			again((uint32_t)(cut - 20));
 			connection__arrive(both, text, cut);
 			read_all();
 			connection__write(both, SETTINGS_6, piece, CALL_PLAIN);
@@ -185,9 +188,7 @@ START_TEST(reader_within_writer)
 	static const char text[] = PREFACE SETTINGS;
 
 	for (size_t cut = 0; cut < 16; cut++) {
-		connection__destroy(both);
-		world__begin();
-		both = connection__open(7);
+		again(7);
 		connection__arrive(both, text, cut);
 		read_all();
 		connection__arrive(both, text + cut, sizeof(text) - 1 - cut);
@@ -236,17 +237,25 @@ START_TEST(preface_before_101)
 }
 END_TEST
 
-/* The answer's client resets the stream before the write of the answer is over. */
-START_TEST(reset_behind_answer)
+/* The client resets stream 1 while the write of its answer, `out`, is not over. */
+static void reset_within_answer(struct bytes *out)
 {
-	struct bytes in = { .n = 0 }, out = { .n = 0 };
+	struct bytes in = { .n = 0 };
 
-	begin(1);
-	add_answer(&out, 1, true);
-	connection__taken(both, out.n);
+	add_answer(out, 1, true);
+	connection__taken(both, out->n);
 	add_reset(&in, 1);
 	client_sends(&in);
 	expect(0, 0);
+}
+
+/* The answer's client resets the stream before the write of the answer is over. */
+START_TEST(reset_behind_answer)
+{
+	struct bytes out = { .n = 0 };
+
+	begin(1);
+	reset_within_answer(&out);
 	server_sends(&out);
 	expect(1, 0);
 	one_more(3);
@@ -260,19 +269,12 @@ START_TEST(reset_behind_first_write)
 	for (uint32_t sequence = 0; sequence < 8; sequence++) {
 		struct bytes in = { .n = 0 }, out = { .n = 0 };
 
-		connection__destroy(both);
-		world__begin();
-		both = connection__open(sequence << 29);
+		again(sequence << 29);
 		ADD(&in, PREFACE SETTINGS);
 		add_request(&in, 1);
 		client_sends(&in);
 		ADD(&out, SETTINGS_6);
-		add_answer(&out, 1, true);
-		connection__taken(both, out.n);
-		in.n = 0;
-		add_reset(&in, 1);
-		client_sends(&in);
-		expect(0, 0);
+		reset_within_answer(&out);
 		server_sends(&out);
 		expect(1, 0);
 	}
@@ -339,14 +341,10 @@ END_TEST
 /* The connection ends, and the write never does. */
 START_TEST(end_with_reset)
 {
-	struct bytes in = { .n = 0 }, out = { .n = 0 };
+	struct bytes out = { .n = 0 };
 
 	begin(2);
-	add_answer(&out, 1, true);
-	connection__taken(both, out.n);
-	add_reset(&in, 1);
-	client_sends(&in);
-	expect(0, 0);
+	reset_within_answer(&out);
 	connection__fin(both);
 	read_all();
 	connection__close(both);
