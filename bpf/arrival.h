@@ -82,23 +82,47 @@ static __always_inline __u64 arrival_of(struct server_state *s, __u32 sequence)
 	return s->arrival_ns[slot];
 }
 
+/*
+ * `at`, less `most` if it is not below. Without a branch, and so that the compiler makes none of
+ * it: the verifier would walk both ways for each arrival that is looked at.
+ */
+static __always_inline __u64 arrivals_wrap(__u64 at, __u64 most)
+{
+	asm volatile("" : "+r"(at));
+	return at - most * ((most - 1 - at) >> 63);
+}
+
+/* As for the small ring above. */
+static __always_inline __u32 arrivals_next(__u32 at)
+{
+	return (__u32)arrivals_wrap(at + 1, 2 * MANY_ARRIVALS);
+}
+
+static __always_inline __u64 arrivals_slot(__u32 at)
+{
+	return at_most(arrivals_wrap(at, MANY_ARRIVALS), MANY_ARRIVALS - 1);
+}
+
 /* As arrival_add(), where many may be under way. */
 static __always_inline void arrivals_add(struct arrivals *a, struct server_state *s, __u32 end,
 					 __u32 read_up_to, __u64 now_ns)
 {
+	__u32 head, tail;
 	__u64 i;
 
 	if (sequence_after(end, s->arrival_seen) <= 0)
 		return;
 	if (a->full && read_up_to == s->arrival_seen)
 		a->full = 0;
-	if (a->head - a->tail >= MANY_ARRIVALS)
+	head = a->head;
+	tail = a->tail;
+	if (head != tail && arrivals_slot(head) == arrivals_slot(tail))
 		a->full = 1;
 	if (!a->full) {
-		i = at_most(a->head % MANY_ARRIVALS, MANY_ARRIVALS - 1);
+		i = arrivals_slot(head);
 		a->end[i] = end;
 		a->ns[i] = now_ns;
-		a->head++;
+		a->head = arrivals_next(head);
 	}
 	s->arrival_seen = end;
 }
@@ -112,13 +136,14 @@ VERIFIED_ALONE __u64 arrivals_of(struct arrivals *a, __u32 sequence)
 	if (!a)
 		return 0;
 	for (int n = 0; n < MANY_ARRIVALS; n++) {
-		__u64 i = at_most(a->tail % MANY_ARRIVALS, MANY_ARRIVALS - 1);
+		__u32 tail = a->tail;
+		__u64 i = arrivals_slot(tail);
 
-		if (a->tail == a->head)
+		if (tail == a->head)
 			return 0;
 		if (sequence_after(a->end[i], sequence) > 0)
 			return a->ns[i];
-		a->tail++;
+		a->tail = arrivals_next(tail);
 	}
 	return 0;
 }

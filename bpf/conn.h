@@ -4,6 +4,7 @@
 #define EDGETAP_CONN_H
 
 #include "arrival.h"
+#include "memory.h"
 #include "owner.h"
 
 static __always_inline bool is_tcp(const struct sock *sk)
@@ -136,14 +137,23 @@ static __always_inline struct instance_slot *server_slot_in_task(struct server_s
 	return slot;
 }
 
-/* False, and counted, if there may be no more sockets. */
-static __always_inline bool socket_admitted(void)
+/* False if there is no memory for one more socket of the instance. */
+static __always_inline bool socket_admitted(struct owner owner, __u32 bytes,
+					    struct charge *ret_charge)
 {
-	if ((__s64)__sync_fetch_and_add(&live_sockets, 1) < cfg_max_sockets)
-		return true;
+	__u64 taken = memory_take(owner.slot, owner.generation, bytes);
+
+	if (taken == MEMORY_REFUSED)
+		return false;
+	*ret_charge = charge_of(taken);
+	__sync_fetch_and_add(&live_sockets, 1);
+	return true;
+}
+
+static __always_inline void socket_left(struct charge charge, __u32 bytes)
+{
 	__sync_fetch_and_add(&live_sockets, -1);
-	lose(LOSS_SOCKETS_FULL);
-	return false;
+	memory_give(charge.slot, charge.generation, bytes);
 }
 
 /* A connection's plain text, or its HTTP/2, by its number; null if it has none. */
@@ -157,18 +167,34 @@ static __always_inline struct http2 *http2_of(__u32 connection)
 	return bpf_map_lookup_elem(&http2_by_connection, &connection);
 }
 
+/* Forgets a connection's HTTP/2. */
+static __always_inline void http2_delete(__u32 connection)
+{
+	struct http2 *h = http2_of(connection);
+	struct charge charge;
+
+	if (!h)
+		return;
+	charge = h->charge;
+	/* for one of those who come here at once */
+	if (!bpf_map_delete_elem(&http2_by_connection, &connection))
+		memory_give(charge.slot, charge.generation, MEMORY_HTTP2);
+}
+
 /* Forgets a connection's plain text. */
 static __always_inline void forget_plain_of(struct plain *plain)
 {
 	struct object_key key = { .object = plain->object, .tgid = plain->tgid };
 	__u32 connection = plain->connection, http2 = plain->s.connection, *tied;
+	struct charge charge = plain->charge;
 
 	tied = bpf_map_lookup_elem(&connection_by_object, &key);
 	if (tied && *tied == connection)
 		bpf_map_delete_elem(&connection_by_object, &key);
 	if (http2)
-		bpf_map_delete_elem(&http2_by_connection, &http2);
-	bpf_map_delete_elem(&plain_by_connection, &connection);
+		http2_delete(http2);
+	if (!bpf_map_delete_elem(&plain_by_connection, &connection))
+		memory_give(charge.slot, charge.generation, MEMORY_PLAIN);
 }
 
 /* The same by the socket, unless a call that has yet to return does it. */
@@ -186,7 +212,7 @@ static __always_inline void forget_connection(const struct server_state *s)
 	__u32 connection = s->connection;
 
 	if (connection)
-		bpf_map_delete_elem(&http2_by_connection, &connection);
+		http2_delete(connection);
 	else if (s->protocol == PROTOCOL_TLS || s->protocol == PROTOCOL_CIPHER)
 		forget_plain(s);
 }
@@ -201,17 +227,19 @@ static __always_inline void forget_socket(struct sock *sk)
 	struct client_state *c;
 
 	if (s) {
-		if (s->role == ROLE_LISTENER)
+		if (s->role == ROLE_LISTENER) {
 			bpf_map_delete_elem(&owner_by_listener, &s->listener);
-		else if (s->tcp & TCP_LIVE)
-			__sync_fetch_and_add(&live_sockets, -1);
+			memory_give(s->charge.slot, s->charge.generation, MEMORY_SERVER);
+		} else if (s->tcp & TCP_LIVE) {
+			socket_left(s->charge, MEMORY_SERVER);
+		}
 		forget_connection(s);
 		bpf_sk_storage_delete(&server_by_socket, sk);
 	}
 	c = bpf_sk_storage_get(&client_by_socket, sk, 0, 0);
 	if (c) {
 		if (c->tcp & TCP_LIVE)
-			__sync_fetch_and_add(&live_sockets, -1);
+			socket_left(c->charge, MEMORY_CLIENT);
 		bpf_sk_storage_delete(&client_by_socket, sk);
 	}
 }
@@ -232,26 +260,40 @@ static __always_inline __u32 listener_new(const struct sock *sk, struct owner ow
 	return id;
 }
 
-/* listen(): task context. */
-static __always_inline void listener_add(struct sock *sk)
+/* The socket listens, and is to be followed. Its number, or 0 if that is refused, and counted. */
+static __always_inline __u32 listener_begin(struct sock *sk, struct owner owner)
 {
-	struct server_state *s;
-	__u64 current;
-	struct owner owner;
+	__u64 taken = memory_take(owner.slot, owner.generation, MEMORY_SERVER);
+	struct server_state *s = NULL;
 
-	forget_socket(sk);
-	s = bpf_sk_storage_get(&server_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!s) {
-		lose(LOSS_SOCKETS_FULL);
-		return;
+	if (taken != MEMORY_REFUSED) {
+		s = bpf_sk_storage_get(&server_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!s)
+			memory_give((__u32)taken, taken >> 32, MEMORY_SERVER);
 	}
-	current = owner_of_current();
-	owner.slot = (__u32)current;
-	owner.generation = current >> 32;
+	if (!s) {
+		lose(LOSS_LISTENERS_FULL);
+		return 0;
+	}
+	s->charge = charge_of(taken);
 	s->role = ROLE_LISTENER;
 	s->slot = owner.slot;
 	s->generation = owner.generation;
 	s->listener = listener_new(sk, owner);
+	return s->listener;
+}
+
+/* listen(): task context. */
+static __always_inline void listener_add(struct sock *sk)
+{
+	__u64 current;
+	struct owner owner;
+
+	forget_socket(sk);
+	current = owner_of_current();
+	owner.slot = (__u32)current;
+	owner.generation = current >> 32;
+	listener_begin(sk, owner);
 	emit_process(EVENT_LISTENING, bpf_get_current_task_btf(), owner.slot, owner.generation);
 }
 
@@ -305,7 +347,10 @@ static __always_inline void child_init(const struct sock *sk)
 static __always_inline bool server_begin(const struct sock *sk, struct server_state *s,
 					 const struct tcp_sock *tp, __u32 start)
 {
-	if (!socket_admitted()) {
+	struct owner owner = { .slot = s->slot, .generation = s->generation };
+
+	if (!socket_admitted(owner, MEMORY_SERVER, &s->charge)) {
+		connection_unobserved(owner.slot, owner.generation, LOSS_SOCKETS_FULL);
 		bpf_sk_storage_delete(&server_by_socket, (void *)sk);
 		return false;
 	}
@@ -327,16 +372,16 @@ static __always_inline void child_established(const struct sock *sk)
 	if (!s || s->role != ROLE_SERVER || (s->tcp & TCP_LIVE))
 		return;
 	tp = tcp_of(sk);
-	if (!tp || !server_begin(sk, s, tp, tp->copied_seq))
-		return;
-	arrival_add(s, tp->rcv_nxt, tp->copied_seq, tcp_time(tp)); /* Fast Open */
 	owner = s->listener ? bpf_map_lookup_elem(&owner_by_listener, &s->listener) : NULL;
-	if (owner && !owner->confirmed)
-		return; /* who serves it is not known before the first read */
-	if (owner) {
+	if (owner && owner->confirmed) {
 		s->slot = owner->slot;
 		s->generation = owner->generation;
 	}
+	if (!tp || !server_begin(sk, s, tp, tp->copied_seq))
+		return;
+	arrival_add(s, tp->rcv_nxt, tp->copied_seq, tcp_time(tp)); /* Fast Open */
+	if (owner && !owner->confirmed)
+		return; /* who serves it is not known before the first read */
 	slot = server_slot(s);
 	if (slot) {
 		count_add(slot, COUNT_EDGE_CONNECTS, 1);
@@ -437,21 +482,27 @@ static __always_inline void client_bytes(struct client_state *c, const struct tc
 /* connect(): task context. */
 static __always_inline void client_add(struct sock *sk)
 {
-	struct client_state *c;
-	__u64 owner;
+	struct client_state *c = NULL;
+	struct charge charge;
+	struct owner owner;
+	__u64 current;
 
 	forget_socket(sk);
-	if (!socket_admitted())
-		return;
-	c = bpf_sk_storage_get(&client_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	current = owner_of_current();
+	owner.slot = (__u32)current;
+	owner.generation = current >> 32;
+	if (socket_admitted(owner, MEMORY_CLIENT, &charge)) {
+		c = bpf_sk_storage_get(&client_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!c)
+			socket_left(charge, MEMORY_CLIENT);
+	}
 	if (!c) {
-		__sync_fetch_and_add(&live_sockets, -1);
-		lose(LOSS_SOCKETS_FULL);
+		connection_unobserved(owner.slot, owner.generation, LOSS_SOCKETS_FULL);
 		return;
 	}
-	owner = owner_of_current();
-	c->slot = (__u32)owner;
-	c->generation = owner >> 32;
+	c->charge = charge;
+	c->slot = owner.slot;
+	c->generation = owner.generation;
 	c->start_ns = bpf_ktime_get_ns();
 	c->tcp = TCP_LIVE;
 	c->out_counted = 1; /* bytes_acked counts the SYN */

@@ -206,6 +206,8 @@ int BPF_PROG(sched_process_exit, struct task_struct *task)
 
 	if (task->flags & PF_KTHREAD)
 		return 0;
+	if (cfg_libraries)
+		thread_over(task);
 	owner = owner_at_end(task);
 	if (has_run_delay)
 		handle_thread_end(task, owner);
@@ -467,15 +469,7 @@ int adopt_sockets(struct bpf_iter__task_file *ctx)
 	port.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	port.port = sk->__sk_common.skc_num;
 	if (state == TCP_LISTEN) {
-		s = bpf_sk_storage_get(&server_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		if (!s) {
-			lose(LOSS_SOCKETS_FULL);
-			return 0;
-		}
-		s->role = ROLE_LISTENER;
-		s->slot = owner.slot;
-		s->generation = owner.generation;
-		s->listener = id = listener_new(sk, owner);
+		id = listener_begin(sk, owner);
 		bpf_map_update_elem(&listener_by_port, &port, &id, BPF_ANY);
 		emit_process(EVENT_LISTENING, task, owner.slot, owner.generation);
 		adopted++;
@@ -485,8 +479,10 @@ int adopt_sockets(struct bpf_iter__task_file *ctx)
 	if (!tp)
 		return 0;
 	s = adopt(sk, tp, tp->copied_seq, owner);
-	if (!s)
+	if (!s) {
+		connection_unobserved(owner.slot, owner.generation, LOSS_SOCKETS_FULL);
 		return 0;
+	}
 	adopted++;
 	listener = bpf_map_lookup_elem(&listener_by_port, &port);
 	if (listener) {

@@ -118,7 +118,7 @@ static __always_inline void plain_end(struct server_state *s, bool client_left, 
 	if (s->http_ended)
 		return;
 	s->http_ended = 1;
-	if (!seen && s->secure.taken > UNSEEN_BYTES)
+	if (!seen && !s->secure.refused && s->secure.taken > UNSEEN_BYTES)
 		lose(LOSS_TLS_UNSEEN);
 }
 

@@ -119,13 +119,21 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 	struct blank *zero = blank();
 	struct http2 *h = NULL;
 	__u32 id = connection_number();
+	__u64 taken = MEMORY_REFUSED;
 
 	s->request_open = 0;
 	key.connection = id;
-	if (!*(volatile __u32 *)&s->connection && zero &&
-	    !bpf_map_update_elem(&http2_by_connection, &id, &zero->http2, BPF_NOEXIST))
-		h = http2_of(id);
+	if (!*(volatile __u32 *)&s->connection)
+		taken = memory_take(s->slot, s->generation, MEMORY_HTTP2);
+	if (taken != MEMORY_REFUSED) {
+		if (zero &&
+		    !bpf_map_update_elem(&http2_by_connection, &id, &zero->http2, BPF_NOEXIST))
+			h = http2_of(id);
+		if (!h)
+			memory_give((__u32)taken, taken >> 32, MEMORY_HTTP2);
+	}
 	if (h) {
+		h->charge = charge_of(taken);
 		if (first && !bpf_map_update_elem(&stream_by_id, &key, first, BPF_NOEXIST)) {
 			h->last_stream = 1;
 			h->waiting = 1;
@@ -136,7 +144,7 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 		h2_begin(&h->tx, true, older);
 		if (__sync_val_compare_and_swap(&s->connection, 0, id)) {
 			bpf_map_delete_elem(&stream_by_id, &key);
-			bpf_map_delete_elem(&http2_by_connection, &id);
+			http2_delete(id);
 			h = NULL;
 		}
 	}
@@ -150,7 +158,7 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 		s->protocol = PROTOCOL_HTTP2;
 		return;
 	}
-	lose(LOSS_CONNECTIONS_FULL);
+	connection_unobserved(s->slot, s->generation, LOSS_CONNECTIONS_FULL);
 	s->protocol = PROTOCOL_OTHER;
 }
 

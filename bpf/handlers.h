@@ -90,21 +90,25 @@ static __always_inline int handle_arrival(const struct sock *sk, const struct tc
 	return 0;
 }
 
-/* What is known of a socket that was there before the agent, or slipped in beside it. */
+/*
+ * What is known of a socket that was there before the agent, or slipped in beside it; null if
+ * there is no memory for it.
+ */
 static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_sock *tp,
 						  __u32 unread_from, struct owner owner)
 {
 	__u8 state = sk->__sk_common.skc_state;
 	struct server_state *s;
+	struct charge charge;
 
-	if (!socket_admitted())
+	if (!socket_admitted(owner, MEMORY_SERVER, &charge))
 		return NULL;
 	s = bpf_sk_storage_get(&server_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s) {
-		__sync_fetch_and_add(&live_sockets, -1);
-		lose(LOSS_SOCKETS_FULL);
+		socket_left(charge, MEMORY_SERVER);
 		return NULL;
 	}
+	s->charge = charge;
 	s->role = ROLE_UNKNOWN;
 	s->tcp = TCP_LIVE;
 	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
@@ -128,21 +132,33 @@ static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_so
 /* Nothing about the socket spoke for a server: from now on it is a client. */
 static __always_inline void to_client(struct sock *sk, struct server_state *s)
 {
+	struct owner owner = { .slot = s->slot, .generation = s->generation };
 	struct client_state *c;
+	struct charge charge;
 
-	c = bpf_sk_storage_get(&client_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!c)
+	/* as a client it takes less: what it had is given back behind it */
+	if (!socket_admitted(owner, MEMORY_CLIENT, &charge))
 		return;
+	c = bpf_sk_storage_get(&client_by_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!c) {
+		socket_left(charge, MEMORY_CLIENT);
+		return;
+	}
+	c->charge = charge;
 	c->slot = s->slot;
 	c->generation = s->generation;
 	c->established = 1;
 	c->tcp = s->tcp;
 	c->in_counted = s->in_counted;
 	c->out_counted = s->out_counted;
+	socket_left(s->charge, MEMORY_SERVER);
 	bpf_sk_storage_delete(&server_by_socket, sk);
 }
 
-/* A socket that carries no state yet, in a read or write: null if it is a known client's. */
+/*
+ * A socket that carries no state yet, in a read or write: null if it is a known client's, or
+ * one that there was no memory for when it began, which is counted, and is none yet.
+ */
 static __always_inline struct server_state *unknown_socket(struct sock *sk, struct tcp_sock *tp,
 							   __u32 just_read)
 {

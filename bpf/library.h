@@ -14,9 +14,7 @@
 
 static __always_inline struct thread *thread_of_current(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	return bpf_task_storage_get(&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return thread_of(bpf_get_current_task_btf());
 }
 
 /* The plain text of an object, or null if it is no observed server connection's. */

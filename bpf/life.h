@@ -8,6 +8,7 @@
 #ifndef EDGETAP_LIFE_H
 #define EDGETAP_LIFE_H
 
+#include "memory.h"
 #include "owner.h"
 
 /* include/linux/sched/signal.h */
@@ -16,25 +17,6 @@
 
 /* Threads that are older than this began to be counted when they were first seen. */
 __u64 observed_since_ns;
-
-/* The instance of a task, if it has a slot; else slot 0, which tells nothing. */
-static __always_inline struct owner owner_known(struct task_struct *task)
-{
-	struct owner owner = {};
-	struct instance_slot *slot;
-	struct instance_key key;
-	__u32 *known;
-
-	if (!key_of(&key, task, cgroup_id_of(task)))
-		return owner;
-	known = bpf_map_lookup_elem(&slot_by_instance, &key);
-	slot = known ? slot_get(*known) : NULL;
-	if (!slot)
-		return owner;
-	owner.slot = *known;
-	owner.generation = slot->generation;
-	return owner;
-}
 
 /* ---- waiting for a CPU ---- */
 
@@ -67,6 +49,7 @@ static __always_inline struct counted_delay *delay_counted(struct task_struct *t
 							   struct owner owner)
 {
 	struct counted_delay fresh = { .owner = owner }, *counted;
+	__u64 taken;
 
 	counted = bpf_task_storage_get(&delay_by_task, task, 0, 0);
 	if (counted) {
@@ -75,7 +58,15 @@ static __always_inline struct counted_delay *delay_counted(struct task_struct *t
 	}
 	if (task->start_time < observed_since_ns)
 		fresh.ns = delay_of(task);
-	return bpf_task_storage_get(&delay_by_task, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	taken = memory_take(owner.slot, owner.generation, MEMORY_DELAY);
+	if (taken == MEMORY_REFUSED)
+		return NULL;
+	fresh.charge = charge_of(taken);
+	counted =
+		bpf_task_storage_get(&delay_by_task, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!counted)
+		memory_give((__u32)taken, taken >> 32, MEMORY_DELAY);
+	return counted;
 }
 
 /* A thread met by the iterator. One that has ended has been counted, or will be by its end. */
@@ -114,8 +105,10 @@ static __always_inline void handle_thread_gone(struct task_struct *task)
 {
 	struct counted_delay *counted = bpf_task_storage_get(&delay_by_task, task, 0, 0);
 
-	if (counted)
-		delay_add(counted, delay_of(task));
+	if (!counted)
+		return;
+	delay_add(counted, delay_of(task));
+	memory_give(counted->charge.slot, counted->charge.generation, MEMORY_DELAY);
 }
 
 /* ---- ends of processes ---- */

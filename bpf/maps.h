@@ -18,8 +18,8 @@
 
 /* Configuration, constant once loaded. */
 const volatile struct grid cfg_grid;
-const volatile __s32 cfg_cgroup_subsys = -1; /* v1 controller's index; -1: cgroup v2 */
-const volatile __u32 cfg_max_sockets = DEFAULT_MAX_SOCKETS;
+const volatile __s32 cfg_cgroup_subsys = -1;		/* v1 controller's index; -1: cgroup v2 */
+const volatile __u64 cfg_memory = DEFAULT_MEMORY_BYTES; /* of what memory.h accounts */
 const volatile __u8 cfg_status_by_code;
 const volatile __u8 has_accept;	   /* accept() can be seen */
 const volatile __u8 has_run_delay; /* threads' waiting for a CPU can be read */
@@ -178,6 +178,7 @@ struct owner {
 };
 
 struct counted_delay {
+	struct charge charge;
 	__u64 ns;
 	struct owner owner;
 };
@@ -232,7 +233,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DEFAULT_MAX_SOCKETS);
+	__uint(max_entries, DEFAULT_MAX_CONNECTIONS);
 	__type(key, __u32);
 	__type(value, struct plain);
 } plain_by_connection SEC(".maps");
@@ -247,7 +248,7 @@ struct object_key {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DEFAULT_MAX_SOCKETS);
+	__uint(max_entries, DEFAULT_MAX_CONNECTIONS);
 	__type(key, struct object_key);
 	__type(value, __u32);
 } connection_by_object SEC(".maps");
@@ -256,7 +257,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DEFAULT_MAX_SOCKETS);
+	__uint(max_entries, DEFAULT_MAX_CONNECTIONS);
 	__type(key, __u32);
 	__type(value, struct http2);
 } http2_by_connection SEC(".maps");
@@ -359,6 +360,7 @@ struct candidate {
 
 /* A thread that calls a TLS library. Added at its first call, dies with the thread. */
 struct thread {
+	struct charge charge;
 	struct library_call call;
 	struct candidate candidate;
 	__u64 begun_ns;	  /* of the call that moved them */
@@ -428,6 +430,7 @@ struct {
 
 /* Live state and numbering, shared by all CPUs. */
 __u64 live_sockets;
+__u64 memory_used; /* bytes, as memory.h accounts them */
 __u32 last_listener;
 __u32 last_connection;
 

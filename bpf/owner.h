@@ -110,6 +110,25 @@ static __noinline __u64 owner_of_current(void)
 	return (__u64)owner.generation << 32 | owner.slot;
 }
 
+/* The instance of a task, if it has a slot; else slot 0, which tells nothing. */
+static __always_inline struct owner owner_known(struct task_struct *task)
+{
+	struct owner owner = {};
+	struct instance_slot *slot;
+	struct instance_key key;
+	__u32 *known;
+
+	if (!key_of(&key, task, cgroup_id_of(task)))
+		return owner;
+	known = bpf_map_lookup_elem(&slot_by_instance, &key);
+	slot = known ? slot_get(*known) : NULL;
+	if (!slot)
+		return owner;
+	owner.slot = *known;
+	owner.generation = slot->generation;
+	return owner;
+}
+
 /* Tells the agent of a process. */
 static __always_inline void emit_process(__u32 kind, struct task_struct *task, __u32 slot,
 					 __u32 generation)

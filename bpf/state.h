@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is remembered of one socket. It is charged to the socket's own option
- * memory, so it is small.
+ * What is remembered of one socket. The agent's memory cgroup pays for it (memory.h),
+ * so it is small.
  *
  * Who writes what: `arrival*` is written by softirq under the socket's lock
  * (arrival_tail by the reader), `rx` and the request ring's head by whoever
@@ -50,6 +50,12 @@ enum protocol {
 #define TCP_LIVE 0x10	   /* counted in live_sockets, and its sequence numbers are set */
 #define TCP_PEER_GONE 0x20 /* ended by an error: a time-out, an unreachable host */
 
+/* Which instance's account memory is on (memory.h). */
+struct charge {
+	__u32 slot;
+	__u32 generation;
+};
+
 enum desync {
 	SYNCED,
 	DESYNC_OLDER, /* the connection is older than the agent */
@@ -73,7 +79,8 @@ struct secure {
 	__u16 taken;	      /* bytes read since the handshake, as far as they fit */
 	__u8 untied;	      /* reads that no call of a library was seen around */
 	__u8 counted;	      /* how the handshake ended is counted, or will not be known */
-	__u32 pad;
+	__u8 refused;	      /* there was no memory for its plain text, which is counted */
+	__u8 pad[3];
 };
 
 /* One direction of a WebSocket connection (RFC 6455, 5.2). */
@@ -95,6 +102,7 @@ struct upgraded {
 };
 
 struct server_state {
+	struct charge charge; /* a listener's, or with TCP_LIVE */
 	__u32 slot;
 	__u32 generation; /* of the slot, when `slot` was looked up */
 	__u32 listener;	  /* id of the listening socket that this one came from; 0: none */
@@ -159,7 +167,7 @@ enum tx_open {
 	TX_LOST,     /* a request that was lost sight of */
 };
 
-#define MANY_ARRIVALS 128 /* HTTP/2: as many as a server usually allows streams */
+#define MANY_ARRIVALS 112 /* about as many as a server allows streams, in a page with the rest */
 
 /*
  * Arrivals of an HTTP/2 connection, or of ciphertext. Written by softirq under the
@@ -168,7 +176,7 @@ enum tx_open {
 struct arrivals {
 	__u64 ns[MANY_ARRIVALS];
 	__u32 end[MANY_ARRIVALS];
-	__u32 head; /* counts on; modulo MANY_ARRIVALS it is the place */
+	__u32 head; /* positions run over twice the ring, so that full and empty differ */
 	__u32 tail;
 	__u32 full; /* some were not remembered since the ring was last empty */
 	__u32 pad;
@@ -178,6 +186,7 @@ struct arrivals {
 struct plain {
 	struct server_state s;	  /* of the plain text; its socket's facts are the socket's */
 	struct arrivals arrivals; /* of ciphertext */
+	struct charge charge;
 	__u64 arrived_ns; /* when the ciphertext arrived that the next plain bytes come from */
 	__u64 object;	  /* the library's, and whose it is */
 	__u32 tgid;
@@ -200,6 +209,7 @@ struct plain {
 #define RESETS 8 /* of streams, during one write */
 
 struct http2 {
+	struct charge charge;
 	struct h2_parser rx; /* what the client sends */
 	struct h2_parser tx;
 	struct arrivals arrivals; /* unless it is inside TLS */
@@ -234,6 +244,7 @@ struct stream {
 };
 
 struct client_state {
+	struct charge charge; /* with TCP_LIVE */
 	__u32 slot;
 	__u32 generation;
 	__u64 start_ns;	  /* connect(); 0: established before observation */
@@ -251,8 +262,6 @@ struct listener_owner {
 	__u32 drops;	 /* sk_drops already counted */
 };
 
-_Static_assert(sizeof(struct server_state) == 264, "charged to the socket");
-_Static_assert(sizeof(struct client_state) == 32, "charged to the socket");
 _Static_assert(sizeof(struct secure) <= 80, "in the parsers' place");
 _Static_assert(sizeof(struct upgraded) <= 80, "in the parsers' place");
 

@@ -264,7 +264,7 @@ static __always_inline void http2_forget(struct server_state *s)
 	if (!h)
 		return;
 	http2_lost(s, h);
-	bpf_map_delete_elem(&http2_by_connection, &connection);
+	http2_delete(connection);
 }
 
 /* What one frame, or header block, says. False if the connection cannot be followed further. */
@@ -441,7 +441,7 @@ VERIFIED_ALONE int http2_end(struct server_state *s, __u32 by)
 			break;
 		stream -= 2;
 	}
-	bpf_map_delete_elem(&http2_by_connection, &id);
+	http2_delete(id);
 	return 0;
 }
 

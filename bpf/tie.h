@@ -15,21 +15,24 @@
 #define TIES 8		/* reads in which a connection's object is looked for */
 #define UNTIED_READS 64 /* of so many */
 
-/* State for the plain text of a connection, which nobody shows yet; null and counted if full. */
+/* State for the plain text of a connection, which nobody shows yet; null if there is no memory. */
 static __always_inline struct plain *plain_new(__u32 connection, struct owner owner, bool older)
 {
+	__u64 taken = memory_take(owner.slot, owner.generation, MEMORY_PLAIN);
 	struct blank *zero = blank();
+	struct plain *plain = NULL;
 	struct server_state *s;
-	struct plain *plain;
 
-	if (!zero)
+	if (taken == MEMORY_REFUSED)
 		return NULL;
-	bpf_map_update_elem(&plain_by_connection, &connection, &zero->plain, BPF_NOEXIST);
-	plain = plain_of(connection);
+	if (zero &&
+	    !bpf_map_update_elem(&plain_by_connection, &connection, &zero->plain, BPF_NOEXIST))
+		plain = plain_of(connection);
 	if (!plain) {
-		lose(LOSS_CONNECTIONS_FULL);
+		memory_give((__u32)taken, taken >> 32, MEMORY_PLAIN);
 		return NULL;
 	}
+	plain->charge = charge_of(taken);
 	plain->connection = connection;
 	s = &plain->s;
 	s->slot = owner.slot;
@@ -63,6 +66,43 @@ static __always_inline void tie(struct plain *plain, __u64 object, bool moves_by
 		plain->whole = !moves_bytes;
 	plain->object = object;
 	plain->tgid = tgid;
+}
+
+/* What is remembered of the current thread, from now on; null if there is no memory. */
+static __noinline struct thread *thread_new(struct task_struct *task)
+{
+	struct owner owner = owner_known(task);
+	__u64 taken = memory_take(owner.slot, owner.generation, MEMORY_THREAD);
+	struct thread *thread;
+
+	if (taken == MEMORY_REFUSED)
+		return NULL;
+	thread = bpf_task_storage_get(&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (thread)
+		thread->charge = charge_of(taken);
+	else
+		memory_give((__u32)taken, taken >> 32, MEMORY_THREAD);
+	return thread;
+}
+
+static __always_inline struct thread *thread_of(struct task_struct *task)
+{
+	struct thread *thread = bpf_task_storage_get(&thread_by_task, task, 0, 0);
+
+	return thread ? thread : thread_new(task);
+}
+
+/* The thread ends, in its own context: it calls no library any more. */
+static __always_inline void thread_over(struct task_struct *task)
+{
+	struct thread *thread = bpf_task_storage_get(&thread_by_task, task, 0, 0);
+	struct charge charge;
+
+	if (!thread)
+		return;
+	charge = thread->charge;
+	if (!bpf_task_storage_delete(&thread_by_task, task))
+		memory_give(charge.slot, charge.generation, MEMORY_THREAD);
 }
 
 /* The library call that the current goroutine is in, or null. */
@@ -113,8 +153,7 @@ static __always_inline void tell_unseen(const struct server_state *s, struct tas
 /* A ClientHello has been read outside of any call: maybe for the thread's next one. */
 static __always_inline void set_candidate(struct task_struct *task, __u32 connection)
 {
-	struct thread *thread =
-		bpf_task_storage_get(&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct thread *thread = thread_of(task);
 
 	if (!thread)
 		return;
@@ -139,7 +178,7 @@ static __always_inline void forget_candidate(void)
 }
 
 /* Ciphertext is being read: ties its connection to the object of the call that does it, if any. */
-static __always_inline struct plain *cipher_tie(const struct server_state *s, struct plain *plain)
+static __always_inline struct plain *cipher_tie(struct server_state *s, struct plain *plain)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct owner owner = { .slot = s->slot, .generation = s->generation };
@@ -149,6 +188,10 @@ static __always_inline struct plain *cipher_tie(const struct server_state *s, st
 	/* behind the handshake plain bytes may have gone by unseen */
 	if (!plain)
 		plain = plain_new(s->secure.tls.hello, owner, s->protocol == PROTOCOL_CIPHER);
+	if (!plain && !s->secure.refused) {
+		s->secure.refused = 1;
+		connection_unobserved(s->slot, s->generation, LOSS_CONNECTIONS_FULL);
+	}
 	if (!plain)
 		return NULL;
 	call = call_of_current(task, &go);

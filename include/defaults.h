@@ -10,7 +10,9 @@
 #define DEFAULT_MAX_INSTANCES 2048
 #define DEFAULT_MAX_STATUSES 8192
 #define DEFAULT_MAX_GROUPS 3072
-#define DEFAULT_MAX_SOCKETS 65536
+#define DEFAULT_MEMORY_BYTES (256ULL * 1024 * 1024) /* of connections and threads */
+#define DEFAULT_MAX_CONNECTIONS                                                                    \
+	65536 /* TLS or HTTP/2; the loader takes what fits into the memory */
 #define DEFAULT_MAX_DESTINATIONS 4096
 #define DEFAULT_MAX_LISTENERS 4096
 #define DEFAULT_MAX_EXITS 4096 /* instances and exit codes */

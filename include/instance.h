@@ -62,11 +62,13 @@ enum instance_count {
 	COUNT_UPGRADED_BYTES_OUT,
 	COUNT_WEBSOCKET_MESSAGES_IN, /* data messages, RFC 6455 */
 	COUNT_WEBSOCKET_MESSAGES_OUT,
-	COUNT_OOM_KILLS,      /* processes killed by the kernel for want of memory */
-	COUNT_RUN_DELAY_NS,   /* time that threads were ready to run, and waited for a CPU */
-	GAUGE_LISTEN_BACKLOG, /* what the last new connection met, itself included */
+	COUNT_OOM_KILLS,    /* processes killed by the kernel for want of memory */
+	COUNT_RUN_DELAY_NS, /* time that threads were ready to run, and waited for a CPU */
+	COUNT_CONNECTIONS_UNOBSERVED, /* not followed, or not inside: no memory left for it */
+	GAUGE_LISTEN_BACKLOG,	      /* what the last new connection met, itself included */
 	GAUGE_LISTEN_BACKLOG_LIMIT,
-	GAUGE_RPC_METHODS, /* rpc entries that the instance has */
+	GAUGE_RPC_METHODS,  /* rpc entries that the instance has */
+	GAUGE_MEMORY_BYTES, /* of what is remembered of its connections and threads */
 	INSTANCE_COUNTS
 };
 

@@ -11,7 +11,7 @@
 	X(INSTANCES_FULL, "instances_full", "look-ups answered with __other__: no free slot")       \
 	X(STATUSES_FULL, "statuses_full", "look-ups answered with __other__: no free status entry") \
 	X(ROWS_FULL, "rows_full", "look-ups answered with __other__: no free histogram rows")       \
-	X(SOCKETS_FULL, "sockets_full", "connections not observed: limit or memory")                \
+	X(SOCKETS_FULL, "sockets_full", "connections not observed: no memory left")                \
 	X(LISTENERS_FULL, "listeners_full", "listening sockets not followed to their server")       \
 	X(DESTINATIONS_FULL, "destinations_full", "connects counted under destination __other__")   \
 	X(EVENTS_FULL, "events_full", "events that found the ring buffer full")                     \
@@ -31,7 +31,7 @@
 	X(HEADER_INVALID, "header_invalid", "messages whose framing could not be understood")       \
 	X(RESYNC, "resync", "reads passed over while looking for the start of a message")          \
 	X(CONNECTIONS_FULL, "connections_full",                                                    \
-	  "connections whose plain text or HTTP/2 streams could not be followed: limit or memory") \
+	  "connections whose plain text or HTTP/2 streams could not be followed: no memory left") \
 	X(STREAMS_FULL, "streams_full", "HTTP/2 streams that could not be followed: limit")        \
 	X(STREAM_UNKNOWN, "stream_unknown", "HTTP/2 responses whose request was not seen")         \
 	X(HPACK, "hpack", "HTTP/2 header fields that refer to what was not seen or remembered")    \

@@ -23,7 +23,7 @@ class Nginx:
 
     def __init__(
         self, env, name, server="", http="", main="", buffered=False, workers=1, listen="",
-        tls=None, log_level="notice", environ=None,
+        tls=None, log_level="notice", environ=None, connections=4096,
     ):
         """tls: lines about certificates and the like; the port then speaks TLS."""
         self.name = name
@@ -41,11 +41,11 @@ class Nginx:
             f"""daemon off;
 user root;
 worker_processes {workers};
-worker_rlimit_nofile 8192;
+worker_rlimit_nofile {min(2 * connections, 20000)};
 pid {env.dir}/{name}.pid;
 error_log {env.dir}/{name}.error.log {log_level};
 {main}
-events {{ worker_connections 4096; }}
+events {{ worker_connections {connections}; }}
 http {{
     log_format oracle '{NGINX_FORMAT}';
     access_log {self.log} oracle{' buffer=64k flush=1s' if buffered else ''};

@@ -16,7 +16,7 @@
 #undef DEFAULT_MAX_GROUPS
 #undef DEFAULT_MAX_DESTINATIONS
 #undef DEFAULT_MAX_LISTENERS
-#undef DEFAULT_MAX_SOCKETS
+#undef DEFAULT_MAX_CONNECTIONS
 #undef DEFAULT_MAX_STREAMS
 #undef DEFAULT_MAX_RPCS
 #undef DEFAULT_MAX_GO_CALLS
@@ -25,7 +25,7 @@
 #define DEFAULT_MAX_GROUPS 12
 #define DEFAULT_MAX_DESTINATIONS 16
 #define DEFAULT_MAX_LISTENERS 16
-#define DEFAULT_MAX_SOCKETS 64
+#define DEFAULT_MAX_CONNECTIONS 64
 #define DEFAULT_MAX_STREAMS 64
 #define DEFAULT_MAX_RPCS 8
 #define DEFAULT_MAX_GO_CALLS 8
@@ -168,6 +168,8 @@ void world__begin(void)
 	memset(retired_values, 0, sizeof(retired_values));
 	memset(retired_sum_ns, 0, sizeof(retired_sum_ns));
 	live_sockets = 0;
+	memory_used = 0;
+	cfg_memory = DEFAULT_MEMORY_BYTES;
 	last_listener = 0;
 	last_connection = 0;
 	shim_meet_at = NULL;
@@ -293,6 +295,26 @@ static void retire_statuses(__u32 slot)
 	}
 }
 
+void world__limit(uint64_t bytes)
+{
+	cfg_memory = bytes;
+}
+
+void world__limit_connections(unsigned int connections)
+{
+	world__limit((uint64_t)connections * MEMORY_SERVER);
+}
+
+bool world__take(uint32_t slot, uint32_t bytes)
+{
+	return memory_take(slot, slot_at(slot)->generation, bytes) != MEMORY_REFUSED;
+}
+
+void world__give(uint32_t slot, uint32_t bytes)
+{
+	memory_give(slot, slot_at(slot)->generation, bytes);
+}
+
 void world__retire(void)
 {
 	for (__u32 i = 1; i < DEFAULT_MAX_INSTANCES; i++) {
@@ -302,7 +324,7 @@ void world__retire(void)
 			continue;
 		bpf_map_delete_elem(&slot_by_instance, &slot->key);
 		for (int c = 0; c < INSTANCE_COUNTS; c++)
-			retired_count[c] += slot->count[c];
+			retired_count[c] += c == GAUGE_MEMORY_BYTES ? 0 : slot->count[c];
 		*slot = (struct instance_slot){ .generation = slot->generation + 1 };
 		retire_statuses(i);
 		bpf_map_push_elem(&free_slots, &i, 0);
@@ -352,6 +374,9 @@ static const char *row_inconsistency(const struct row_group *g, int r)
 
 const char *world__inconsistency(void)
 {
+	const struct charge charge = ((struct server_state *)listener.sk.storage[0])->charge;
+	uint64_t account = slot_at(charge.slot)->generation == charge.generation ? MEMORY_SERVER
+										 : 0;
 	uint64_t n = world__row(ROW_APP_RESPONSE, NULL);
 	const char *found;
 
@@ -369,6 +394,11 @@ const char *world__inconsistency(void)
 	}
 	if (live_sockets)
 		return wrong("%lld sockets left", (long long)live_sockets);
+	/* the listener stays; an instance that was retired has no account any more */
+	if (memory_used != MEMORY_SERVER || world__count(GAUGE_MEMORY_BYTES) != account)
+		return wrong("%llu bytes left, %llu of them with an instance",
+			     (unsigned long long)memory_used,
+			     (unsigned long long)world__count(GAUGE_MEMORY_BYTES));
 	for (__u32 i = 0; i < DEFAULT_MAX_GROUPS; i++) {
 		for (int r = 0; r < GROUP_ROWS && group_at(i)->in_use; r++) {
 			found = row_inconsistency(group_at(i), r);

@@ -58,6 +58,15 @@ uint64_t world__row(enum http_row row, uint64_t *ret_sum_ns);
 /* The agent takes the server's slot away and gives it a new generation; its counts are kept here. */
 void world__retire(void);
 
+/* Memory for connections until the next world: bytes, or that of so many, the listener one of them.
+ */
+void world__limit(uint64_t bytes);
+void world__limit_connections(unsigned int connections);
+
+/* An instance takes memory, or gives some back. False if that is refused. */
+bool world__take(uint32_t slot, uint32_t bytes);
+void world__give(uint32_t slot, uint32_t bytes);
+
 /* Requests in flight: started, not finished in any way. Never negative, or something was counted
  * twice. */
 int64_t world__in_flight(void);

@@ -57,6 +57,8 @@ void sample__init_rich(struct sample *sample, struct rollup **ret_rollup)
 	sample->snapshot.programs = programs;
 	sample->snapshot.program_count = 2;
 	sample->snapshot.live_sockets = 17;
+	sample->snapshot.connection_bytes = 12000;
+	sample->snapshot.connection_bytes_limit = 268435456;
 	sample->snapshot.loss[LOSS_IO_URING] = 4;
 
 	sample__instance(sample, 1, "shop", "0123456789ab");
@@ -81,6 +83,7 @@ void sample__init_rich(struct sample *sample, struct rollup **ret_rollup)
 	count[COUNT_OUTBOUND_CONNECTS] = 12;
 	count[COUNT_OUTBOUND_REFUSED] = 3;
 	count[COUNT_OOM_KILLS] = 2;
+	count[COUNT_CONNECTIONS_UNOBSERVED] = 11;
 	count[COUNT_RUN_DELAY_NS] = 1234567890123;
 	sample__exit(sample, 1, 0, 1);
 	sample__exit(sample, 1, 137, 2);

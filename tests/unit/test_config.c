@@ -173,7 +173,7 @@ START_TEST(test_file_sets_everything)
 				   "buckets:\n  - 0.000000001\n  - 0.1\n  - 65536\n"
 				   "status_by_code: true\ncgroup_hierarchy: memory\n"
 				   "max_instances: 2\nmax_statuses: 3\nmax_groups: 4\n"
-				   "max_sockets: 16\nmax_destinations: 6\nmax_apps: 7\n"
+				   "connection_memory: 16MiB\nmax_destinations: 6\nmax_apps: 7\n"
 				   "max_rpcs: 28671\nmax_streams: 17\n"
 				   "docker_socket: /a\npodman_socket: /b\ncontainerd_state: /c\n"
 				   "crio_state: /d\nhttp_connections: 8\nhttp_timeout: 2500ms\n"
@@ -200,7 +200,7 @@ START_TEST(test_file_sets_everything)
 	ck_assert_uint_eq(config.max_instances, 2);
 	ck_assert_uint_eq(config.max_statuses, 3);
 	ck_assert_uint_eq(config.max_groups, 4);
-	ck_assert_uint_eq(config.max_sockets, 16);
+	ck_assert_uint_eq(config.connection_memory, 16U << 20);
 	ck_assert_uint_eq(config.max_destinations, 6);
 	ck_assert_uint_eq(config.max_apps, 7);
 	ck_assert_uint_eq(config.max_rpcs, 28671);
@@ -332,7 +332,7 @@ START_TEST(test_precedence)
 	ck_assert_uint_eq(config.max_apps, 300);
 	ck_assert_uint_eq(config.max_groups, 200);
 	ck_assert_uint_eq(config.max_statuses, 100);
-	ck_assert_uint_ne(config.max_sockets, 100);
+	ck_assert_uint_ne(config.max_streams, 100);
 	unlink(path);
 }
 END_TEST

@@ -37,6 +37,53 @@ static const struct {
 	{ "1S", -EINVAL, 0 },
 };
 
+static const struct {
+	const char *text;
+	int err;
+	uint64_t bytes;
+} sizes[] = {
+	{ "1024", 0, 1024 },
+	{ "1KiB", 0, 1024 },
+	{ "64MiB", 0, 64ULL << 20 },
+	{ "64Mi", 0, 64ULL << 20 },
+	{ "3Gi", 0, 3ULL << 30 },
+	{ "1500KiB", 0, 1500 << 10 },
+	{ "1000001", 0, 1000001 },
+	{ "1024GiB", 0, 1ULL << 40 },
+	{ "1025GiB", -ERANGE, 0 },
+	{ "1023", -ERANGE, 0 },
+	{ "0", -ERANGE, 0 },
+	{ "1099511627777", -ERANGE, 0 },
+	{ "99999999999999999999999", -ERANGE, 0 },
+	{ "17179869184GiB", -ERANGE, 0 },
+	{ "", -EINVAL, 0 },
+	{ "MiB", -EINVAL, 0 },
+	{ "1M", -EINVAL, 0 },
+	{ "1MB", -EINVAL, 0 },
+	{ "1MiBs", -EINVAL, 0 },
+	{ "1 MiB", -EINVAL, 0 },
+	{ "1.5MiB", -EINVAL, 0 },
+	{ "-1MiB", -EINVAL, 0 },
+	{ "1mib", -EINVAL, 0 },
+};
+
+START_TEST(test_bytes)
+{
+	uint64_t bytes = 7;
+	char text[64];
+
+	ck_assert_int_eq(value__bytes(sizes[_i].text, 1024, 1ULL << 40, &bytes), sizes[_i].err);
+	if (sizes[_i].err) {
+		ck_assert_uint_eq(bytes, 7);
+		return;
+	}
+	ck_assert_uint_eq(bytes, sizes[_i].bytes);
+	value__format_bytes(bytes, text, sizeof(text));
+	ck_assert_int_eq(value__bytes(text, 1024, 1ULL << 40, &bytes), 0);
+	ck_assert_uint_eq(bytes, sizes[_i].bytes);
+}
+END_TEST
+
 START_TEST(test_duration)
 {
 	uint64_t ns = 7;
@@ -180,6 +227,7 @@ Suite *config_value_suite(void)
 	Suite *suite = suite_create("config_value");
 	TCase *tc = tcase_create("value");
 
+	tcase_add_loop_test(tc, test_bytes, 0, ROWS(sizes));
 	tcase_add_loop_test(tc, test_duration, 0, ROWS(durations));
 	tcase_add_loop_test(tc, test_seconds, 0, ROWS(seconds));
 	tcase_add_test(tc, test_u32);

@@ -73,6 +73,84 @@ static void outcome(uint64_t responses, enum loss_reason reason, uint64_t lost)
 			      "%llu lost for reason %d", (unsigned long long)world__lost(i), i);
 }
 
+/* A connection that there is no memory for is counted once, and followed when there is some. */
+START_TEST(memory_for_two)
+{
+	struct connection *first, *second, *third;
+
+	/* a listener and two: half of it is the server's */
+	world__limit_connections(2 * 3);
+	first = connection__open(1000);
+	second = connection__open(2000);
+	third = connection__open(3000);
+	exchange(first, GET, OK);
+	for (int i = 0; i < 5; i++)
+		exchange(third, GET, OK);
+	exchange(second, GET, OK);
+	ck_assert_uint_eq(world__count(COUNT_CONNECTIONS_UNOBSERVED), 1);
+	outcome(2, LOSS_SOCKETS_FULL, 1);
+	finish(first);
+	exchange(third, GET, OK);
+	finish(second);
+	finish(third);
+	ck_assert_uint_eq(world__count(COUNT_CONNECTIONS_UNOBSERVED), 1);
+	ck_assert_uint_eq(world__count(COUNT_EDGE_CONNECTS), 2);
+	ck_assert_uint_eq(world__lost(LOSS_SOCKETS_FULL), 1);
+	ck_assert_uint_eq(world__responses(200, METHOD_GET), 3);
+}
+END_TEST
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+
+/* The same for HTTP/2, which takes more: its bytes are counted. */
+START_TEST(memory_for_http2)
+{
+	struct connection *c;
+
+	world__limit_connections(2 * 3);
+	c = connection__open(1000);
+	for (int i = 0; i < 3; i++) {
+		connection__arrive(c, PREFACE, sizeof(PREFACE) - 1);
+		connection__read(c, LARGE, CALL_PLAIN);
+		write_by(c, OK, CALL_PLAIN);
+	}
+	ck_assert_uint_eq(world__count(COUNT_BYTES_IN), 3 * (sizeof(PREFACE) - 1));
+	finish(c);
+	ck_assert_uint_eq(world__count(COUNT_CONNECTIONS_UNOBSERVED), 1);
+	outcome(0, LOSS_CONNECTIONS_FULL, 1);
+}
+END_TEST
+
+/* Takes as many bytes as it gets, one by one. Returns how many. */
+static unsigned int take_all(uint32_t slot)
+{
+	unsigned int held = 0;
+
+	while (world__take(slot, 1))
+		held++;
+	return held;
+}
+
+/* Nobody holds more than is still free, so there is always some for who comes next. */
+START_TEST(memory_is_shared)
+{
+	unsigned int one, other;
+
+	world__limit(world__count(GAUGE_MEMORY_BYTES) + 1000); /* beside the listener's */
+	one = take_all(2);
+	other = take_all(3);
+	ck_assert_uint_eq(one, 500);
+	ck_assert_uint_eq(other, 250);
+	for (; one; one--)
+		world__give(2, 1);
+	for (other += take_all(3); other; other--)
+		world__give(3, 1);
+	ck_assert_uint_eq(take_all(3), 500);
+	for (other = 500; other; other--)
+		world__give(3, 1);
+}
+END_TEST
+
 /* Peeking advances nothing. */
 START_TEST(peek)
 {
@@ -375,6 +453,9 @@ Suite *exchange_loss_suite(void)
 
 	tcase_add_checked_fixture(core, setup, teardown);
 	tcase_set_timeout(random, 120);
+	tcase_add_test(core, memory_for_two);
+	tcase_add_test(core, memory_for_http2);
+	tcase_add_test(core, memory_is_shared);
 	tcase_add_test(core, peek);
 	tcase_add_test(core, unseen_content);
 	tcase_add_test(core, unseen_header);

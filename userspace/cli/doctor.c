@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/databases.h"
 #include "cli/facts.h"
+#include "cli/memory_limit.h"
 #include "cli/plain_text.h"
 #include "cli/report.h"
 #include "config/config.h"
@@ -68,7 +69,7 @@ static void report_plain_text(struct report *report, struct plain_text *plain_te
 }
 
 static void examine(struct report *report, struct loader **ret_loader,
-		    struct plain_text *plain_text, const struct config *config)
+		    struct plain_text *plain_text, struct config *config)
 {
 	struct identity_table *identity = NULL;
 	const char *controller = NULL;
@@ -76,6 +77,7 @@ static void examine(struct report *report, struct loader **ret_loader,
 	size_t count;
 
 	facts__report_machine(report);
+	memory_limit__settle(config);
 	report_listen(report, config);
 	/* forks, so before anything that has a thread or is loaded */
 	if (!facts__obstacle())
@@ -91,6 +93,8 @@ static void examine(struct report *report, struct loader **ret_loader,
 		report__add(report, "identity", GRADE_GOOD, "%s", lines[i]);
 	if (!facts__obstacle())
 		report_hooks(report, ret_loader, config, controller);
+	if (*ret_loader)
+		memory_limit__report(report, config, report->map_bytes);
 	report_plain_text(report, plain_text, config, *ret_loader);
 	identity_table__free(identity);
 }

@@ -17,7 +17,6 @@
 #define TARGETS_NS 5000000000ULL
 #define POSTGRES_PREFIX "pg_"
 #define TIMEOUT_MS 10000
-#define COMMON_BYTES ((size_t)64 << 20)
 
 static int open_socket(void *ctx, pid_t pid, int family)
 {
@@ -42,7 +41,7 @@ int endpoints__new(struct agent *agent)
 		.max_samples = agent->config.custom_samples,
 		.max_body_bytes = agent->config.custom_body_bytes,
 		.max_wire_bytes = agent->config.custom_wire_bytes,
-		.max_common_bytes = COMMON_BYTES,
+		.max_common_bytes = agent->config.custom_memory_bytes,
 		.own_port = own_port(agent),
 		.open_socket = open_socket,
 		.open_ctx = agent,

@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/facts.h"
 #include "cli/log.h"
+#include "cli/memory_limit.h"
 #include "cli/privileges.h"
 #include "cli/progress.h"
 #include "cli/routes.h"
@@ -242,6 +243,7 @@ static int serve__start(struct serve *serve, const char **ret_message)
 	*ret_message = facts__obstacle();
 	if (*ret_message)
 		return -EPERM;
+	memory_limit__settle(&agent->config);
 	serve__start_broker(agent);
 	err = agent->config.query_url ? query__init() : 0;
 	if (err) {

@@ -60,7 +60,6 @@ int config__init(struct config *config, struct config_error *error)
 		.max_instances = DEFAULT_MAX_INSTANCES,
 		.max_statuses = DEFAULT_MAX_STATUSES,
 		.max_groups = DEFAULT_MAX_GROUPS,
-		.max_sockets = DEFAULT_MAX_SOCKETS,
 		.max_destinations = DEFAULT_MAX_DESTINATIONS,
 		.max_rpcs = DEFAULT_MAX_RPCS,
 		.max_streams = DEFAULT_MAX_STREAMS,

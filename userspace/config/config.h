@@ -83,11 +83,14 @@ struct config {
 	uint32_t max_instances;
 	uint32_t max_statuses;
 	uint32_t max_groups;
-	uint32_t max_sockets;
 	uint32_t max_destinations;
 	uint32_t max_rpcs;    /* gRPC methods */
 	uint32_t max_streams; /* HTTP/2 */
 	uint32_t max_apps;    /* roll-ups of retired instances */
+
+	uint64_t connection_memory;	  /* bytes of kernel memory; 0: auto */
+	uint64_t connection_memory_bytes; /* what that is; see memory_limit__settle() */
+	uint64_t custom_memory_bytes;	  /* of what all instances expose; likewise */
 
 	char *docker_socket; /* NULL: the usual places */
 	char *podman_socket;

@@ -185,6 +185,7 @@ static const char *const type_name[] = {
 	[OPTION_DURATION] = "a time such as 90s or 5m",
 	[OPTION_TIMEOUT] = "a time such as 90s or 5m",
 	[OPTION_NUMBER] = "a whole number",
+	[OPTION_BYTES] = "auto, or bytes such as 64MiB",
 	[OPTION_BOOL] = "true or false",
 };
 
@@ -209,7 +210,8 @@ static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const 
 		return read_buckets(r, event, where);
 	if (options[key].type == OPTION_SET)
 		return read_set(r, &options[key], event, where);
-	quotes = options[key].type != OPTION_NUMBER && options[key].type != OPTION_BOOL;
+	quotes = options[key].type != OPTION_NUMBER && options[key].type != OPTION_BOOL &&
+		 options[key].type != OPTION_BYTES;
 	err = reader__text(r, event, where, type_name[options[key].type], quotes, &text);
 	if (err)
 		return err;

@@ -43,8 +43,8 @@ static const struct config_option options[] = {
 	  "pairs of instance and status" },
 	{ "max_groups", OPTION_NUMBER, FIELD(max_groups), 2, 65536, "N",
 	  "groups of histogram rows" },
-	{ "max_sockets", OPTION_NUMBER, FIELD(max_sockets), 16, 4194304, "N",
-	  "connections followed at once" },
+	{ "connection_memory", OPTION_BYTES, FIELD(connection_memory), 1U << 20, 1ULL << 40, "BYTES",
+	  "kernel memory of what is remembered of connections; auto: a part of the cgroup's" },
 	{ "max_destinations", OPTION_NUMBER, FIELD(max_destinations), 1, 1048576, "N",
 	  "addresses connected to" },
 	{ "max_rpcs", OPTION_NUMBER, FIELD(max_rpcs), 1, STATUS_RPC_MAX - 1, "N",
@@ -340,6 +340,15 @@ int config_option__set(const struct config_option *option, struct config *config
 		snprintf(what, sizeof(what), "a whole number from %llu to %llu",
 			 (unsigned long long)option->min, (unsigned long long)option->max);
 		return expected(error, -EINVAL, where, what, text);
+	case OPTION_BYTES:
+		if (strcmp(text, "auto") == 0) {
+			*(uint64_t *)field = 0;
+			return 0;
+		}
+		if (value__bytes(text, option->min, option->max, field) == 0)
+			return 0;
+		return expected(error, -EINVAL, where,
+				"auto, or from 1MiB to 1024GiB, such as 64MiB", text);
 	case OPTION_BOOL:
 		if (value__bool(text, field) == 0)
 			return 0;
@@ -403,6 +412,11 @@ void config_option__format(const struct config_option *option, const struct conf
 		break;
 	case OPTION_NUMBER:
 		snprintf(buffer, OPTION_VALUE_BYTES, "%u", *(const uint32_t *)field);
+		break;
+	case OPTION_BYTES:
+		snprintf(buffer, OPTION_VALUE_BYTES, "auto");
+		if (*(const uint64_t *)field)
+			value__format_bytes(*(const uint64_t *)field, buffer, OPTION_VALUE_BYTES);
 		break;
 	case OPTION_BOOL:
 		snprintf(buffer, OPTION_VALUE_BYTES, "%s", *(const bool *)field ? "true" : "false");

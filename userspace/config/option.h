@@ -20,6 +20,7 @@ enum option_type {
 	OPTION_DURATION, /* uint64_t, ns */
 	OPTION_TIMEOUT,	 /* uint32_t, ms */
 	OPTION_NUMBER,	 /* uint32_t */
+	OPTION_BYTES,	 /* uint64_t; 0: auto */
 	OPTION_BOOL,
 	OPTION_BUCKETS, /* bucket_ns, bucket_count */
 	OPTION_SET,	/* uint32_t, one bit for each of option_set's names */

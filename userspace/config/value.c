@@ -147,6 +147,40 @@ int value__u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret_value
 	return 0;
 }
 
+static const char *const byte_units[] = { "", "KiB", "MiB", "GiB" };
+
+int value__bytes(const char *text, uint64_t min, uint64_t max, uint64_t *ret_bytes)
+{
+	uint64_t number;
+	int err = read_digits(&text, UINT64_MAX / 16, &number);
+
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < sizeof(byte_units) / sizeof(byte_units[0]); i++) {
+		size_t length = strlen(byte_units[i]), given = strlen(text);
+
+		if (strncmp(text, byte_units[i], given) != 0 ||
+		    (given != length && given + 1 != length) || (given == 0 && length != 0))
+			continue;
+		if (number > max >> 10 * i || number << 10 * i < min)
+			return -ERANGE;
+		*ret_bytes = number << 10 * i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+void value__format_bytes(uint64_t bytes, char *buffer, size_t size)
+{
+	unsigned int i = 0;
+
+	while (i < 3 && bytes && bytes % 1024 == 0) {
+		bytes /= 1024;
+		i++;
+	}
+	snprintf(buffer, size, "%llu%s", (unsigned long long)bytes, byte_units[i]);
+}
+
 int value__bool(const char *text, bool *ret_value)
 {
 	bool value = strcmp(text, "true") == 0;

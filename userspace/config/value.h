@@ -32,6 +32,15 @@ void value__format_seconds(uint64_t ns, char *buffer, size_t size);
 /* Decimal digits only, from min to max. */
 int value__u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret_value);
 
+/*
+ * Bytes: a whole number, perhaps with one of the units KiB, MiB and GiB (or Ki, Mi, Gi, as
+ * Kubernetes has them), from min to max.
+ */
+int value__bytes(const char *text, uint64_t min, uint64_t max, uint64_t *ret_bytes);
+
+/* The shortest text that value__bytes reads as bytes. */
+void value__format_bytes(uint64_t bytes, char *buffer, size_t size);
+
 /* true or false, nothing else. */
 int value__bool(const char *text, bool *ret_value);
 

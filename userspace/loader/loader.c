@@ -62,12 +62,32 @@ static uint32_t or_default(uint32_t configured, uint32_t standard)
 	return configured ? configured : standard;
 }
 
+static uint64_t connection_memory(const struct config *config)
+{
+	return config->connection_memory_bytes ? config->connection_memory_bytes
+					       : DEFAULT_MEMORY_BYTES;
+}
+
+/*
+ * More connections than have room in their memory with anything beside the socket: the table's
+ * size is never what limits them, but its buckets are there from the start.
+ */
+#define LEAST_BYTES_INSIDE 2048
+
+static uint32_t max_connections(uint64_t memory)
+{
+	uint64_t most = memory / LEAST_BYTES_INSIDE;
+
+	return most < 1U << 20 ? (uint32_t)most : 1U << 20;
+}
+
 static void set_sizes(struct edgetap *skeleton, const struct config *config)
 {
 	uint32_t instances = or_default(config->max_instances, DEFAULT_MAX_INSTANCES);
 	uint32_t statuses = or_default(config->max_statuses, DEFAULT_MAX_STATUSES);
 	uint32_t groups = or_default(config->max_groups, DEFAULT_MAX_GROUPS);
 	uint32_t rpcs = or_default(config->max_rpcs, DEFAULT_MAX_RPCS);
+	uint32_t connections = max_connections(connection_memory(config));
 
 	/* index 0 of each pool is `__other__`, beyond what the user asked for */
 	bpf_map__set_max_entries(skeleton->maps.slot_by_instance, instances);
@@ -82,16 +102,13 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 	bpf_map__set_max_entries(skeleton->maps.index_by_rpc, rpcs);
 	bpf_map__set_max_entries(skeleton->maps.rpc_by_index, rpcs + 1);
 	bpf_map__set_max_entries(skeleton->maps.free_rpcs, rpcs);
-	bpf_map__set_max_entries(
-		skeleton->maps.plain_by_connection,
-		config->tls_uprobes ? or_default(config->max_sockets, DEFAULT_MAX_SOCKETS) : 1);
-	bpf_map__set_max_entries(
-		skeleton->maps.connection_by_object,
-		config->tls_uprobes ? or_default(config->max_sockets, DEFAULT_MAX_SOCKETS) : 1);
+	bpf_map__set_max_entries(skeleton->maps.plain_by_connection,
+				 config->tls_uprobes ? connections : 1);
+	bpf_map__set_max_entries(skeleton->maps.connection_by_object,
+				 config->tls_uprobes ? connections : 1);
 	bpf_map__set_max_entries(skeleton->maps.call_by_goroutine,
 				 config->tls_uprobes ? DEFAULT_MAX_GO_CALLS : 1);
-	bpf_map__set_max_entries(skeleton->maps.http2_by_connection,
-				 or_default(config->max_sockets, DEFAULT_MAX_SOCKETS));
+	bpf_map__set_max_entries(skeleton->maps.http2_by_connection, connections);
 	bpf_map__set_max_entries(skeleton->maps.stream_by_id,
 				 or_default(config->max_streams, DEFAULT_MAX_STREAMS));
 	bpf_map__set_max_entries(skeleton->maps.counts_by_destination,
@@ -131,7 +148,7 @@ static struct edgetap *open_object(const struct loader *loader)
 	set_sizes(skeleton, config);
 	memcpy((void *)&skeleton->rodata->cfg_grid, &loader->grid, sizeof(loader->grid));
 	skeleton->rodata->cfg_cgroup_subsys = loader->cgroup_subsys;
-	skeleton->rodata->cfg_max_sockets = or_default(config->max_sockets, DEFAULT_MAX_SOCKETS);
+	skeleton->rodata->cfg_memory = connection_memory(config);
 	skeleton->rodata->cfg_status_by_code = config->status_by_code;
 	probes__prepare(skeleton->obj, config->tls_uprobes, loader->probe_links);
 	for (size_t i = 0; i < hook_count; i++) {

@@ -261,6 +261,8 @@ const struct snapshot *loader__snapshot(struct loader *loader)
 	snapshot->rpcs = loader->rpcs.memory;
 	snapshot->rpc_count = loader->rpcs.count;
 	snapshot->live_sockets = loader->skeleton->bss->live_sockets;
+	snapshot->connection_bytes = loader->skeleton->bss->memory_used;
+	snapshot->connection_bytes_limit = loader->skeleton->rodata->cfg_memory;
 	snapshot->uncounted = loader__uncounted(loader);
 	if (read_destinations(loader) || read_exits(loader) || read_maps(loader) ||
 	    read_programs(loader) || read_losses(loader))

@@ -82,6 +82,8 @@ struct snapshot {
 	uint32_t program_count;
 	uint64_t loss[LOSS_N];
 	uint64_t live_sockets;
+	uint64_t connection_bytes; /* kernel memory of connections and threads */
+	uint64_t connection_bytes_limit;
 };
 
 #endif

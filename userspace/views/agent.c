@@ -88,6 +88,12 @@ void walk__agent(struct walk *walk)
 	case FACT_SOCKETS:
 		walk__value(walk, walk->snapshot->live_sockets);
 		break;
+	case FACT_CONNECTION_BYTES:
+		walk__value(walk, walk->snapshot->connection_bytes);
+		break;
+	case FACT_CONNECTION_BYTES_LIMIT:
+		walk__value(walk, walk->snapshot->connection_bytes_limit);
+		break;
 	case FACT_LOSSES:
 		for (int i = 0; i < LOSS_N; i++)
 			write_one(walk, loss_reasons[i], walk->snapshot->loss[i]);

@@ -226,6 +226,9 @@ static const struct family families[] = {
 	  .fact = FACT_DESTINATIONS, .label = { "destination", "reason" }, .skip_zero = 1,
 	  PARTS(destination_errors) },
 
+	COUNT(COUNT_CONNECTIONS_UNOBSERVED, 0, "edgetap_connections_unobserved_total", "",
+	      "Connections that were not followed, or not what is inside them (HTTP/2, plain text "
+	      "under TLS), because the instance has its share of the memory for connections."),
 	COUNT(COUNT_OOM_KILLS, 0, "edgetap_instance_oom_kills_total", "",
 	      "Processes that the kernel killed because memory ran out, the container's or the "
 	      "machine's."),
@@ -249,6 +252,12 @@ static const struct family families[] = {
 	  .label = { "version", "revision" } },
 	{ GAUGE("edgetap_instances", "", "Instances observed now."), .fact = FACT_INSTANCES },
 	{ GAUGE("edgetap_live_sockets", "", "Sockets observed now."), .fact = FACT_SOCKETS },
+	{ GAUGE("edgetap_connection_memory_bytes", "bytes",
+		"Kernel memory of what is remembered of connections now."),
+	  .fact = FACT_CONNECTION_BYTES },
+	{ GAUGE("edgetap_connection_memory_limit_bytes", "bytes",
+		"What it may be; an instance may hold no more of it than is still free."),
+	  .fact = FACT_CONNECTION_BYTES_LIMIT },
 	{ GAUGE("edgetap_tls_files_attached", "",
 		"Libraries and programs in which plain text under TLS is observed now."),
 	  .fact = FACT_TLS, PARTS(tls_files) },

@@ -52,6 +52,8 @@ enum fact {
 	FACT_BUILD, /* labels: version, revision */
 	FACT_INSTANCES,
 	FACT_SOCKETS,
+	FACT_CONNECTION_BYTES,
+	FACT_CONNECTION_BYTES_LIMIT,
 	FACT_LOSSES,	   /* labels: reason */
 	FACT_PROGRAM_RUNS, /* this and below: labels: name */
 	FACT_PROGRAM_TIME, /* ns */

@@ -503,6 +503,8 @@ static inline void *shim_task_storage(void **storage, size_t bytes, const void *
 #define bpf_task_storage_get(m, task, v, f)                                                        \
 	shim_task_storage(&(task)->storage[(const void *)(m) != (const void *)&thread_by_task],    \
 			  sizeof(*(m)->value), v, f)
+#define bpf_task_storage_delete(m, task)                                                           \
+	shim_storage_delete(&(task)->storage[(const void *)(m) != (const void *)&thread_by_task])
 
 /*
  * A tail call runs the program that the agent would have put there, and does not
