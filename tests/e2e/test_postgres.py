@@ -355,4 +355,5 @@ def test_hang(env):
     is_up(1, real)(agent.scrape())
 
 
-lib.main(globals())
+if __name__ == "__main__":
+    lib.main(globals())

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/capability.h"
 #include "broker/process.h"
 #include "broker/wire.h"
 
@@ -38,7 +39,8 @@ __attribute__((format(printf, 1, 2))) static void warn(const char *format, ...)
 	warnings++;
 }
 
-static const struct broker_options options = { .warn = warn };
+static const struct broker_options options = { .uses = USE(ENTERING) | USE(POSTGRES),
+					       .warn = warn };
 
 static bool is_root(void)
 {

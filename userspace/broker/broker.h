@@ -31,6 +31,8 @@ struct broker_server {
 };
 
 struct broker_options {
+	unsigned int uses; /* what it is to be able to do: bits of enum capability_use */
+
 	/*
 	 * Asks a server, and writes to socket; in a process of its own, with the broker's
 	 * privileges, that ends afterwards or when its time is over.

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,24 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broker/capability.h"
 #include "broker/confine.h"
 #include "broker/job.h"
 #include "broker/wire.h"
 #include "clock.h"
 
-#define BIT(number) (1ULL << (number))
 #define NS_PER_MS 1000000ULL
 #define CHANNEL_FD 3
 #define JOB_FD 4
-
-/*
- * Enter namespaces (SYS_ADMIN, SYS_CHROOT), which SYS_PTRACE lets find; become another user
- * (SETUID, SETGID), and end what has become one (KILL); read a secret that is root's
- * (DAC_READ_SEARCH).
- */
-#define BROKER_CAPABILITIES                                                                        \
-	(BIT(CAP_SYS_ADMIN) | BIT(CAP_SYS_CHROOT) | BIT(CAP_SYS_PTRACE) | BIT(CAP_SETUID) |        \
-	 BIT(CAP_SETGID) | BIT(CAP_KILL) | BIT(CAP_DAC_READ_SEARCH))
 
 /* At once. One kind cannot take the places of all. */
 #define MAX_CHILDREN 32
@@ -98,7 +88,7 @@ static int prepare(struct broker_process *process, int channel, pid_t agent)
 	if (!err)
 		err = prepare_descriptors(channel);
 	if (!err)
-		err = confine__keep(BROKER_CAPABILITIES);
+		err = confine__keep(capability__broker(process->options->uses));
 	if (!err && prctl(PR_SET_PDEATHSIG, SIGKILL))
 		err = -errno;
 	/* it ended before that */

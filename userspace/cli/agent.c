@@ -173,10 +173,7 @@ static int agent__new_system(struct agent *agent)
 
 unsigned int agent__uses(const struct agent *agent)
 {
-	if (!agent->probes)
-		return 0;
-	return 1U << USE_UPROBES |
-	       (loader__probes_by_event(agent->loader) ? 1U << USE_UPROBE_EVENTS : 0);
+	return privileges__uses(&agent->config, loader__probes_by_event(agent->loader));
 }
 
 int agent__new(struct agent *agent, const char **ret_message)

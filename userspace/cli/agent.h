@@ -70,7 +70,7 @@ int agent__new(struct agent *agent, const char **ret_message);
  */
 int agent__attach(struct agent *agent, const char **ret_message);
 
-/* What it will still do after attaching: bits 1 << enum privileges_use. */
+/* What it will still do after attaching: bits of enum capability_use. */
 unsigned int agent__uses(const struct agent *agent);
 
 /* Connections that are followed now. */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "broker/broker.h"
+#include "broker/capability.h"
 #include "cli/log.h"
 #include "cli/report.h"
 #include "identity/process.h"
@@ -240,6 +241,7 @@ static void report_stats(struct report *report, const struct postgres_stats *sta
 void databases__report(struct report *report, const struct config *config)
 {
 	static const struct broker_options broker_options = {
+		.uses = USE(POSTGRES),
 		.postgres = postgres_child__run,
 		.warn = stay_silent,
 	};

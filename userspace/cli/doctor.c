@@ -3,6 +3,7 @@
  * Goes the way of serve up to the point where something would be attached, and
  * tells what it met. Nothing stays loaded.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "cli/facts.h"
 #include "cli/memory_limit.h"
 #include "cli/plain_text.h"
+#include "cli/privileges.h"
 #include "cli/report.h"
 #include "config/config.h"
 #include "http/listen.h"
@@ -44,12 +46,27 @@ static void report_hooks(struct report *report, struct loader **ret_loader,
 	report__add(report, "hooks", GRADE_GOOD, "%zu looked at, see below", report->hook_count);
 }
 
+/* As serve does before it looks into a file: what it can no longer open then is not seen. */
+static void report_and_drop_privileges(struct report *report, const struct config *config,
+				       const struct loader *loader)
+{
+	unsigned int uses = privileges__uses(config, loader && loader__probes_by_event(loader));
+	int err;
+
+	facts__report_privileges(report, uses);
+	err = privileges__drop(uses);
+	if (err)
+		report__add(report, "privileges", GRADE_BAD, "cannot be given up: %s",
+			    strerror(-err));
+}
+
 static void report_plain_text(struct report *report, struct plain_text *plain_text,
-			      const struct config *config, const struct loader *loader)
+			      const struct config *config, const struct loader *loader, int links)
 {
 	size_t seen = 0;
 
 	plain_text__examine(plain_text, config, loader);
+	plain_text->links = links;
 	report->plain_text = plain_text;
 	if (plain_text->is_off) {
 		report__add(
@@ -75,6 +92,7 @@ static void examine(struct report *report, struct loader **ret_loader,
 	const char *controller = NULL;
 	const char *const *lines;
 	size_t count;
+	int links;
 
 	facts__report_machine(report);
 	memory_limit__settle(config);
@@ -84,6 +102,7 @@ static void examine(struct report *report, struct loader **ret_loader,
 		databases__report(report, config);
 	if (identity_table__new(&identity, config, config->max_instances)) {
 		report__add(report, "identity", GRADE_BAD, "no usable cgroup hierarchy");
+		facts__report_privileges(report, privileges__uses(config, false));
 		return;
 	}
 	if (identity_table__hierarchy(identity, &controller) < 0)
@@ -95,7 +114,10 @@ static void examine(struct report *report, struct loader **ret_loader,
 		report_hooks(report, ret_loader, config, controller);
 	if (*ret_loader)
 		memory_limit__report(report, config, report->map_bytes);
-	report_plain_text(report, plain_text, config, *ret_loader);
+	/* of all processes, which takes more than serve keeps */
+	links = *ret_loader ? loader__count_probes(*ret_loader) : -EOPNOTSUPP;
+	report_and_drop_privileges(report, config, *ret_loader);
+	report_plain_text(report, plain_text, config, *ret_loader, links);
 	identity_table__free(identity);
 }
 

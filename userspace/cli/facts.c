@@ -130,31 +130,22 @@ static void report_filesystem(struct report *report, const char *topic, const ch
 		 strcmp(topic, "bpffs") == 0 ? "bpf" : topic, path);
 }
 
-static void report_privileges(struct report *report)
+static void report_privilege(struct report *report, const struct privilege *privilege)
 {
-	struct capability capabilities[CAPABILITY_COUNT];
+	const struct capability *capability = privilege->capability;
 	struct finding *finding;
-	int lacking = 0, err = privileges__read(capabilities);
 
-	if (err) {
-		report__add(report, "privileges", GRADE_BAD, "cannot be read: %s", strerror(-err));
-		return;
-	}
-	for (int i = 0; i < CAPABILITY_COUNT; i++) {
-		/* whether events are used at all is known when hooks have been looked at */
-		if (capabilities[i].held || capabilities[i].kept == 1U << USE_UPROBE_EVENTS)
-			continue;
-		lacking++;
+	if (privilege->state == PRIVILEGE_STOOD_FOR)
+		finding = report__add(report, "privileges", GRADE_NOTE,
+				      "no %s: CAP_SYS_ADMIN stands for it, and is kept for that",
+				      capability->name);
+	else
 		finding = report__add(report, "privileges",
-				      capabilities[i].required ? GRADE_BAD : GRADE_NOTE,
-				      "no %s, which is needed to %s", capabilities[i].name,
-				      capabilities[i].use);
-		snprintf(finding->remedy, sizeof(finding->remedy), "%s",
-			 geteuid() ? "run edgetap as root: sudo edgetap"
-				   : "give the container this capability, or run it privileged");
-	}
-	if (!lacking)
-		report__add(report, "privileges", GRADE_GOOD, "every capability that is needed");
+				      capability->required ? GRADE_BAD : GRADE_NOTE, "no %s: %s",
+				      capability->name, capability->without);
+	snprintf(finding->remedy, sizeof(finding->remedy), "%s",
+		 geteuid() ? "run edgetap as root: sudo edgetap"
+			   : "give it to edgetap's unit or container");
 }
 
 void facts__report_machine(struct report *report)
@@ -165,25 +156,49 @@ void facts__report_machine(struct report *report)
 		report_kernel(report, &name);
 	report_btf(report);
 	report_lockdown(report);
-	report_privileges(report);
 	report_filesystem(report, "tracefs", "/sys/kernel/tracing", TRACEFS_MAGIC,
 			  "only needed where kprobes stand in for tracepoints");
 	report_filesystem(report, "bpffs", "/sys/fs/bpf", BPF_FS_MAGIC,
 			  "only needed to keep counting while edgetap is restarted");
 }
 
+void facts__report_privileges(struct report *report, unsigned int uses)
+{
+	int lacking = 0, err = privileges__read(uses, report->privileges);
+
+	if (err) {
+		report__add(report, "privileges", GRADE_BAD, "cannot be read: %s", strerror(-err));
+		return;
+	}
+	report->has_privileges = true;
+	for (int i = 0; i < CAPABILITY_COUNT; i++) {
+		const struct privilege *privilege = &report->privileges[i];
+
+		if (privilege->state == PRIVILEGE_HELD || !privilege->is_needed)
+			continue;
+		lacking++;
+		report_privilege(report, privilege);
+	}
+	if (!lacking)
+		report__add(report, "privileges", GRADE_GOOD,
+			    "every capability that is needed, see below");
+}
+
 const char *facts__obstacle(void)
 {
-	struct capability capabilities[CAPABILITY_COUNT];
+	static char sentence[160];
+	const char *missing = privileges__obstacle();
 
-	if (privileges__read(capabilities) == 0)
-		for (int i = 0; i < CAPABILITY_COUNT; i++)
-			if (capabilities[i].required && !capabilities[i].held)
-				return geteuid()
-					       ? "must run as root, or with CAP_BPF and CAP_PERFMON, to "
-						 "observe this machine"
-					       : "lacks CAP_BPF or CAP_PERFMON: give them to its "
-						 "container, or run it privileged";
+	if (missing) {
+		snprintf(sentence, sizeof(sentence),
+			 geteuid()
+				 ? "must run as root, or with CAP_BPF and CAP_PERFMON, to observe "
+				   "this machine: it has no %s"
+				 : "lacks %s: give it to the unit or container that edgetap runs "
+				   "in",
+			 missing);
+		return sentence;
+	}
 	if (access(BTF_PATH, R_OK) != 0)
 		return "needs the kernel's type information: no " BTF_PATH
 		       " (boot a kernel built with CONFIG_DEBUG_INFO_BTF=y)";

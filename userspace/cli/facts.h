@@ -5,8 +5,11 @@
 
 #include "cli/report.h"
 
-/* Kernel, its configuration, BTF, lockdown, filesystems, capabilities. */
+/* Kernel, its configuration, BTF, lockdown, filesystems. */
 void facts__report_machine(struct report *report);
+
+/* Capabilities, for these uses: bits of enum capability_use. */
+void facts__report_privileges(struct report *report, unsigned int uses);
 
 /*
  * The sentence for a user whose process may not or whose kernel cannot load

@@ -113,7 +113,7 @@ void plain_text__examine(struct plain_text *ret_plain_text, const struct config 
 
 	memset(ret_plain_text, 0, sizeof(*ret_plain_text));
 	ret_plain_text->is_off = !config->tls_uprobes;
-	ret_plain_text->links = loader ? loader__count_probes(loader) : -EOPNOTSUPP;
+	ret_plain_text->links = -EOPNOTSUPP;
 	ret_plain_text->by_event = loader && loader__probes_by_event(loader);
 	ret_plain_text->listeners = find__new(&examination.find);
 	if (ret_plain_text->listeners)

@@ -2,68 +2,83 @@
 #include "cli/privileges.h"
 
 #include <linux/capability.h>
-#include <string.h>
 
 #include "broker/confine.h"
-
-/* Since 5.8; the distribution's headers may be older than its kernel. */
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#endif
-#ifndef CAP_BPF
-#define CAP_BPF 39
-#endif
-
-/* Since 5.9. */
-#ifndef CAP_CHECKPOINT_RESTORE
-#define CAP_CHECKPOINT_RESTORE 40
-#endif
+#include "config/config.h"
 
 #define BIT(number) (1ULL << (number))
 
-static const struct capability wanted[CAPABILITY_COUNT] = {
-	{ CAP_BPF, "CAP_BPF", "load programs, and read and write maps", true, BIT(USE_ALWAYS),
-	  false },
-	{ CAP_PERFMON, "CAP_PERFMON", "attach to tracepoints", true, BIT(USE_ALWAYS), false },
-	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "see the executables of other users' processes", false,
-	  BIT(USE_ALWAYS), false },
-	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "read the state of container runtimes", false,
-	  BIT(USE_ALWAYS), false },
-	{ CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE",
-	  "see the TLS library of a process whose file was replaced", false, BIT(USE_UPROBES),
-	  false },
-	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "place uprobes by events", false, BIT(USE_UPROBE_EVENTS),
-	  false },
-};
-
-int privileges__read(struct capability ret_capabilities[CAPABILITY_COUNT])
+unsigned int privileges__uses(const struct config *config, bool by_event)
 {
-	uint64_t effective, permitted;
+	unsigned int uses = USE(ALWAYS) | USE(ENTERING);
+
+	if (config->tls_uprobes)
+		uses |= USE(UPROBES) | (by_event ? USE(UPROBE_EVENTS) : 0);
+	if (config->postgres)
+		uses |= USE(POSTGRES);
+	return uses;
+}
+
+static uint64_t required(void)
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < CAPABILITY_COUNT; i++)
+		if (capabilities[i].required)
+			bits |= BIT(capabilities[i].number);
+	return bits;
+}
+
+/* What of these stays when the others have been given up. */
+static uint64_t kept(uint64_t permitted, unsigned int uses)
+{
+	uint64_t stays = capability__agent(uses) & permitted;
+
+	/* a container may have been given the old name only */
+	if (required() & ~permitted)
+		stays |= permitted & BIT(CAP_SYS_ADMIN);
+	return stays;
+}
+
+int privileges__read(unsigned int uses, struct privilege ret_privileges[CAPABILITY_COUNT])
+{
+	uint64_t effective, permitted, later;
 	int err = confine__capabilities(&effective, &permitted);
 
 	if (err)
 		return err;
-	if (effective & BIT(CAP_SYS_ADMIN))
-		effective |= BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_CHECKPOINT_RESTORE);
-	memcpy(ret_capabilities, wanted, sizeof(wanted));
-	for (int i = 0; i < CAPABILITY_COUNT; i++)
-		ret_capabilities[i].held = effective & BIT(wanted[i].number);
+	later = capability__implied(kept(effective & permitted, uses));
+	for (int i = 0; i < CAPABILITY_COUNT; i++) {
+		const struct capability *capability = &capabilities[i];
+		uint64_t bit = BIT(capability->number);
+
+		ret_privileges[i] = (struct privilege){
+			.capability = capability,
+			.is_needed = (capability->agent | capability->broker) & uses,
+			.state = effective & bit ? PRIVILEGE_HELD
+				 : later & bit	 ? PRIVILEGE_STOOD_FOR
+						 : PRIVILEGE_MISSING,
+		};
+	}
 	return 0;
+}
+
+const char *privileges__obstacle(void)
+{
+	struct privilege privileges[CAPABILITY_COUNT];
+
+	if (privileges__read(USE(ALWAYS), privileges))
+		return NULL;
+	for (int i = 0; i < CAPABILITY_COUNT; i++)
+		if (privileges[i].capability->required && privileges[i].state == PRIVILEGE_MISSING)
+			return privileges[i].capability->name;
+	return NULL;
 }
 
 int privileges__drop(unsigned int uses)
 {
-	uint64_t kept = 0, effective, permitted;
+	uint64_t effective, permitted;
 	int err = confine__capabilities(&effective, &permitted);
 
-	if (err)
-		return err;
-	for (int i = 0; i < CAPABILITY_COUNT; i++)
-		if (wanted[i].kept & (uses | BIT(USE_ALWAYS)))
-			kept |= BIT(wanted[i].number);
-	kept &= permitted;
-	/* A container may have been given the old name for it only. */
-	if (!(kept & BIT(CAP_BPF)))
-		kept |= permitted & BIT(CAP_SYS_ADMIN);
-	return confine__keep(kept);
+	return err ? err : confine__keep(kept(permitted, uses));
 }

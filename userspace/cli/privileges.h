@@ -1,45 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Capabilities (capabilities(7)): what is needed to start, and the few that are
- * kept once everything is attached.
- */
+/* What this process has of the capabilities that edgetap wants, and giving up the others. */
 #ifndef EDGETAP_CLI_PRIVILEGES_H
 #define EDGETAP_CLI_PRIVILEGES_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-struct capability {
-	int number;
-	const char *name;
-	const char *use;
-	bool required;	   /* without it serve cannot start */
-	unsigned int kept; /* after attaching: 1 << enum privileges_use, for any of these */
-	bool held;	   /* by this thread, effective */
+#include "broker/capability.h"
+
+struct config;
+
+enum privilege_state {
+	PRIVILEGE_MISSING,
+	PRIVILEGE_STOOD_FOR, /* the agent keeps CAP_SYS_ADMIN, which stands for it */
+	PRIVILEGE_HELD,
 };
 
-#define CAPABILITY_COUNT 6
-
-/* What edgetap still does after it has attached. */
-enum privileges_use {
-	USE_ALWAYS,
-	USE_UPROBES,	   /* places uprobes in files of processes that come up later */
-	USE_UPROBE_EVENTS, /* and does it by events, which newer kernels leave to CAP_SYS_ADMIN */
+struct privilege {
+	const struct capability *capability;
+	bool is_needed; /* for one of the uses */
+	enum privilege_state state;
 };
 
 /*
- * What edgetap wants to have at start and what it has. CAP_SYS_ADMIN stands for
- * CAP_BPF and CAP_PERFMON, as in the kernel; nothing else needs it. 0 or a
- * negative errno.
+ * What edgetap does under a configuration: bits of enum capability_use. by_event: whether this
+ * kernel attaches uprobes by events.
  */
-int privileges__read(struct capability ret_capabilities[CAPABILITY_COUNT]);
+unsigned int privileges__uses(const struct config *config, bool by_event);
 
 /*
- * Gives up every capability but those kept for one of the uses (bits 1 << enum
- * privileges_use, without USE_ALWAYS), for this thread and every
- * one that it starts later: effective, permitted, inheritable, ambient and
+ * Every capability of the table, and what there will be of it once privileges__drop() has been
+ * called for these uses: CAP_SYS_ADMIN stands for others only as long as it is not given up. 0 or
+ * a negative errno.
+ */
+int privileges__read(unsigned int uses, struct privilege ret_privileges[CAPABILITY_COUNT]);
+
+/* The name of one that is missing and without which nothing can be loaded; NULL: none is. */
+const char *privileges__obstacle(void);
+
+/*
+ * Gives up every capability but those that the agent keeps for one of the uses, for this thread and
+ * every one that it starts later: effective, permitted, inheritable, ambient and
  * bounding sets, and no execve may ever gain any (no_new_privs). The user id
- * stays. 0 or a negative errno; after an error less may have been given up.
+ * stays. CAP_SYS_ADMIN is kept where a required one is missing, for which it stands. 0 or a
+ * negative errno; after an error less may have been given up.
  */
 int privileges__drop(unsigned int uses);
 

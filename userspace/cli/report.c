@@ -45,6 +45,38 @@ bool report__is_good(const struct report *report)
 	return true;
 }
 
+static const char *holder(const struct capability *capability)
+{
+	return !capability->agent ? "helper" : !capability->broker ? "agent" : "agent, helper";
+}
+
+static void print_privileges(const struct report *report, FILE *out)
+{
+	static const char marks[] = {
+		[PRIVILEGE_MISSING] = ' ',
+		[PRIVILEGE_STOOD_FOR] = '+',
+		[PRIVILEGE_HELD] = '*',
+	};
+
+	fprintf(out,
+		"\nCapabilities of agent and helper process (* held, + CAP_SYS_ADMIN stands for "
+		"it):\n");
+	for (int i = 0; i < CAPABILITY_COUNT; i++) {
+		const struct privilege *privilege = &report->privileges[i];
+		const struct capability *capability = privilege->capability;
+
+		fprintf(out, "%c %-22s  %-13s  to %s", marks[privilege->state], capability->name,
+			holder(capability), capability->purpose);
+		if (capability->required)
+			fprintf(out, " (required)");
+		else if (!privilege->is_needed)
+			fprintf(out, " (which is switched off)");
+		else if (privilege->state == PRIVILEGE_MISSING)
+			fprintf(out, "\n%-39s  without it %s", "", capability->without);
+		fprintf(out, "\n");
+	}
+}
+
 static void print_hooks(const struct report *report, FILE *out)
 {
 	static const char *const availability[] = { "unavailable", "available" };
@@ -83,6 +115,8 @@ void report__print(const struct report *report, FILE *out, bool colour)
 		if (finding->remedy[0])
 			fprintf(out, "%-*s        -> %s\n", TOPIC_WIDTH, "", finding->remedy);
 	}
+	if (report->has_privileges)
+		print_privileges(report, out);
 	print_hooks(report, out);
 	if (report->plain_text)
 		plain_text__print(report->plain_text, out);
@@ -112,6 +146,48 @@ static json_t *json_findings(const struct report *report)
 	return list;
 }
 
+/* What needs it, in the words of the configuration where there are any. */
+static json_t *json_uses(unsigned int uses)
+{
+	static const char *const names[CAPABILITY_USES] = {
+		[USE_ALWAYS] = "always",
+		[USE_UPROBES] = "tls_uprobes",
+		[USE_UPROBE_EVENTS] = "uprobe_events",
+		[USE_ENTERING] = "containers",
+		[USE_POSTGRES] = "postgres",
+	};
+	json_t *list = json_array();
+
+	for (int i = 0; i < CAPABILITY_USES; i++)
+		if (uses & 1U << i)
+			json_array_append_new(list, json_string(names[i]));
+	return list;
+}
+
+static json_t *json_privileges(const struct report *report)
+{
+	static const char *const states[] = {
+		[PRIVILEGE_MISSING] = "missing",
+		[PRIVILEGE_STOOD_FOR] = "CAP_SYS_ADMIN",
+		[PRIVILEGE_HELD] = "held",
+	};
+	json_t *list = json_array();
+
+	for (int i = 0; report->has_privileges && i < CAPABILITY_COUNT; i++) {
+		const struct privilege *privilege = &report->privileges[i];
+		const struct capability *capability = privilege->capability;
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:b, s:s}", "name",
+					capability->name, "purpose", capability->purpose, "without",
+					capability->without, "required", capability->required,
+					"agent", json_uses(capability->agent), "helper",
+					json_uses(capability->broker), "needed",
+					privilege->is_needed, "state", states[privilege->state]));
+	}
+	return list;
+}
+
 static json_t *json_hooks(const struct report *report)
 {
 	json_t *list = json_array();
@@ -130,9 +206,10 @@ static json_t *json_hooks(const struct report *report)
 
 int report__print_json(const struct report *report, FILE *out)
 {
-	json_t *root = json_pack("{s:b, s:o, s:o, s:I, s:I}", "ok", report__is_good(report),
-				 "findings", json_findings(report), "hooks", json_hooks(report),
-				 "map_bytes", (json_int_t)report->map_bytes, "map_budget_bytes",
+	json_t *root = json_pack("{s:b, s:o, s:o, s:o, s:I, s:I}", "ok", report__is_good(report),
+				 "findings", json_findings(report), "capabilities",
+				 json_privileges(report), "hooks", json_hooks(report), "map_bytes",
+				 (json_int_t)report->map_bytes, "map_budget_bytes",
 				 (json_int_t)REPORT_MAP_BUDGET_BYTES);
 
 	if (root && report->plain_text)

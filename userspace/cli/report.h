@@ -8,9 +8,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cli/privileges.h"
 #include "loader/loader.h"
 
-#define REPORT_MAX_FINDINGS 40
+#define REPORT_MAX_FINDINGS 64
 #define REPORT_TEXT_BYTES 512
 
 enum grade {
@@ -31,6 +32,8 @@ struct plain_text;
 struct report {
 	struct finding findings[REPORT_MAX_FINDINGS];
 	size_t count;
+	struct privilege privileges[CAPABILITY_COUNT];
+	bool has_privileges;		 /* they could be read */
 	const struct loader_hook *hooks; /* not the report's own */
 	size_t hook_count;
 	uint64_t map_bytes;		     /* 0: not known */

@@ -210,17 +210,38 @@ static void serve__announce(struct serve *serve)
 /* What needs it is missing without it; the rest is not. */
 static void serve__start_broker(struct agent *agent)
 {
-	static const struct broker_options options = {
+	static struct broker_options options = {
 		.postgres = postgres_child__run,
 		.thin = thin__status,
 		.warn = log__warn,
 	};
 	int err;
 
+	options.uses = privileges__uses(&agent->config, false);
 	postgres_child__configure(&agent->config);
 	err = broker__start(&agent->broker, &options);
 	if (err)
 		log__warn("no helper process, containers cannot be entered: %s", strerror(-err));
+}
+
+/* A capability that is not there is said now, not when its lack is met. */
+static void serve__tell_missing(unsigned int uses)
+{
+	struct privilege privileges[CAPABILITY_COUNT];
+
+	if (privileges__read(uses, privileges))
+		return;
+	for (int i = 0; i < CAPABILITY_COUNT; i++) {
+		const struct capability *capability = privileges[i].capability;
+
+		if (!privileges[i].is_needed || privileges[i].state == PRIVILEGE_HELD)
+			continue;
+		if (privileges[i].state == PRIVILEGE_MISSING)
+			log__info("without %s %s", capability->name, capability->without);
+		else
+			log__info("without %s CAP_SYS_ADMIN is kept, which stands for it",
+				  capability->name);
+	}
 }
 
 static int serve__start_access(struct serve *serve, const char **ret_message)
@@ -271,6 +292,7 @@ static int serve__start(struct serve *serve, const char **ret_message)
 	progress__stop(&progress);
 	if (err)
 		return err;
+	serve__tell_missing(agent__uses(agent));
 	err = privileges__drop(agent__uses(agent));
 	if (!err)
 		err = watch__start(&serve->events, serve->epoll_fd,
