@@ -172,10 +172,15 @@ def all_of(board, **chosen):
 
 
 def prometheus(env, agent):
-    """With the jobs of deploy/, but more often."""
+    """With the jobs of deploy/, what is commented out for Fly.io's names as well, but more often."""
     port = lib.free_port()
     config = env.dir / "prometheus.yml"
-    text = JOBS.read_text().replace("127.0.0.1:9777", f"127.0.0.1:{agent.port}")
+    text = JOBS.read_text()
+    for indent, first in (("  ", "- job_name: edgetap-fly"), ("    ", "metric_relabel_configs:")):
+        text, count = re.subn(rf"^{indent}# {first}\n(?:{indent}#  .*\n)+",
+                              lambda m, at=indent: re.sub(rf"^{at}# ", at, m[0], flags=re.M), text, flags=re.M)
+        equal(count, 1, f"{first} in {JOBS.name}")
+    text = text.replace("127.0.0.1:9777", f"127.0.0.1:{agent.port}")
     config.write_text(text.replace("scrape_interval: 15s", f"scrape_interval: {SCRAPE}s\n  scrape_timeout: {SCRAPE}s"))
     process = env.start(
         [lib.need("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={env.dir}/tsdb",

@@ -40,6 +40,8 @@ if command -v promtool >/dev/null; then
 	jobs=$(grep -c '^ *- job_name:' deploy/prometheus.yml)
 	honoured=$(grep -c '^ *honor_labels: true$' deploy/prometheus.yml)
 	[[ $jobs -eq $honoured ]] || fail "$jobs scrape jobs, but $honoured honour the agent's labels"
+	# who copies the file has each series once
+	! grep '^ *metrics_path: */metrics/fly' deploy/prometheus.yml || fail "the job of Fly.io's names is on"
 else
 	skipped+=("promtool is not installed")
 fi
