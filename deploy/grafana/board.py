@@ -6,9 +6,11 @@ reads it as it is, newer ones migrate it when they import it.
 Queries are written with these short forms, so that none of them forgets a filter:
 an expression's <S> is the filter by app, instance and region, <A> that by app and
 region (of series that have no instance), <R> that by region alone (of the agent's
-own series); <I> is the interval of a rate, in a graph or in a table.
+own series); <I> is the interval of a rate, in a graph or in a table. What is
+grouped by app, instance or database is grouped by what its name is unique in, too.
 """
 import json
+import re
 
 SOURCE = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
 FILTERS = {
@@ -16,16 +18,25 @@ FILTERS = {
     "<A>": 'app=~"$app",region=~"$region"',
     "<R>": 'region=~"$region"',
 }
+# An app's name is that of its namespace, a unit's or volume's that of its machine, a database's that of its server.
+UNIQUE = {"app": ("namespace", "app"), "instance": ("host", "instance"), "datname": ("host", "instance", "datname")}
+SHOWN = {"app": "{{app}} {{namespace}}", "instance": "{{instance}} {{host}}", "datname": "{{datname}} {{instance}}"}
 COLUMNS = 24
 STATUS_COLORS = (("^1", "purple"), ("^2", "green"), ("^3", "blue"), ("^4", "orange"), ("^5", "red"))
+
+
+def _unique(match):
+    """Labels of `by (...)`, with those that make them unique; each once."""
+    names = [name for label in match[1].split(", ") for name in UNIQUE.get(label, (label,))]
+    return f"by ({', '.join(dict.fromkeys(names))})"
 
 
 class Query:
     """One expression of a panel and the legend of its series."""
 
     def __init__(self, expr, legend=""):
-        self.expr = expr
-        self.legend = legend
+        self.expr = re.sub(r"\bby \(([^)]*)\)", _unique, expr)
+        self.legend = re.sub(r"{{(\w+)}}", lambda m: SHOWN.get(m[1], m[0]), legend)
 
     def target(self, place, kind):
         """kind: time_series, heatmap, or table, which shows one moment."""

@@ -24,8 +24,11 @@ def errors(by, status="5..", filters="<S>"):
 
 
 def waiting(by):
-    """Share of the requests' time that passed before the app read them."""
-    return f"clamp_max({rate(QUEUE + '_sum', by)} / ({rate(EDGE + '_sum', by)} > 0), 1)"
+    """
+    Share of the time of answered requests that passed before the app read them: what the edge's clock has more.
+    Queue time itself is also that of requests that were given up, which no response time contains.
+    """
+    return f"clamp_min(1 - {rate(APP + '_sum', by)} / ({rate(EDGE + '_sum', by)} > 0), 0)"
 
 
 def overview():
@@ -33,9 +36,9 @@ def overview():
         "Which app is slow or failing, and is it queueing?",
         Table(
             "Apps",
-            "Each app over the time shown. Queued is how much of its requests' time passed before the app "
-            "read them: much of it means too few workers, not slow ones.",
-            ["app"],
+            "Each app over the time shown. Queued is how much of its answered requests' time passed before the "
+            "app read them: much of it means too few workers, not slow ones.",
+            ["namespace", "app"],
             [
                 ("Requests", "reqps", None, Query(rate(RESPONSES, "app") + " > 0")),
                 ("Errors (5xx)", "percentunit", ERRORS, Query(errors("app"))),
@@ -102,7 +105,8 @@ def queueing():
         "Queueing and load",
         Graph("Queue time", "From the first byte of the request in the socket to the app reading it.",
               quantiles(QUEUE), "s", width=6),
-        Graph("Share of time queued", "Of all that requests take, what passes before the app reads them.",
+        Graph("Share of time queued", "Of all that answered requests take, what passes before the app reads "
+              "them.",
               Query(waiting("app"), "{{app}}"), "percentunit", width=6, thresholds=WAITS),
         Graph("In flight", "Requests read by the app and not answered yet.",
               Query(now("edgetap_app_concurrency", "app"), "{{app}}"), "short", width=6),
@@ -304,10 +308,10 @@ def volumes():
     return Row(
         "Volumes",
         Graph("Volumes used", "Share of each volume.",
-              Query("max by (app, id) (edgetap_volume_used_ratio{<A>})", "{{app}} {{id}}"), "percentunit",
+              Query("max by (app, host, id) (edgetap_volume_used_ratio{<A>})", "{{app}} {{id}}"), "percentunit",
               width=12, top=1, thresholds=FULL),
         Graph("Size of volumes", "Bytes.",
-              Query("max by (app, id) (edgetap_volume_size_bytes{<A>})", "{{app}} {{id}}"), "bytes", width=12),
+              Query("max by (app, host, id) (edgetap_volume_size_bytes{<A>})", "{{app}} {{id}}"), "bytes", width=12),
         closed=True,
     )
 

@@ -107,6 +107,12 @@ def check_form(name, board):
             assert apart, f"{name}: {a} lies on {b}"
 
 
+def check_grouping(labels, where):
+    """Names are grouped by what they are unique in: two apps of one name in two namespaces stay two."""
+    for name, within in (("app", "namespace"), ("instance", "host"), ("datname", "instance")):
+        assert name not in labels or within in labels, f"{where}: by {labels}, without {within}"
+
+
 def test_form(env):
     """What Grafana needs, and no metric that no view has; all of the page's are shown."""
     names = known()
@@ -116,6 +122,8 @@ def test_form(env):
         check_form(name, board)
         for panel in panels(board):
             for target in panel["targets"]:
+                for by in re.findall(r"\bby \(([^)]*)\)", target["expr"]):
+                    check_grouping(by.split(", "), f"{name}: {panel['title']}")
                 for metric in metrics(target["expr"]):
                     assert {metric, family(metric)} & names, f"{name}: {panel['title']}: no view has {metric}"
                     shown |= {metric, family(metric)}
@@ -434,6 +442,23 @@ def split(asked, doctor):
     return must, reasons
 
 
+def shares(base, start):
+    """What is shown as a share is one: from 0 to 1."""
+    for name in NAMES:
+        board = dashboard(name)
+        for panel in panels(board):
+            if panel["fieldConfig"]["defaults"]["unit"] != "percentunit":
+                continue
+            for target in panel["targets"]:
+                expr = substituted(target["expr"], all_of(board))
+                found = base.ask("query_range", query=expr, start=start, end=time.time(), step=SCRAPE)["result"]
+                values = [float(v) for row in found for _, v in row["values"]]
+                # of a time in a second: the clocks of reading and scraping are two
+                top = 1 if "/" in expr else 1.1
+                wrong = [v for v in values if not -1e-9 <= v <= top + 1e-9]
+                assert not wrong, f"{name}: {panel['title']}: {wrong[:5]}"
+
+
 def variables(base, apps):
     """Each variable offers what is there, and narrows the next one."""
     for name in NAMES:
@@ -537,6 +562,7 @@ def test_data(env):
         assert key in missing(base, start, {key: asked[key]}), f"{key} has data, although {why}"
     print(f"  {len(asked)} queries, {len(absent)} of them without data: {', '.join(sorted(set(absent.values())))}")
     first_table(base, start)
+    shares(base, start)
     variables(base, {"e2e-dash-nginx", "e2e-dash-slow", "e2e-dash-grpc", "e2e-dash-ws"})
 
 

@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A request that waits to be read shows at the edge and in the queue, not in the app."""
+import json
+import re
+import threading
 import time
 
 import lib
 from client import Connection, request
-from lib import between, equal
+from lib import between, equal, eventually
 from oracle import expect_http, settled
 from servers import odd
+from test_prometheus import Prometheus
 
 WAIT = 0.3
 COUNT = 5
@@ -88,6 +92,78 @@ def test_queued_behind(env):
     between(edge, total, total + SLACK * 2, "edge time")
     between(app, total, total + SLACK * 2, "app time")
     between(queue, 0, SLACK, "queue time")
+
+
+def documented_shares():
+    """The queries that the man page and the dashboard have for the share of time that is spent waiting."""
+    page = (lib.REPO / "deploy" / "edgetap.1").read_text()
+    blocks = re.findall(r"^\.Bd [^\n]*\n(.*?)^\.Ed$", page, re.M | re.S)
+    found = [query for block in blocks for query in re.findall(r"^clamp_min.*", block, re.M | re.S)]
+    equal(len(found), 1, "queries of the man page")
+    board = json.loads((lib.REPO / "deploy" / "grafana" / "edgetap.json").read_text())
+    for panel in board["panels"]:
+        for target in panel.get("targets", ()):
+            if panel["title"] == "Share of time queued" or re.match(r"clamp_min\(1 - .*edgetap_edge", target["expr"]):
+                found.append(re.sub(r"\$(app|instance|region)", ".*", target["expr"]))
+    equal(len(found), 3, "queries of man page and dashboard")
+    return [re.sub(r"\[[^]]*\]", "[20s]", query) for query in found]
+
+
+def test_share(env):
+    """
+    The share of time spent in the queue, as it is documented, is what it is, and never above 1: also
+    where many give up, whose wait is a queue time and in no response time.
+    """
+    before, after = 0.1, 0.05
+    agent = env.agent()
+    prometheus = Prometheus(env, agent)
+    server = odd(env, "e2e-queue-share", before_read_ms=int(before * 1000), after_read_ms=int(after * 1000))
+    stop = threading.Event()
+    trouble = []
+
+    def answered():
+        with Connection(server.port) as c:
+            while not stop.is_set():
+                equal(c.get()[0], 200, "status")
+
+    def given_up():
+        while not stop.is_set():
+            c = Connection(server.port)
+            c.send(request())
+            time.sleep(before + after / 2)  # the pace of a client that has no more patience
+            c.reset()
+
+    def run(work):
+        try:
+            work()
+        except BaseException as e:  # pylint: disable=broad-except
+            trouble.append(e)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in (answered, *[given_up] * 4)]
+    for thread in threads:
+        thread.start()
+    match = f'{{app="{server.name}"}}'
+    naive = (f"sum(rate(edgetap_app_http_queue_time_seconds_sum{match}[20s])) / "
+             f"sum(rate(edgetap_edge_http_response_time_seconds_sum{match}[20s]))")
+
+    def shares():
+        assert not trouble, trouble
+        # those that were given up are in it, or this would prove nothing
+        assert prometheus.one(naive) > 1, "queue time of what was given up"
+        for query in documented_shares():
+            found = [v for labels, v in prometheus.ask(query) if labels.get("app") == server.name]
+            equal(len(found), 1, query)
+            between(found[0], before / (before + after) - 0.08, before / (before + after) + 0.08, query)
+        return True
+
+    try:
+        eventually(shares, 30)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    for query in documented_shares():
+        assert all(0 <= v <= 1 for _, v in prometheus.ask(query)), query
 
 
 if __name__ == "__main__":
