@@ -14,6 +14,7 @@
 #include "handlers.h"
 #include "library.h"
 #include "life.h"
+#include "unix.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -231,6 +232,17 @@ int run_delays(struct bpf_iter__task *ctx)
 
 	if (task)
 		handle_delay(task);
+	return 0;
+}
+
+SEC("iter/task_file")
+int unix_listeners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+
+	if (task && file)
+		handle_unix_file(ctx->meta->seq, task, file);
 	return 0;
 }
 

@@ -142,6 +142,8 @@ def connections():
               Query(rate("edgetap_edge_tcp_retransmits_total", "app"), "{{app}}"), "pps"),
         Graph("Round-trip time", "Of clients' connections, at their end.",
               quantiles("edgetap_edge_tcp_round_trip_time_seconds"), "s"),
+        Graph("UNIX sockets listened on", "What comes through these is not observed.",
+              Query(now("edgetap_unix_stream_listeners", "app"), "{{app}}"), "short", width=24, height=6),
         closed=True,
     )
 

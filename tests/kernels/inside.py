@@ -5,6 +5,7 @@ What a kernel is expected to do with the agent; runs inside a guest that booted
 it (boot.sh), where everything is some ten times slower than outside.
 """
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def hooks_expected():
 
 def facts_expected():
     """What needs programs that a kernel may refuse without the agent ending."""
-    return {"frames read", "frames written", "plain text of TLS", "frames of plain text"}
+    return {"frames read", "frames written", "plain text of TLS", "frames of plain text", "listeners of UNIX sockets"}
 
 
 def attached():
@@ -104,6 +105,12 @@ def test_requests(env):
         received += c.received
         connections += 1
 
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind("\0kernel-unix")
+        unix.listen()
+        name = os.path.basename(os.readlink("/proc/self/exe"))
+        here = agent.scrape().select("edgetap_unix_stream_listeners", app=name)
+        equal([value for _, value in here], [1], "UNIX sockets that this process listens on")
     app = dict(app="kernel-server")
     scrape = expect_http(agent, "kernel-server", want)
     equal(scrape.losses(), lost, "losses")

@@ -202,6 +202,8 @@ int agent__new(struct agent *agent, const char **ret_message)
 	if (!err)
 		err = agent__new_system(agent);
 	if (!err)
+		err = unix_sockets__new(&agent->unix_sockets);
+	if (!err)
 		err = agent__new_exposition(agent);
 	if (!err)
 		err = retire_queue__new(&agent->retiring, agent__slots(agent));
@@ -228,6 +230,7 @@ void agent__free(struct agent *agent)
 	broker__free(agent->broker);
 	tls_names__free(agent->tls_names);
 	exposition__free(agent->exposition);
+	unix_sockets__free(agent->unix_sockets);
 	system__free(agent->system);
 	readings__free(agent->readings);
 	rollup__free(agent->rollup);
@@ -541,6 +544,7 @@ bool agent__reload(struct agent *agent, struct config *fresh)
 	differs = config__reload(&agent->config, fresh);
 	identity_table__apply_rules(agent->identity);
 	system__forget_labels(agent->system);
+	unix_sockets__forget_labels(agent->unix_sockets);
 	agent->read_ns = 0;
 	agent->next_targets_ns = 0;
 	if (agent__new_exposition(agent))

@@ -18,6 +18,7 @@
 
 #include "broker/broker.h"
 #include "cli/retire.h"
+#include "cli/unix_sockets.h"
 #include "config/config.h"
 #include "custom/custom.h"
 #include "http/server.h"
@@ -42,6 +43,7 @@ struct agent {
 	pthread_t reader;	   /* reads them now, if is_reading */
 	bool is_reading;
 	struct system *system;
+	struct unix_sockets *unix_sockets;
 	struct exposition *exposition;
 	struct retire_queue *retiring;
 	struct tls_names *tls_names;

@@ -50,6 +50,7 @@ static void *read_all(void *ctx)
 	postgres__read(agent->postgres, readings);
 	read_up(readings);
 	endpoints__read(agent);
+	unix_sockets__read(agent->unix_sockets, agent);
 	return NULL;
 }
 

@@ -46,6 +46,9 @@ int identity_table__walk(struct identity_table *table,
 	return cgroup_hierarchy__walk(table->hierarchy, visit, &walk);
 }
 
+/* the entry is one allocation, and what is given is its start */
+_Static_assert(offsetof(struct table_entry, identity) == 0, "freed as a whole");
+
 int identity_table__of_cgroup(struct identity_table *table, uint64_t cgroup_id, pid_t pid,
 			      struct identity **ret_identity)
 {
@@ -59,13 +62,30 @@ int identity_table__of_cgroup(struct identity_table *table, uint64_t cgroup_id, 
 
 	if (err < 0)
 		return err;
-	/* the entry is one allocation, and what is given is its start */
-	_Static_assert(offsetof(struct table_entry, identity) == 0, "freed as a whole");
 	if (err ||
 	    (entry->identity.kind != INSTANCE_CONTAINER && entry->identity.kind != INSTANCE_UNIT)) {
 		free(entry);
 		return 1;
 	}
+	*ret_identity = &entry->identity;
+	return 0;
+}
+
+int identity_table__of_key(struct identity_table *table, const struct instance_key *key, pid_t pid,
+			   const char comm[EVENT_COMM_BYTES], struct identity **ret_identity)
+{
+	struct event event = {
+		.kind = EVENT_INSTANCE_BORN,
+		.tgid = (uint32_t)pid,
+		.key = *key,
+	};
+	struct table_entry *entry;
+	int err;
+
+	memcpy(event.comm, comm, sizeof(event.comm));
+	err = resolve__instance(table, &event, &entry);
+	if (err < 0)
+		return err;
 	*ret_identity = &entry->identity;
 	return 0;
 }

@@ -114,6 +114,7 @@ struct identity_instance {
 	uint32_t slot;
 	uint32_t generation;
 	uint64_t cgroup_id;
+	const struct instance_key *key;
 	const char *cgroup; /* path below the hierarchy's mount; "" if it is not known */
 	bool is_dead;	    /* kept for its retention */
 };
@@ -150,6 +151,13 @@ int identity_table__walk(struct identity_table *table,
  */
 int identity_table__of_cgroup(struct identity_table *table, uint64_t cgroup_id, pid_t pid,
 			      struct identity **ret_identity);
+
+/*
+ * The labels that an instance with this key would get, of any kind; pid is a process of it and comm
+ * that one's name. Returns 0 and an identity for the caller to free(), or a negative errno.
+ */
+int identity_table__of_key(struct identity_table *table, const struct instance_key *key, pid_t pid,
+			   const char comm[EVENT_COMM_BYTES], struct identity **ret_identity);
 
 /* "", or the directory below which the host's files are found; static. */
 const char *identity_table__host_root(const struct identity_table *table);

@@ -310,6 +310,7 @@ int identity_table__each(const struct identity_table *table,
 			.slot = i,
 			.generation = entry->generation,
 			.cgroup_id = entry->key.cgroup_id,
+			.key = &entry->key,
 			.cgroup = entry->cgroup,
 			.is_dead = entry->dead_since_ns,
 		};

@@ -54,6 +54,8 @@ const struct hook hooks[] = {
 	  false, "what a thread waits while it ends is not counted" },
 	{ "older sockets", "adopt_sockets", "task_file", 0, NULL, false,
 	  "sockets opened before the agent are met at their next read" },
+	{ "listeners of UNIX sockets", "unix_listeners", "task_file", 0, NULL, false,
+	  "how many UNIX sockets an app listens on is not known" },
 	{ "plain text of TLS", "plain_text_read", PROBES, 0, NULL, false,
 	  "plain text inside TLS is not seen" },
 	{ "frames of plain text", "plain_framed_read", PROBES, 0, "plain_text_read", false,
@@ -63,7 +65,8 @@ const size_t hook_count = sizeof(hooks) / sizeof(hooks[0]);
 
 bool hook__is_iterator(const struct hook *hook)
 {
-	return !strcmp(hook->program, "adopt_sockets") || !strcmp(hook->program, "run_delays");
+	return !strcmp(hook->program, "adopt_sockets") || !strcmp(hook->program, "run_delays") ||
+	       !strcmp(hook->program, "unix_listeners");
 }
 
 /* CONFIG_SCHED_INFO; a kernel without it has the type with nothing in it. */

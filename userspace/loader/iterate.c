@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Programs that run when the loader wants them to: over open files, over threads. */
+/* Programs that run when somebody wants them to: over open files, over threads. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -12,32 +12,67 @@
 
 #define DELAYS_NS 1000000000ULL
 
-int loader__iterate(const struct loader *loader, const char *program)
+/* Opens an iterator of the loaded program of this name: a descriptor, or a negative errno. */
+static int open_iterator(const struct loader *loader, const char *program)
 {
 	const struct bpf_program *found =
 		bpf_object__find_program_by_name(loader->skeleton->obj, program);
-	char nothing[256];
-	struct bpf_link *link;
-	int fd, err = 0;
+	struct bpf_link *link = bpf_program__attach_iter(found, NULL);
+	int fd, err;
 
-	link = bpf_program__attach_iter(found, NULL);
 	if (!link)
 		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0) {
-		err = -errno;
-	} else {
-		ssize_t n;
-
-		/* EAGAIN: a million were passed over without a word; it goes on from there */
-		do
-			n = read(fd, nothing, sizeof(nothing));
-		while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-		if (n < 0)
-			err = -errno;
-		close(fd);
-	}
+	err = fd < 0 ? -errno : 0;
 	bpf_link__destroy(link);
+	return err ? err : fd;
+}
+
+int loader__iterate(const struct loader *loader, const char *program)
+{
+	int fd = open_iterator(loader, program), err = 0;
+	char nothing[256];
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	/* EAGAIN: a million were passed over without a word; it goes on from there */
+	do
+		n = read(fd, nothing, sizeof(nothing));
+	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	if (n < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Each read looks at a million files at most. */
+#define UNIX_READ_NS 250000000ULL
+
+int loader__unix_listeners(const struct loader *loader,
+			   int (*on_listener)(void *ctx, const struct unix_listener *listener),
+			   void *ctx)
+{
+	struct unix_listener listener[64];
+	uint64_t end_ns = clock__now_ns() + UNIX_READ_NS;
+	int fd, err = 0;
+	ssize_t n = 1;
+
+	if (!loader__has_hook(loader, "unix_listeners"))
+		return -EOPNOTSUPP;
+	fd = open_iterator(loader, "unix_listeners");
+	if (fd < 0)
+		return fd;
+	while (!err && n != 0) {
+		n = read(fd, listener, sizeof(listener));
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			err = -errno;
+		for (ssize_t i = 0; !err && i < n / (ssize_t)sizeof(listener[0]); i++)
+			err = on_listener(ctx, &listener[i]);
+		if (!err && n != 0 && clock__now_ns() > end_ns)
+			err = -ETIME;
+	}
+	close(fd);
 	return err;
 }
 

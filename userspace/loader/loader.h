@@ -12,6 +12,7 @@
 
 #include "event.h"
 #include "snapshot/snapshot.h"
+#include "unix_listener.h"
 
 struct config;
 struct loader;
@@ -110,6 +111,16 @@ void loader__unprobe(int link);
  * looked at. Does nothing less than a second after that. 0 or a negative errno.
  */
 int loader__count_delays(struct loader *loader);
+
+/*
+ * Calls on_listener for every process that holds a listening UNIX stream socket, of all network
+ * namespaces, and every socket that it holds. Returns 0; -EOPNOTSUPP if this kernel cannot tell;
+ * -ETIME if there are too many open files to look at all; what on_listener returned, if that is
+ * not 0; or another negative errno.
+ */
+int loader__unix_listeners(const struct loader *loader,
+			   int (*on_listener)(void *ctx, const struct unix_listener *listener),
+			   void *ctx);
 
 /* Deletes HTTP/2 streams whose connection has ended and which its end did not find. */
 void loader__sweep_streams(struct loader *loader);

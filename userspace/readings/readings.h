@@ -76,6 +76,7 @@
 	X(PROCESSES, "")                                                                           \
 	X(VOLUME_SIZE, "bytes") /* this and the next, label: id */                                 \
 	X(VOLUME_USED, "4")	/* percent */                                                      \
+	X(UNIX_STREAM_LISTENERS, "")                                                               \
 	/* of Postgres' statistics; label: database, then the others */                            \
 	X(PG_ACTIVITY_COUNT, "")	     /* labels: datname, state */                          \
 	X(PG_ACTIVITY_MAX_TX_DURATION, "ns") /* labels: datname, state */                          \

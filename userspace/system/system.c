@@ -227,6 +227,25 @@ void system__read(struct system *system, const char *host, struct readings *read
 	free(slots.slot);
 }
 
+static int by_instance(const void *wanted, const void *element)
+{
+	const struct instance *instance = *(struct instance *const *)element;
+	uint64_t id = *(const uint64_t *)wanted;
+
+	return id < instance->id ? -1 : id > instance->id;
+}
+
+const struct identity *system__identity(const struct system *system, uint64_t cgroup_id)
+{
+	const struct instances *instances = &system->instances;
+	struct instance *const *found = NULL;
+
+	if (instances->count)
+		found = bsearch(&cgroup_id, instances->instance, instances->count, sizeof(*found),
+				by_instance);
+	return found ? (*found)->identity : NULL;
+}
+
 void system__forget_labels(struct system *system)
 {
 	instances__forget_labels(&system->instances);

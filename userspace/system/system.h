@@ -44,6 +44,9 @@ uint64_t system__next_ns(const struct system *system);
 /* Adds what is so now. host is the machine's label. */
 void system__read(struct system *system, const char *host, struct readings *readings);
 
+/* The labels of the container or unit whose own cgroup this is; NULL: there is none, or not yet. */
+const struct identity *system__identity(const struct system *system, uint64_t cgroup_id);
+
 /* The rules on labels have changed. */
 void system__forget_labels(struct system *system);
 

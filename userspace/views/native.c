@@ -115,8 +115,8 @@ static const struct family families[] = {
 		"final response written; under TLS, plain text that the TLS library gave and took."),
 	  .label = { "status" }, .http_rows = BIT(ROW_APP_FIRST_BYTE) },
 	{ TIMES("edgetap_app_http_queue_time_seconds",
-		"From the first byte of the request in the receive queue to the app reading it; "
-		"under TLS it contains the decryption."),
+		"From the first byte of the request in the receive queue to the app reading it, also "
+		"of requests that are aborted later; under TLS it contains the decryption."),
 	  .http_rows = BIT(ROW_APP_QUEUE), .connection_rows = BIT(ROW_ABORTED_QUEUE) },
 	COUNT(COUNT_FIRST_BYTE_UNSEEN, ROLE_SERVER, "edgetap_app_http_first_bytes_unseen_total", "",
 	      "Responses missing from the time to first byte, as only the end of a large write "

@@ -171,6 +171,9 @@ static const struct family families[] = {
 	     "What is used of it, from 0 to 1.",
 	     .label = { "id" }, .drop = OF_APP),
 
+	READ(UNIX_STREAM_LISTENERS, GAUGE, "edgetap_unix_stream_listeners", "", 0,
+	     "UNIX stream sockets that the instance listens on. What comes through them is not observed: no connection, request or byte of it is in any other metric."),
+
 	READ(PG_UP, GAUGE, "edgetap_pg_up", "", 0,
 	     "Whether the Postgres server could be asked."),
 	READ(PG_ACTIVITY_COUNT, GAUGE, "edgetap_pg_activity_connections", "", 0,

@@ -155,7 +155,7 @@ struct sock_common {
 struct socket;
 struct sock {
 	struct sock_common __sk_common;
-	__u16 sk_protocol;
+	__u16 sk_protocol, sk_type;
 	int sk_err;
 	__u32 sk_ack_backlog, sk_max_ack_backlog;
 	struct {
@@ -190,7 +190,12 @@ struct page;
 struct bpf_iter__task {
 	struct task_struct *task;
 };
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
 struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	struct file *file;
 };
@@ -283,6 +288,15 @@ static inline struct tcp_sock *bpf_skc_to_tcp_sock(void *sk)
 static inline struct socket *bpf_sock_from_file(struct file *file)
 {
 	return file->private_data;
+}
+
+/* Nobody reads what iterators write. */
+static inline long bpf_seq_write(struct seq_file *seq, const void *bytes, __u32 count)
+{
+	(void)seq;
+	(void)bytes;
+	(void)count;
+	return 0;
 }
 
 static inline long bpf_probe_read_kernel(void *to, __u32 bytes, const void *from)
