@@ -96,6 +96,44 @@ START_TEST(test_json)
 }
 END_TEST
 
+/* Every capability is listed, held or not, with what does not work without one that is missing. */
+START_TEST(test_capabilities)
+{
+	const struct capability *missing = &capabilities[CAPABILITY_COUNT - 1];
+	json_t *root, *list;
+
+	for (int i = 0; i < CAPABILITY_COUNT; i++)
+		report.privileges[i] = (struct privilege){
+			.capability = &capabilities[i],
+			.is_needed = true,
+			.state = &capabilities[i] == missing ? PRIVILEGE_MISSING : PRIVILEGE_HELD,
+		};
+	report.has_privileges = true;
+	for (int i = 0; i < CAPABILITY_COUNT; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "\n%c %s ", &capabilities[i] == missing ? ' ' : '*',
+			 capabilities[i].name);
+		ck_assert_ptr_nonnull(strstr(printed(false, false), line));
+	}
+	ck_assert_ptr_nonnull(strstr(printed(false, false), missing->without));
+	ck_assert_ptr_null(strstr(printed(false, false), capabilities[2].without));
+	root = json_loads(printed(true, false), 0, NULL);
+	list = json_object_get(root, "capabilities");
+	ck_assert_uint_eq(json_array_size(list), CAPABILITY_COUNT);
+	for (size_t i = 0; i < CAPABILITY_COUNT; i++) {
+		const char *name, *state;
+
+		ck_assert_int_eq(json_unpack(json_array_get(list, i), "{s:s, s:s}", "name", &name,
+					     "state", &state),
+				 0);
+		ck_assert_str_eq(name, capabilities[i].name);
+		ck_assert_str_eq(state, &capabilities[i] == missing ? "missing" : "held");
+	}
+	json_decref(root);
+}
+END_TEST
+
 START_TEST(test_full_report_keeps_the_last)
 {
 	for (int i = 0; i < REPORT_MAX_FINDINGS + 5; i++)
@@ -115,6 +153,7 @@ Suite *report_suite(void)
 	tcase_add_test(tc, test_good_until_something_is_bad);
 	tcase_add_test(tc, test_text);
 	tcase_add_test(tc, test_json);
+	tcase_add_test(tc, test_capabilities);
 	tcase_add_test(tc, test_full_report_keeps_the_last);
 	suite_add_tcase(suite, tc);
 	return suite;
