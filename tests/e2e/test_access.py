@@ -330,6 +330,32 @@ def handshake(agent, context):
         return False
 
 
+def statuses(agent, context, sent):
+    """Of all answers until the connection ends."""
+    with socket.create_connection(("127.0.0.1", agent.port), timeout=10) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as s:
+            s.sendall(sent)
+            got = b"".join(iter(lambda: s.recv(65536), b""))
+    return [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d+) ", got, re.M)]
+
+
+def framing_over_tls(agent, web):
+    """What can be read in two ways is refused, and nothing behind it is a request."""
+    first = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n"
+    behind = b"GET /behind HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    length = b"Content-Length: %d\r\n" % len(behind)
+    for bad in (
+        b"Content-Length: 0\r\n" + length,
+        length + b"Transfer-Encoding: chunked\r\n",
+        length.replace(b":", b" :"),
+        b"X: y\n" + length,
+        b"X: y\0\r\n" + length,
+        b"X: y\r\n " + length,
+    ):
+        equal(statuses(agent, web.context(), first + bad + b"\r\n" + behind), [400], f"{bad}")
+    equal(statuses(agent, web.context(), first + b"\r\n" + behind), [200, 401], "a good one")
+
+
 def test_prometheus_over_tls(env):
     """A real Prometheus with a CA, and by turns each kind of credentials, good and bad."""
     web = Tls(env, users={"alice": PASSWORD})
@@ -572,6 +598,7 @@ def test_tls(env):
     web = Tls(env, "  min_version: TLS12\n  max_version: TLS12\n  curve_preferences: [CurveP384]\n")
     config, _ = config_of(env, f"web_config_file: {web.file}\nhttp_timeout: 2s\n")
     agent = Agent(env, config, web.context(web.certificates.client))
+    framing_over_tls(agent, web)
     versions_and_certificates(agent, web)
     client_certificates(agent, web)
     slow_handshakes_end(agent)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/framing.h"
 #include "http/header.h"
 #include "http/listen.h"
 
@@ -25,6 +26,29 @@ static void listen_address(const char *text)
 	}
 }
 
+/* Lines of names and values: what is taken has one length at most, and one Host. */
+static void head(char *text)
+{
+	struct framing framing;
+
+	framing__begin(&framing, false, "POST", "/", 1, "HTTP/1.1");
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		size_t name = strcspn(line, ":");
+
+		if (line[name])
+			framing__field(&framing, line, name, line + name + 1,
+				       strlen(line + name + 1));
+		else
+			framing__trailer(&framing, line, name, "", 0);
+	}
+	framing__end(&framing, 0);
+	if (!framing.status != !framing.why)
+		abort();
+	if (!framing.status && (framing.hosts != 1 || framing.lengths + framing.codings > 1 ||
+				framing.is_chunked != framing.codings))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text;
@@ -38,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	switch (data[0] % 3) {
+	switch (data[0] % 4) {
 	case 0:
 		http_header__accepts_gzip(text);
 		break;
@@ -48,6 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 2:
 		listen_address(text);
+		break;
+	case 3:
+		head(text);
 		break;
 	}
 	free(text);

@@ -117,7 +117,7 @@ START_TEST(forms_reach_their_route)
 		 "POST /api/q ? types=2 left=77 7:a=1&b=%");
 	ck_fetch("POST", "/api/q", "", 200, "POST /api/q ? types=0 left=77 0:");
 
-	/* In pieces, chunked, after 100 Continue; the connection lives on. */
+	/* In pieces, chunked; nothing is read behind that. */
 	fd = client__connect(server);
 	client__sendf(
 		fd,
@@ -127,9 +127,7 @@ START_TEST(forms_reach_their_route)
 	r = client__response(fd, false);
 	ck_assert_str_eq(r.body, "POST /api/q ? types=0 left=77 7:abcd\r\ne");
 	response__free(&r);
-	r = client__response(fd, false);
-	ck_assert_str_eq(r.body, "GET /api/r ? types=0 left=77 0:");
-	response__free(&r);
+	ck_assert_int_eq(client__recv(fd, (char[1]){}, 1), 0);
 	close(fd);
 }
 END_TEST

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "http/framing.h"
 #include "http/header.h"
 #include "http/internal.h"
 
@@ -19,6 +20,11 @@
 #define CONTENT_MAX_BYTES (64 * 1024)
 
 #define NS_PER_MS 1000000ULL
+
+bool library__is_strict(void)
+{
+	return atoi(MHD_get_version()) >= 1;
+}
 
 const struct http_server *dispatch__server(const struct http_request *request)
 {
@@ -112,6 +118,7 @@ void *dispatch__target(void *cls, const char *target, struct MHD_Connection *con
 	request->connection = connection;
 	request->client = client;
 	request->arrived_ns = clock__now_ns();
+	request->target_length = target ? strlen(target) : 0;
 	request->bad_target = target_is_bad(target) || keep_query(request, target);
 	/* A first request has its deadline from the connect. */
 	if (client->requests++)
@@ -253,18 +260,39 @@ static bool is_taken(struct http_request *request, enum MHD_Result *ret_result)
 	return false;
 }
 
+static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char *name,
+				  size_t name_length, const char *value, size_t value_length)
+{
+	if (kind == MHD_FOOTER_KIND)
+		framing__trailer(cls, name, name_length, value, value_length);
+	else
+		framing__field(cls, name, name_length, value, value_length);
+	return MHD_YES;
+}
+
+/* Whether what stands behind chunked content should not be there. */
+static bool trailer_is_bad(const struct http_request *request, const char **ret_why)
+{
+	struct framing framing = {};
+
+	MHD_get_connection_values_n(request->connection, MHD_FOOTER_KIND, take_field, &framing);
+	*ret_why = framing.why;
+	return framing.status;
+}
+
 /* The request is here in full. */
 static enum MHD_Result dispatch(struct http_request *request)
 {
 	struct http_server *server = request->server;
 	struct http_reply reply = {};
 	enum MHD_Result result;
+	const char *why;
 	int timeout_err;
 
 	timeout_err = set_deadline(request);
 	client_table__enter(&server->clients, request->client, CLIENT_WORKING, 0);
-	if (request->bad_target || request->path[0] != '/')
-		return refuse(request, 400, "the request target is no path");
+	if (trailer_is_bad(request, &why))
+		return refuse(request, 400, why);
 	if (server->options.before) {
 		int err = server->options.before(server->options.before_ctx, request, &reply);
 
@@ -285,38 +313,55 @@ static enum MHD_Result dispatch(struct http_request *request)
 	return run_route(request);
 }
 
-/* Content-Length as the library has checked it; chunked content has no known size. */
-static uint64_t content_length(const struct http_request *request)
-{
-	const char *length = http_request__header(request, "Content-Length");
-
-	return length ? strtoull(length, NULL, 10) : 0;
-}
-
 static bool takes_content(const struct http_request *request)
 {
 	return request->route && request->route->takes_form && !strcmp(request->method, "POST");
 }
 
-/* The header section is here; content may follow. */
-static enum MHD_Result begin(struct http_request *request, const char *url, const char *method)
+/* What the head says of the message, and what is wrong with it. */
+static void read_head(const struct http_request *request, const char *target, const char *version,
+		      struct framing *ret_framing)
 {
-	bool chunked = http_request__header(request, "Transfer-Encoding");
-	uint64_t length = chunked ? 0 : content_length(request);
+	const union MHD_ConnectionInfo *info;
+	struct framing framing;
+
+	framing__begin(&framing, !library__is_strict(), request->method, target,
+		       request->target_length, version);
+	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_field, &framing);
+	info = MHD_get_connection_info(request->connection,
+				       MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	framing__end(&framing, info ? info->header_size : 0);
+	*ret_framing = framing;
+}
+
+/*
+ * The header section is here; content may follow. An answer at this point ends
+ * the connection: nothing more is read from it.
+ */
+static enum MHD_Result begin(struct http_request *request, const char *url, const char *method,
+			     const char *version)
+{
+	struct framing framing;
 
 	request->state = REQUEST_READING;
 	request->method = method;
 	request->path = path_of(url);
-	request->has_content = chunked || length;
+	request->deadline_ns = UINT64_MAX;
+	read_head(request, url, version, &framing);
+	if (framing.status)
+		return refuse(request, framing.status, framing.why);
+	if (request->bad_target || request->path[0] != '/')
+		return refuse(request, 400, "the request target is no path");
+	request->has_content = framing.is_chunked || framing.length;
+	request->is_last = framing.is_chunked;
 	request->route = find_route(request->server, request->path);
-	/* Answered now, and the connection closed: the content is not wanted. */
-	if (length > CONTENT_MAX_BYTES || (request->has_content && !takes_content(request) &&
-					   http_request__header(request, "Expect"))) {
-		request->deadline_ns = UINT64_MAX;
+	/* Not wanted, so not waited for. */
+	if (framing.length > CONTENT_MAX_BYTES ||
+	    (request->has_content && !takes_content(request) &&
+	     http_request__header(request, "Expect")))
 		return refuse(request, 413,
 			      takes_content(request) ? "the content is larger than 64 KiB"
 						     : "requests with content are not served");
-	}
 	return MHD_YES;
 }
 
@@ -347,12 +392,11 @@ enum MHD_Result dispatch__request(void *cls, struct MHD_Connection *connection, 
 
 	(void)cls;
 	(void)connection;
-	(void)version;
 	if (!request)
 		return MHD_NO;
 	switch (request->state) {
 	case REQUEST_NEW:
-		return begin(request, url, method);
+		return begin(request, url, method, version);
 	case REQUEST_READING:
 		if (!*content_size)
 			return dispatch(request);

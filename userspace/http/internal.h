@@ -34,8 +34,10 @@ struct http_request {
 	char *raw_query;	/* NULL: none */
 	char *content;		/* of a route that takes a form */
 	uint64_t content_bytes; /* kept in content, or of a body that nobody asked for */
+	size_t target_length;	/* as received */
 	bool has_content;
 	bool bad_target;
+	bool is_last;	     /* the connection is closed behind the answer */
 	struct scope *scope; /* from malloc; NULL: given none */
 	bool was_checked;    /* written by the checking thread */
 	struct given_field given[HTTP_GIVEN_FIELDS_MAX];
@@ -84,6 +86,12 @@ struct http_server {
 	_Atomic uint64_t abandoned;
 	_Atomic uint64_t response_bytes;
 };
+
+/*
+ * dispatch.c: from 1.0 on the library itself refuses, if told to, every line of
+ * a head or of chunked content that can be read in two ways.
+ */
+bool library__is_strict(void);
 
 /*
  * render.c: starts and ends the threads of a queue, whose name and max_waiting

@@ -208,8 +208,8 @@ static int add_fields(struct MHD_Response *response, const struct http_request *
 	ok &= add_field(response, request, "Vary", "Accept, Accept-Encoding") == MHD_YES;
 	if (gzip)
 		ok &= add_field(response, request, "Content-Encoding", "gzip") == MHD_YES;
-	if (options->max_requests_per_connection &&
-	    request->client->requests >= options->max_requests_per_connection)
+	if (request->is_last || (options->max_requests_per_connection &&
+				 request->client->requests >= options->max_requests_per_connection))
 		ok &= add_field(response, request, "Connection", "close") == MHD_YES;
 	for (size_t i = 0; i < reply->field_count; i++)
 		ok &= add_field(response, request, reply->fields[i].name, reply->fields[i].value) ==

@@ -119,8 +119,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
 				/* */
 				MHD_OPTION_THREAD_STACK_SIZE, (size_t)NETWORK_STACK_BYTES,
-				/* HTTP/1.1 without Host and spaces in the target are refused. */
-				MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				/* What an older one lets through is refused in framing.c. */
+				MHD_OPTION_STRICT_FOR_CLIENT, library__is_strict() ? 1 : 0,
 				/* */
 				tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END,
 				tls ? tls->priorities : NULL,
