@@ -77,6 +77,12 @@ only_the_loader_knows_libbpf() {
 	! grep -nE '#include [<"](bpf/|.*\.skel\.h)' "${above_loader[@]}" /dev/null
 }
 
+# What others chose is escaped there, and nowhere else.
+only_the_log_writes_to_stderr() {
+	! grep -nE '\bstderr\b|\bperror *\(|\bSTDERR_FILENO\b' "${units[@]}" "${headers[@]}" /dev/null |
+		grep -v '^userspace/base/log\.c:'
+}
+
 python_parses() {
 	local file bad=0
 	for file in "${python[@]}"; do
@@ -137,6 +143,7 @@ check "clang-format" code_is_formatted
 check "licence identifiers" licence_is_named
 check "public functions described" functions_are_described "${headers[@]}"
 check "only the loader includes libbpf" only_the_loader_knows_libbpf
+check "only the log writes to stderr" only_the_log_writes_to_stderr
 check "change log names the version" version_is_logged
 check "README names the packages" readme_names_packages
 check "shellcheck" shellcheck "${scripts[@]}"

@@ -6,9 +6,11 @@ import os
 import shutil
 import socket
 import subprocess
+import urllib.request
 
 import lib
 from lib import equal
+from places import Cgroup
 
 
 def holders(kind):
@@ -144,6 +146,79 @@ def test_bad_address(env):
     done = subprocess.run([lib.EDGETAP, "serve", "--listen", "nonsense"], capture_output=True, text=True)
     assert done.returncode in (1, 2), f"exit status {done.returncode}"
     equal(len(done.stderr.strip().splitlines()), 1, f"lines on stderr: {done.stderr!r}")
+
+
+# What a terminal or a reader of lines would act on: ESC, BEL, CSI of C1, CR, LF, a direction, no UTF-8.
+EVIL = b"\x1b]0;owned\x07\x1b[2J\xc2\x9b31m\r\nedgetap: all is well \xe2\x80\xae\xff"
+
+SERVER = """
+import ctypes, socket, sys
+library = ctypes.CDLL(sys.argv[1])
+with socket.create_server(("127.0.0.1", int(sys.argv[2]))) as listener:
+    while True:
+        s, _ = listener.accept()
+        with s:
+            s.recv(1000)
+            s.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+"""
+
+
+def harmless(text, what, begins=b""):
+    """Lines of ours, in which nothing of EVIL is itself."""
+    assert text, f"{what}: nothing"
+    bad = [b for b in text if b < 0x20 and b != 0x0A or b == 0x7F]
+    equal(bad, [], f"{what}: control characters in {text!r}")
+    shown = text.decode()  # what is no UTF-8 fails here
+    equal([c for c in shown if c in "\x9b\u202e"], [], f"{what}: {text!r}")
+    for line in text.splitlines():
+        assert line.startswith(begins) and not line.startswith(b"edgetap: all is well"), f"{what}: {line!r}"
+
+
+def test_names_of_others(env):
+    """A file, an executable, a process, a unit and a configuration named to deceive whoever reads about them."""
+    source = env.dir / "half.c"
+    source.write_text("int SSL_read(void *ssl, void *buffer, int size) { return !!ssl + !!buffer + size; }\n")
+    half = lib.compiled(source, out=env.dir / "half.so", flags=["-shared", "-fPIC"])
+    name = f"evil{os.getpid()}".encode() + EVIL[:80].replace(b"/", b"")
+    program, variables = env.python(os.fsdecode(name))
+    cgroup = Cgroup(env, os.fsdecode(b"/evil%d\x1b[2J\r.slice/evil%d\x1b[2J\redgetap: x.service" % ((os.getpid(),) * 2)))
+    agent = env.agent(flags=["--postgres=false"])
+    for where, enter in (b"free", None), (b"unit", cgroup.enter):
+        library = os.fsencode(env.dir) + b"/libssl-" + where + EVIL + b".so"
+        shutil.copy(half, library)
+        port = lib.free_port()
+        server = env.start([program, "-c", SERVER, os.fsdecode(library), port], name="evil", env=variables, preexec=enter)
+        lib.listening(port, owner=server)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read()
+    log = agent.process.log
+    ours = os.fsencode(env.dir)
+    lib.eventually(lambda: log.read_bytes().count(ours) == 2, 20, "both are told of")
+    for line in log.read_bytes().splitlines():
+        if ours in line:
+            print(f"  {line}")
+    harmless(log.read_bytes(), "the log", b"edgetap: ")
+    # Labels are for Prometheus, to which a direction is a letter.
+    page = agent.get("/metrics")[2].replace(b"\xe2\x80\xae", b"")
+    harmless(b"\n".join(line for line in page.splitlines() if b"evil" in line), "/metrics")
+    doctor = subprocess.run([lib.EDGETAP, "doctor", "--postgres=false", "--listen", f"127.0.0.1:{lib.free_port()}"], capture_output=True)
+    assert b"evil" in doctor.stdout, f"doctor: {doctor.stdout!r}"
+    harmless(doctor.stdout, "doctor")
+    config = os.fsencode(env.dir) + b"/" + EVIL + b".yaml"
+    with open(config, "wb") as f:
+        f.write(b'"' + b"\\e[2J\\r\\nedgetap: all is well\\u202e\\u009b" + b'": 1\n')
+    for argv in (
+        [b"check-config", config], [b"check-config", b"/" + EVIL], [b"serve", b"--listen", EVIL],
+        [b"serve", b"--region=" + EVIL], [b"serve", b"--" + EVIL], [EVIL], [b"token", EVIL], [b"token", b"inspect", EVIL],
+        [b"token", b"create", b"--key-file", EVIL], [b"token", b"create", b"--expires", EVIL],
+    ):
+        done = subprocess.run([os.fsencode(lib.EDGETAP), *argv], capture_output=True)
+        assert done.returncode in (1, 2), f"{argv}: {done.returncode}"
+        harmless(done.stderr, f"{argv}", b"edgetap: ")
+        equal(len(done.stderr.splitlines()), 1, f"lines: {done.stderr!r}")
+    done = subprocess.run(
+        [lib.EDGETAP, "check-config"], capture_output=True, env={b"EDGETAP_REGION": EVIL, b"EDGETAP_LISTEN": EVIL}
+    )
+    harmless(done.stderr, "the environment", b"edgetap: ")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,10 @@ static const struct {
 	const char *line;
 	const char *message;
 } bad[] = {
+	{ "edgetap \x1b[2J\n", "unknown command \"\\x1b[2J\\x0a\"; see `edgetap help`" },
+	{ "edgetap serve --\x1b\xe2\x80\xae",
+	  "unknown option --\\x1b\\u202e; see `edgetap serve --help`" },
+	{ "edgetap serve \xff", "unexpected argument \"\\xff\"; see `edgetap serve --help`" },
 	{ "edgetap observe", "unknown command \"observe\"; see `edgetap help`" },
 	{ "edgetap help me", "unknown command \"me\"; see `edgetap help`" },
 	{ "edgetap serve --lisen x", "unknown option --lisen; see `edgetap serve --help`" },

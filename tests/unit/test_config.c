@@ -388,7 +388,7 @@ START_TEST(test_error_is_one_line)
 	ck_assert_int_lt(config__load(&config, "/dev/null", &flag, 1, no_environment, NULL, &error),
 			 0);
 	ck_assert_ptr_null(strchr(error.text, '\n'));
-	ck_assert_ptr_nonnull(strstr(error.text, "got \"a?b\""));
+	ck_assert_ptr_nonnull(strstr(error.text, "got \"a\\x0ab\""));
 }
 END_TEST
 

@@ -112,7 +112,7 @@ static void setup(void)
 	http_server_options__defaults(&options);
 	options.listen = "127.0.0.1:0";
 	options.version = "1.2.3";
-	options.observed = "every <container>";
+	options.observed = "every <container>\x1b[2J";
 	sem_init(&entered, 0, 0);
 	sem_init(&may_leave, 0, 0);
 }
@@ -181,7 +181,7 @@ START_TEST(landing_page_lists_routes)
 	ck_assert_ptr_nonnull(response__field(&r, "Content-Security-Policy"));
 	ck_assert_ptr_nonnull(strstr(r.body, "<title>edgetap</title>"));
 	ck_assert_ptr_nonnull(strstr(r.body, "1.2.3"));
-	ck_assert_ptr_nonnull(strstr(r.body, "every &lt;container&gt;"));
+	ck_assert_ptr_nonnull(strstr(r.body, "every &lt;container&gt;\\x1b[2J</p>"));
 	ck_assert_ptr_nonnull(strstr(r.body, "<a href=\"/text\">/text</a>"));
 	ck_assert_ptr_nonnull(strstr(r.body, "some &lt;text&gt; &amp; &quot;more&quot;"));
 	ck_assert_ptr_nonnull(strstr(r.body, "href=\"/-/healthy\""));

@@ -131,7 +131,7 @@ START_TEST(test_down)
 	ck_assert_int_eq(
 		parse("edgetap 1\ndown password fe_sendauth: no \xffpassword\nend\n", &result), 0);
 	ck_assert_int_eq(result.failure, POSTGRES_PASSWORD);
-	ck_assert_str_eq(result.sentence, "fe_sendauth: no ?password");
+	ck_assert_str_eq(result.sentence, "fe_sendauth: no \\xffpassword");
 	ck_assert_uint_eq(result.count, 0);
 	postgres_result__free(&result);
 }

@@ -65,6 +65,12 @@ START_TEST(test_text)
 			 "budget of the defaults)\n"
 			 "\nedgetap cannot start here: see what is marked bad.\n");
 	ck_assert_ptr_nonnull(strstr(printed(false, true), "\033[31mbad \033[0m"));
+
+	/* Its own colours, but nobody else's. */
+	report__add(&report, "identity", GRADE_NOTE, "at %s", "/\033[2J\n\xff");
+	strcpy(report.findings[1].remedy, "umount /\r");
+	ck_assert_ptr_nonnull(strstr(printed(false, true), "at /\\x1b[2J\\x0a\\xff\n"));
+	ck_assert_ptr_nonnull(strstr(printed(false, true), "-> umount /\\x0d\n"));
 }
 END_TEST
 

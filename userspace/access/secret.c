@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "read_all.h"
 
 #define TOKEN_MIN_BYTES 16
@@ -21,11 +22,13 @@ _Static_assert(SECRET_DIGEST_BYTES == crypto_hash_sha256_BYTES, "a digest is a S
 
 int secret__fail(struct secret_error *error, int err, const char *format, ...)
 {
+	char text[SECRET_ERROR_BYTES + 8];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(error->text, sizeof(error->text), format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	printable__copy(error->text, sizeof(error->text), text);
 	return err;
 }
 

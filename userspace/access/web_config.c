@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "config/option.h"
 #include "config/reader.h"
 #include "config/value.h"
@@ -66,8 +67,8 @@ static int read_name(struct reader *r, const yaml_event_t *event, const char *wh
 			used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
 						 i ? ", " : "", names[i]);
 	}
-	return config_error__set(r->error, -EINVAL, where, "expected one of %s, got \"%.48s\"",
-				 known, text);
+	return config_error__set(r->error, -EINVAL, where, "expected one of %s, got \"%s\"", known,
+				 PRINTABLE(text));
 }
 
 static int read_file_name(struct reader *r, const yaml_event_t *event, const char *where,
@@ -106,8 +107,8 @@ static int on_cipher(struct reader *r, yaml_event_t *event, const char *where)
 	}
 	return config_error__set(r->error, -EINVAL, where,
 				 "expected a cipher suite of TLS 1.2 such as "
-				 "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, got \"%.48s\"",
-				 text);
+				 "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, got \"%s\"",
+				 PRINTABLE(text));
 }
 
 static bool has_part(unsigned int suites, bool is_exchange, const char *part)

@@ -8,10 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "cli/databases.h"
 #include "cli/endpoints.h"
 #include "cli/gather.h"
-#include "cli/log.h"
 #include "cli/privileges.h"
 #include "cli/proxy_id.h"
 #include "clock.h"
@@ -53,6 +53,7 @@ static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
 	ret_counts[EXPORTER_CUT_SEND] = stats.cut_send;
 	ret_counts[EXPORTER_OPEN_CONNECTIONS] = stats.open_connections;
 	ret_counts[EXPORTER_RESPONSE_BYTES] = stats.response_bytes;
+	ret_counts[EXPORTER_WARNINGS_HELD_BACK] = log__held_back();
 }
 
 /* What is done about TLS, in the order of the view's. */
@@ -493,6 +494,7 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 		}
 		loader__sweep_streams(agent->loader);
 		databases__resolve(agent);
+		log__tick();
 		agent->next_sweep_ns = now_ns + SWEEP_NS;
 	}
 	system__look(agent->system, now_ns);

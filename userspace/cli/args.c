@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "config/option.h"
 
 enum {
@@ -119,13 +120,13 @@ static int bad_option(enum command command, int found, char **argv, char *error)
 	const char *text = argv[optind - 1];
 
 	if (found == ':')
-		return fail(error, "option %.40s needs a value", text);
+		return fail(error, "option %s needs a value", PRINTABLE(text));
 	if (optopt >= ' ' && optopt < 127 && strncmp(text, "--", 2) != 0)
 		return fail(error, "unknown option -%c; see `edgetap %s --help`", optopt,
 			    command__name(command));
 	if (optopt)
-		return fail(error, "option %.40s takes no value", text);
-	return fail(error, "unknown option %.40s; see `edgetap %s --help`", text,
+		return fail(error, "option %s takes no value", PRINTABLE(text));
+	return fail(error, "unknown option %s; see `edgetap %s --help`", PRINTABLE(text),
 		    command__name(command));
 }
 
@@ -151,8 +152,8 @@ static int read_operands(struct args *args, int argc, char **argv, char *error)
 {
 	if (optind < argc && args->command == COMMAND_HELP) {
 		if (!command__find(argv[optind], &args->command))
-			return fail(error, "unknown command \"%.40s\"; see `edgetap help`",
-				    argv[optind]);
+			return fail(error, "unknown command \"%s\"; see `edgetap help`",
+				    PRINTABLE(argv[optind]));
 		args->help = true;
 		optind++;
 	} else if (optind < argc && args->command == COMMAND_CHECK_CONFIG && !args->config_path) {
@@ -163,8 +164,8 @@ static int read_operands(struct args *args, int argc, char **argv, char *error)
 			args->token.file = argv[optind++];
 	}
 	if (optind < argc)
-		return fail(error, "unexpected argument \"%.40s\"; see `edgetap %s --help`",
-			    argv[optind], command__name(args->command));
+		return fail(error, "unexpected argument \"%s\"; see `edgetap %s --help`",
+			    PRINTABLE(argv[optind]), command__name(args->command));
 	return 0;
 }
 
@@ -213,8 +214,8 @@ int args__parse(struct args *ret_args, int argc, char **argv, char error[ARGS_ER
 		argv++;
 	} else if (argc > 1 && argv[1][0] != '-') {
 		if (!command__find(argv[1], &args.command))
-			return fail(error, "unknown command \"%.40s\"; see `edgetap help`",
-				    argv[1]);
+			return fail(error, "unknown command \"%s\"; see `edgetap help`",
+				    PRINTABLE(argv[1]));
 		argc--;
 		argv++;
 	}

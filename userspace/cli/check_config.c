@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "access/rules.h"
+#include "base/log.h"
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/json_text.h"
 #include "config/config.h"
@@ -38,7 +40,7 @@ static int print_json(const struct config *config, const char *path, const char 
 		json_object_set_new(root, "config", effective(config));
 	if (json_text__print(root, stdout) == 0)
 		return 0;
-	fprintf(stderr, "edgetap: out of memory\n");
+	log__info("out of memory");
 	return 1;
 }
 
@@ -47,13 +49,16 @@ static void print_text(const struct config *config, const char *path)
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
 
-	printf("# %s: good. What would be used, with flags and environment:\n",
-	       path ? path : "no file");
+	printf("# ");
+	printable__print(stdout, path ? path : "no file");
+	printf(": good. What would be used, with flags and environment:\n");
 	for (size_t i = 0; i < count; i++) {
 		char text[OPTION_VALUE_BYTES];
 
 		config_option__format(&options[i], config, text);
-		printf("%s: %s\n", options[i].name, text);
+		printf("%s: ", options[i].name);
+		printable__print(stdout, text);
+		putchar('\n');
 	}
 	printf("# rules: %zu\n# tokens: %zu\n", config->rule_count, config->token_count);
 }
@@ -72,13 +77,13 @@ int command__check_config(const struct args *args)
 		if (args->json)
 			print_json(&config, path, error.text);
 		else
-			fprintf(stderr, "edgetap: %s\n", error.text);
+			log__info("%s", error.text);
 		status = 1;
 	} else if (rules__new(&rules, &config, &access_error)) {
 		if (args->json)
 			print_json(&config, path, access_error.text);
 		else
-			fprintf(stderr, "edgetap: %s\n", access_error.text);
+			log__info("%s", access_error.text);
 		status = 1;
 	} else if (args->json) {
 		status = print_json(&config, path, NULL);

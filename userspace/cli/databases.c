@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "broker/broker.h"
 #include "broker/capability.h"
-#include "cli/log.h"
 #include "cli/report.h"
 #include "identity/process.h"
 #include "postgres/child.h"

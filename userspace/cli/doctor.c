@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/databases.h"
 #include "cli/facts.h"
@@ -133,7 +134,7 @@ int command__doctor(const struct args *args)
 	if (!report || !plain_text) {
 		free(report);
 		free(plain_text);
-		fprintf(stderr, "edgetap: out of memory\n");
+		log__info("out of memory");
 		return 1;
 	}
 	if (config__load(&config, args->config_path, args->flags, args->flag_count, environ, NULL,
@@ -146,7 +147,7 @@ int command__doctor(const struct args *args)
 	if (!args->json)
 		report__print(report, stdout, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
 	else if (report__print_json(report, stdout))
-		fprintf(stderr, "edgetap: out of memory\n");
+		log__info("out of memory");
 	loader__free(loader);
 	config__free(&config);
 	free(plain_text);

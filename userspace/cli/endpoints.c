@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/log.h"
+#include "base/log.h"
 #include "custom/targets.h"
 #include "http/listen.h"
 #include "identity/process.h"

@@ -21,7 +21,7 @@ json_t *json_text__new(const char *text)
 
 int json_text__print(json_t *root, FILE *out)
 {
-	char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+	char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
 
 	json_decref(root);
 	if (!text)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "cli/args.h"
 #include "cli/commands.h"
 
@@ -20,7 +23,7 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	if (args__parse(&args, argc, argv, error)) {
-		fprintf(stderr, "edgetap: %s\n", error);
+		log__info("%s", error);
 		return EXIT_USAGE;
 	}
 	if (args.help || !run[args.command])
@@ -29,7 +32,7 @@ int main(int argc, char **argv)
 		status = run[args.command](&args);
 	/* A full disk behind a redirect must not look like success. */
 	if (fflush(stdout) && status == 0) {
-		perror("edgetap: standard output");
+		log__info("standard output: %s", strerror(errno));
 		status = 1;
 	}
 	return status;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "cli/json_text.h"
 #include "config/config.h"
 #include "loader/loader.h"
@@ -34,11 +35,9 @@ static void read_name(pid_t pid, char name[16])
 		close(fd);
 	}
 	name[n > 0 ? n : 0] = '\0';
-	name[strcspn(name, "\n")] = '\0';
-	/* a process may call itself what it likes */
-	for (char *p = name; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
+	/* the last byte is the kernel's */
+	if (n > 0 && name[n - 1] == '\n')
+		name[n - 1] = '\0';
 }
 
 static const char *obstacle(const struct examination *examination, const struct plan *plan)
@@ -78,10 +77,7 @@ static void on_found(void *ctx, const struct found *found)
 		file->reason = obstacle(examination, found->plan);
 		snprintf(file->version, sizeof(file->version), "%s", found->plan->version);
 		snprintf(file->functions, sizeof(file->functions), "%s", found->plan->functions);
-		snprintf(file->path, sizeof(file->path), "%s", found->path);
-		for (char *p = file->path; *p; p++)
-			if ((unsigned char)*p < ' ' || *p == 0x7f)
-				*p = '?';
+		printable__copy(file->path, sizeof(file->path), found->path);
 	}
 	if (file->process_count < PLAIN_TEXT_MAX_PROCESSES) {
 		file->pid[file->process_count] = examination->pid;
@@ -133,8 +129,11 @@ static void print_file(const struct plain_text_file *file, bool is_off, FILE *ou
 	if (file->reason)
 		fprintf(out, ": %s", file->reason);
 	fprintf(out, "\n    ");
-	for (unsigned int i = 0; i < named; i++)
-		fprintf(out, "%s%s (%d)", i ? ", " : "", file->name[i], (int)file->pid[i]);
+	for (unsigned int i = 0; i < named; i++) {
+		fputs(i ? ", " : "", out);
+		printable__print(out, file->name[i]);
+		fprintf(out, " (%d)", (int)file->pid[i]);
+	}
 	if (file->process_count > named)
 		fprintf(out, " and %u more", file->process_count - named);
 	if (file->functions[0])
@@ -183,8 +182,8 @@ static json_t *json_file(const struct plain_text_file *file, bool is_off)
 	json_t *processes = json_array();
 
 	for (unsigned int i = 0; i < file->process_count && i < PLAIN_TEXT_MAX_PROCESSES; i++)
-		json_array_append_new(processes, json_pack("{s:i, s:s}", "pid", (int)file->pid[i],
-							   "name", file->name[i]));
+		json_array_append_new(processes, json_pack("{s:i, s:o}", "pid", (int)file->pid[i],
+							   "name", json_text__new(file->name[i])));
 	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:b, s:s, s:i, s:o}", "library",
 			 tls_library__name(file->library), "version", file->version, "path",
 			 json_text__new(file->path), "functions", words(file->functions), "probes",

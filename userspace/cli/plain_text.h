@@ -24,7 +24,7 @@ struct plain_text_file {
 	enum tls_library library;
 	char version[PLAN_VERSION_BYTES];
 	char functions[256];
-	char path[256]; /* as the first process sees it */
+	char path[256]; /* as the first process sees it; printable */
 	size_t probes;
 	const char *reason; /* static: why plain text will not be seen in it; NULL if it will */
 	unsigned int process_count;

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "cli/log.h"
+#include "base/log.h"
 
 static void *run(void *argument)
 {

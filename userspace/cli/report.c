@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "cli/json_text.h"
 #include "cli/plain_text.h"
 
@@ -77,6 +78,14 @@ static void print_privileges(const struct report *report, FILE *out)
 	}
 }
 
+/* The text may be made of what others chose. */
+static void print_line(FILE *out, const char *before, const char *text)
+{
+	fputs(before, out);
+	printable__print(out, text);
+	fputc('\n', out);
+}
+
 static void print_hooks(const struct report *report, FILE *out)
 {
 	static const char *const availability[] = { "unavailable", "available" };
@@ -97,9 +106,10 @@ static void print_hooks(const struct report *report, FILE *out)
 		fprintf(out, "%c %-*s  %-*s  ", hook->chosen ? '*' : ' ', fact_width, hook->fact,
 			hook_width, hook->hook);
 		if (hook->reason && hook->reason[0])
-			fprintf(out, "%-11s  %s\n", availability[hook->available], hook->reason);
-		else
-			fprintf(out, "%s\n", availability[hook->available]);
+			fprintf(out, "%-11s  ", availability[hook->available]);
+		print_line(out,
+			   hook->reason && hook->reason[0] ? "" : availability[hook->available],
+			   hook->reason ? hook->reason : "");
 	}
 }
 
@@ -109,11 +119,14 @@ void report__print(const struct report *report, FILE *out, bool colour)
 		const struct finding *finding = &report->findings[i];
 		const char *reset = colour ? "\033[0m" : "";
 
-		fprintf(out, "%-*s  %s%-4s%s  %s\n", TOPIC_WIDTH, finding->topic,
+		fprintf(out, "%-*s  %s%-4s%s  ", TOPIC_WIDTH, finding->topic,
 			colour ? grades[finding->grade].colour : "", grades[finding->grade].word,
-			reset, finding->text);
-		if (finding->remedy[0])
-			fprintf(out, "%-*s        -> %s\n", TOPIC_WIDTH, "", finding->remedy);
+			reset);
+		print_line(out, "", finding->text);
+		if (finding->remedy[0]) {
+			fprintf(out, "%-*s        ", TOPIC_WIDTH, "");
+			print_line(out, "-> ", finding->remedy);
+		}
 	}
 	if (report->has_privileges)
 		print_privileges(report, out);

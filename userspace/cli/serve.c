@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "base/log.h"
 #include "cli/agent.h"
 #include "cli/commands.h"
 #include "cli/facts.h"
-#include "cli/log.h"
 #include "cli/memory_limit.h"
 #include "cli/privileges.h"
 #include "cli/progress.h"

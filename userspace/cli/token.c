@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "access/grant.h"
+#include "base/log.h"
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/json_text.h"
 #include "config/value.h"
@@ -32,13 +34,13 @@ struct caveats {
 
 __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
 {
+	char text[512];
 	va_list arguments;
 
-	fputs("edgetap: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	log__info("%s", text);
 	return 1;
 }
 
@@ -49,8 +51,8 @@ static int add_expiry(struct caveats *caveats, const char *expires)
 
 	if (value__duration(expires, &ns) || ns < NS_PER_S ||
 	    caveat__expires(text, time(NULL) + (int64_t)(ns / NS_PER_S)))
-		return fail("--expires: expected a time such as 24h or 30d, got \"%.48s\"",
-			    expires);
+		return fail("--expires: expected a time such as 24h or 30d, got \"%s\"",
+			    PRINTABLE(expires));
 	caveats->pointer[caveats->count++] = text;
 	return 0;
 }
@@ -101,8 +103,7 @@ static int make_key(void)
 	struct stat out;
 
 	if (fstat(STDOUT_FILENO, &out) == 0 && S_ISREG(out.st_mode) && (out.st_mode & 077))
-		fprintf(stderr, "edgetap: others can read this file; `chmod 0600` it, or "
-				"`umask 077` first\n");
+		log__info("others can read this file; `chmod 0600` it, or `umask 077` first");
 	randombytes_buf(key, sizeof(key));
 	sodium_bin2hex(text, sizeof(text), key, sizeof(key));
 	puts(text);
@@ -170,17 +171,10 @@ static int attenuate(const struct args_token *args)
 }
 
 /* Whoever made the token may have put anything into it, and this goes to a terminal. */
-static void print_safely(const char *label, const struct token_field *field)
+static void print_field(const char *label, const struct token_field *field)
 {
 	printf("%s", label);
-	for (size_t i = 0; i < field->size; i++) {
-		unsigned char c = field->bytes[i];
-
-		if (c < ' ' || c == 0x7f || c >= 0x80)
-			printf("\\x%02x", c);
-		else
-			putchar(c);
-	}
+	printable__write(stdout, (const char *)field->bytes, field->size);
 	putchar('\n');
 }
 
@@ -231,9 +225,9 @@ static int inspect(const struct args_token *args, bool json)
 			      0;
 	if (json)
 		return inspect_json(&token, &grant, understood);
-	print_safely("id: ", &token.identifier);
+	print_field("id: ", &token.identifier);
 	for (size_t i = 0; i < token.caveat_count; i++)
-		print_safely("caveat: ", &token.caveat[i]);
+		print_field("caveat: ", &token.caveat[i]);
 	if (!understood)
 		puts("It has a caveat that is not understood, and is refused.");
 	else if (grant__is_empty(&grant))
@@ -261,6 +255,6 @@ int command__token(const struct args *args)
 	if (strcmp(token->action, "inspect") == 0)
 		return inspect(token, args->json);
 	if (token->file)
-		return fail("token %.40s takes no file", token->action);
-	return fail("token: %s, got \"%.40s\"", actions, token->action);
+		return fail("token %s takes no file", PRINTABLE(token->action));
+	return fail("token: %s, got \"%s\"", actions, PRINTABLE(token->action));
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cli/agent.h"
-#include "cli/log.h"
 #include "clock.h"
 #include "defaults.h"
 

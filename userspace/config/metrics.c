@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "config/option.h"
 #include "config/value.h"
 
@@ -74,7 +75,8 @@ static int read_port(struct reader *r, const yaml_event_t *event, const char *wh
 		return err;
 	if (value__u32(text, 1, 65535, &port))
 		return config_error__set(r->error, -EINVAL, where,
-					 "expected a port from 1 to 65535, got \"%.48s\"", text);
+					 "expected a port from 1 to 65535, got \"%s\"",
+					 PRINTABLE(text));
 	list_of(r)->item->port = (uint16_t)port;
 	return 0;
 }
@@ -89,7 +91,8 @@ static int read_path(struct reader *r, const yaml_event_t *event, const char *wh
 		return err;
 	if (!config_metrics__is_path(text))
 		return config_error__set(r->error, -EINVAL, where,
-					 "expected a path such as /metrics, got \"%.48s\"", text);
+					 "expected a path such as /metrics, got \"%s\"",
+					 PRINTABLE(text));
 	free(item->path);
 	item->path = strdup(text);
 	return item->path ? 0 : config_error__set(r->error, -ENOMEM, where, "out of memory");
@@ -101,8 +104,8 @@ static int read_scheme(struct reader *r, const yaml_event_t *event, const char *
 	int err = reader__text(r, event, where, "a scheme", true, &text);
 
 	if (!err && strcmp(text, "http") != 0)
-		return config_error__set(r->error, -EINVAL, where, "expected http, got \"%.48s\"",
-					 text);
+		return config_error__set(r->error, -EINVAL, where, "expected http, got \"%s\"",
+					 PRINTABLE(text));
 	return err;
 }
 

@@ -8,16 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "config/value.h"
 #include "http/listen.h"
-#include "metrics/utf8.h"
 #include "query/query.h"
 #include "row.h"
 
 #define NS_PER_MS 1000000ULL
 #define NS_PER_S (1000 * NS_PER_MS)
 #define NS_PER_DAY (86400ULL * 1000 * NS_PER_MS)
-#define SHOWN_BYTES 48 /* of a bad value in a message */
 
 #define FIELD(field) offsetof(struct config, field)
 
@@ -141,34 +140,26 @@ void config_option__variable(const struct config_option *option, char *buffer)
 int config_error__set(struct config_error *error, int err, const char *where, const char *format,
 		      ...)
 {
-	char message[CONFIG_ERROR_BYTES], line[CONFIG_ERROR_BYTES];
-	char repaired[sizeof(line) * UTF8_REPAIR_GROWTH];
+	/* Longer than what is kept, which is cut between characters. */
+	char message[CONFIG_ERROR_BYTES + 8], place[204];
 	va_list arguments;
-	size_t length;
+	int used;
 
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
 	/* A path may be as long as it likes; what was expected must still be readable. */
-	snprintf(line, sizeof(line), "%.200s: %.299s", where, message);
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	utf8__repair(repaired, line);
-	/* Cut where a character ends. */
-	for (length = strnlen(repaired, sizeof(error->text) - 1);
-	     ((unsigned char)repaired[length] & 0xc0) == 0x80; length--)
-		;
-	memcpy(error->text, repaired, length);
-	error->text[length] = '\0';
+	printable__copy(place, sizeof(place), where);
+	used = snprintf(error->text, sizeof(error->text), "%s: ", place);
+	printable__copy(error->text + used, sizeof(error->text) - (size_t)used, message);
 	return err;
 }
 
 static int expected(struct config_error *error, int err, const char *where, const char *what,
 		    const char *text)
 {
-	return config_error__set(error, err, where, "expected %s, got \"%.*s%s\"", what,
-				 SHOWN_BYTES, text, strlen(text) > SHOWN_BYTES ? "..." : "");
+	return config_error__set(error, err, where, "expected %s, got \"%s\"", what,
+				 PRINTABLE(text));
 }
 
 void config_buckets__clear(struct config *config)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "config/option.h"
 #include "config/value.h"
 
@@ -17,9 +18,11 @@ void reader__where(const struct reader *r, size_t line, const char *path, const 
 
 	/* The end of a long path tells more than its start. */
 	if (length > 120)
-		name += length - 120;
+		for (name += length - 120; ((unsigned char)*name & 0xc0) == 0x80;)
+			name++;
 	if (path[0] || key[0])
-		snprintf(where, WHERE_BYTES, "%s:%zu: %.40s%.40s", name, line, path, key);
+		snprintf(where, WHERE_BYTES, "%s:%zu: %s%s", name, line, PRINTABLE(path),
+			 PRINTABLE(key));
 	else
 		snprintf(where, WHERE_BYTES, "%s:%zu", name, line);
 }
@@ -131,12 +134,12 @@ static int unknown_key(struct reader *r, const struct section *section, size_t l
 	reader__where(r, line, "", "", where);
 	if (used >= sizeof(known))
 		return config_error__set(r->error, -EINVAL, where,
-					 "unknown key \"%s%.48s\"; `edgetap serve --help` lists "
+					 "unknown key \"%s%s\"; `edgetap serve --help` lists "
 					 "the options",
-					 section->path, key);
+					 section->path, PRINTABLE(key));
 	return config_error__set(r->error, -EINVAL, where,
-				 "unknown key \"%s%.48s\", expected one of %s", section->path, key,
-				 known);
+				 "unknown key \"%s%s\", expected one of %s", section->path,
+				 PRINTABLE(key), known);
 }
 
 static size_t find_key(const struct section *section, const char *name)
@@ -225,7 +228,7 @@ int reader__bool(struct reader *r, const yaml_event_t *event, const char *where,
 		return err;
 	if (value__bool(text, ret_value))
 		return config_error__set(r->error, -EINVAL, where,
-					 "expected true or false, got \"%.48s\"", text);
+					 "expected true or false, got \"%s\"", PRINTABLE(text));
 	return 0;
 }
 
@@ -254,7 +257,7 @@ static int not_mapping(struct reader *r, size_t line)
 {
 	char message[96];
 
-	snprintf(message, sizeof(message), "expected keys and values such as `%.48s`", r->such_as);
+	snprintf(message, sizeof(message), "expected keys and values such as `%s`", r->such_as);
 	return reader__fail_at(r, line, message);
 }
 

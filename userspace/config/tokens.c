@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "config/option.h"
 
 #define SHA256_DIGITS 64
@@ -29,7 +30,7 @@ static int read_path(struct reader *r, const yaml_event_t *event, const char *wh
 		return err;
 	if (text[0] != '/' || strlen(text) >= OPTION_VALUE_BYTES)
 		return config_error__set(r->error, -EINVAL, where,
-					 "expected an absolute path, got \"%.48s\"", text);
+					 "expected an absolute path, got \"%s\"", PRINTABLE(text));
 	*field = strdup(text);
 	return *field ? 0 : config_error__set(r->error, -ENOMEM, where, "out of memory");
 }

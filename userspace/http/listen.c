@@ -10,25 +10,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/printable.h"
+
 /* Clients that wait for accept while the connection limit is reached. */
 #define LISTEN_BACKLOG 128
 
 static _Thread_local char message[320];
 
-/* The user's words come first, with what a terminal would act on replaced. */
+/* The user's words come first. */
 static int __attribute__((format(printf, 4, 5)))
 fail(const char **ret_message, int err, const char *listen, const char *fmt, ...)
 {
+	char shown[132];
 	va_list args;
-	size_t used;
+	int used;
 
-	snprintf(message, sizeof(message), "listen %.128s: ", listen);
-	used = strlen(message);
-	for (size_t i = 0; i < used; i++)
-		if ((unsigned char)message[i] < ' ' || message[i] == 0x7f)
-			message[i] = '?';
+	printable__copy(shown, sizeof(shown), listen);
+	used = snprintf(message, sizeof(message), "listen %s: ", shown);
 	va_start(args, fmt);
-	vsnprintf(message + used, sizeof(message) - used, fmt, args);
+	vsnprintf(message + used, sizeof(message) - (size_t)used, fmt, args);
 	va_end(args);
 	*ret_message = message;
 	return err;

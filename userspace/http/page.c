@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/printable.h"
+
 static const char head[] =
 	"<!DOCTYPE html>\n"
 	"<html lang=\"en\">\n"
@@ -25,9 +27,12 @@ static const char head[] =
 	"<h1>edgetap</h1>\n";
 
 /* For text and for attribute values in double quotes. */
-static void put_escaped(FILE *out, const char *text)
+static void put_escaped(FILE *out, const char *raw)
 {
-	for (; *text; text++) {
+	char shown[1024];
+
+	printable__copy(shown, sizeof(shown), raw);
+	for (const char *text = shown; *text; text++) {
 		switch (*text) {
 		case '&':
 			fputs("&amp;", out);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/printable.h"
 #include "http/header.h"
 #include "http/internal.h"
 #include "http/packed.h"
@@ -127,7 +128,7 @@ int response__settle(const struct http_request *request, int err, struct http_re
 	}
 	if (err < 0 && !refuse_stream(request, reply)) {
 		reply->field_count = 0;
-		http_reply__text(reply, 500, "%s: %s\n", request->path, strerror(-err));
+		http_reply__text(reply, 500, "%s: %s\n", PRINTABLE(request->path), strerror(-err));
 	}
 	return err;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "base/log.h"
 #include "config/config.h"
 #include "identity/names.h"
 #include "identity/rules.h"
@@ -157,10 +158,9 @@ static void look_elsewhere(struct identity_table *table, pid_t pid)
 	cgroup_path__classify(path, &class);
 	if (class.kind != CGROUP_CONTAINER)
 		return;
-	fprintf(stderr,
-		"edgetap: the container at %s is in cgroup v1 only, and is not told from others; restart "
-		"edgetap, or set cgroup_hierarchy to %s\n",
-		path, table->other_controller);
+	log__warn("the container at %s is in cgroup v1 only, and is not told from others; restart "
+		  "edgetap, or set cgroup_hierarchy to %s",
+		  path, table->other_controller);
 	table->other_controller = NULL;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "clock.h"
 #include "config/config.h"
 #include "identity/cri.h"
@@ -121,12 +122,11 @@ static int read_document(const char *dir, const char *id, const char *file,
 static void complain(struct socket_place *place, int err)
 {
 	if (!place->failed)
-		fprintf(stderr,
-			"edgetap: %s: %s; until that is over, who is found is named without it\n",
-			place->path,
-			err == -ETIMEDOUT  ? "no answer in time"
-			: err == -ENOTCONN ? "nobody can connect"
-					   : "the answer is not understood");
+		log__warn("%s: %s; until that is over, who is found is named without it",
+			  place->path,
+			  err == -ETIMEDOUT  ? "no answer in time"
+			  : err == -ENOTCONN ? "nobody can connect"
+					     : "the answer is not understood");
 	place->failed = true;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "config/config.h"
 #include "defaults.h"
 #include "identity/files.h"
@@ -95,8 +96,7 @@ static int prepare(struct identity_table *table, const char *host_root)
 			      *host_root ? "/proc/1/mountinfo" : "/proc/self/mountinfo");
 
 	if (err) {
-		fprintf(stderr, "edgetap: cannot read the mounted cgroup hierarchies: %s\n",
-			strerror(-err));
+		log__info("cannot read the mounted cgroup hierarchies: %s", strerror(-err));
 		return err;
 	}
 	err = runtime_index__new(&table->index, table->config, host_root, &table->mounts);
@@ -108,7 +108,7 @@ static int prepare(struct identity_table *table, const char *host_root)
 				     &table->mounts, table->index);
 	table->hierarchy = choice.hierarchy;
 	if (err) {
-		fprintf(stderr, "edgetap: containers cannot be told apart: %s\n", choice.reason);
+		log__info("containers cannot be told apart: %s", choice.reason);
 		return err;
 	}
 	table->controller = choice.controller;
@@ -121,8 +121,8 @@ static int prepare(struct identity_table *table, const char *host_root)
 	}
 	err = cgroup_hierarchy__walk(table->hierarchy, visit_cgroup, table);
 	if (err) {
-		fprintf(stderr, "edgetap: cannot walk the cgroup hierarchy %s: %s\n",
-			choice.controller ? choice.controller : "v2", strerror(-err));
+		log__info("cannot walk the cgroup hierarchy %s: %s",
+			  choice.controller ? choice.controller : "v2", strerror(-err));
 		return err;
 	}
 	describe(table, "chosen: cgroup %s%s: %s", choice.controller ? "v1 " : "v2",
@@ -165,14 +165,14 @@ int identity_table__new(struct identity_table **ret_table, const struct config *
 		};
 	}
 	if (!table || !table->slot) {
-		fprintf(stderr, "edgetap: no memory for %u instances\n", slot_count);
+		log__info("no memory for %u instances", slot_count);
 		identity_table__free(table);
 		return -ENOMEM;
 	}
 	err = prepare(table, host_root);
 	if (err) {
 		if (err == -ENOMEM)
-			fprintf(stderr, "edgetap: no memory to read the cgroup hierarchies\n");
+			log__info("no memory to read the cgroup hierarchies");
 		identity_table__free(table);
 		return err;
 	}

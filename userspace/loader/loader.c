@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "clock.h"
 #include "config/config.h"
 #include "defaults.h"
@@ -40,14 +41,30 @@ static int explain(int err, const char **ret_message, const char *format, ...)
 	return err;
 }
 
+/* All that libbpf says, a verifier's log included. */
+static void log_lines(const char *format, va_list args)
+{
+	char *text, *rest, *line;
+
+	if (vasprintf(&text, format, args) < 0)
+		return;
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			log__info("%s", line);
+	free(text);
+}
+
 /* libbpf's warnings are many lines for one cause; the first of a load names it. */
 static int remember_warning(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char line[256];
 	size_t length;
 
-	if (getenv("EDGETAP_LIBBPF_LOG"))
-		return vfprintf(stderr, format, args);
+	if (getenv("EDGETAP_LIBBPF_LOG")) {
+		log_lines(format, args);
+		return 0;
+	}
 	if (level != LIBBPF_WARN || last_warning[0])
 		return 0;
 	vsnprintf(line, sizeof(line), format, args);

@@ -54,21 +54,25 @@ bool utf8__valid(const char *text)
 	return true;
 }
 
+int utf8__character(const char *bytes, size_t length)
+{
+	unsigned char last[4] = { 0 };
+
+	if (length >= sizeof(last))
+		return character((const unsigned char *)bytes);
+	/* NUL continues no character, so what lies behind the end is none of this one. */
+	memcpy(last, bytes, length);
+	return character(last);
+}
+
 bool utf8__valid_bytes(const char *bytes, size_t length)
 {
-	const unsigned char *p = (const unsigned char *)bytes, *end = p + length;
+	for (size_t at = 0; at < length;) {
+		int step = utf8__character(bytes + at, length - at);
 
-	while (p < end) {
-		unsigned char last[4] = { 0 };
-		int step;
-
-		/* NUL continues no character, so what lies behind the end is none of this one. */
-		if (end - p < 4)
-			memcpy(last, p, (size_t)(end - p));
-		step = character(end - p < 4 ? last : p);
 		if (step < 0)
 			return false;
-		p += step;
+		at += (size_t)step;
 	}
 	return true;
 }

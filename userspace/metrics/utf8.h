@@ -16,6 +16,13 @@ bool utf8__valid(const char *text);
 bool utf8__valid_bytes(const char *bytes, size_t length);
 
 /*
+ * Looks at the first character of length bytes, of which there is one at least.
+ * Returns its length if it is well-formed, otherwise minus the length of the
+ * longest part that could have begun one.
+ */
+int utf8__character(const char *bytes, size_t length);
+
+/*
  * Copies text with every ill-formed part replaced by U+FFFD, one for each
  * maximal subpart. ret_text has room for UTF8_REPAIR_GROWTH * strlen + 1
  * bytes. Returns the length written, without the NUL.

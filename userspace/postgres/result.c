@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "metrics/utf8.h"
 #include "postgres/queries.h"
 
@@ -91,11 +92,12 @@ static bool field__text(const struct field *field, char *ret_text, size_t size)
 	return true;
 }
 
-void postgres_text__clean(char *text)
+void postgres_text__clean(char text[POSTGRES_SENTENCE_BYTES])
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || (unsigned char)*text >= 0x7f)
-			*text = '?';
+	char raw[POSTGRES_SENTENCE_BYTES];
+
+	memcpy(raw, text, strlen(text) + 1);
+	printable__copy(text, POSTGRES_SENTENCE_BYTES, raw);
 }
 
 static int parser__reserve(struct parser *p)

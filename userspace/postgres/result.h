@@ -73,7 +73,7 @@ int postgres_result__parse(const char *bytes, size_t length, struct postgres_res
 /* Frees what it points to and zeroes it. */
 void postgres_result__free(struct postgres_result *result);
 
-/* Makes text printable ASCII that stays on its line. */
-void postgres_text__clean(char *text);
+/* Makes a sentence printable (base/printable.h), and cuts what has no room then. */
+void postgres_text__clean(char text[POSTGRES_SENTENCE_BYTES]);
 
 #endif

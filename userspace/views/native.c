@@ -86,6 +86,7 @@ static const struct family_part exporter_cut[] = {
 };
 static const struct family_part exporter_open[] = { { EXPORTER_OPEN_CONNECTIONS, {} } };
 static const struct family_part exporter_memory[] = { { EXPORTER_RESPONSE_BYTES, {} } };
+static const struct family_part log_held_back[] = { { EXPORTER_WARNINGS_HELD_BACK, {} } };
 
 static const struct family families[] = {
 	{ COUNTER("edgetap_edge_http_responses_total", "",
@@ -322,6 +323,10 @@ static const struct family families[] = {
 	{ GAUGE("edgetap_exporter_response_memory_bytes", "bytes",
 		"Memory of responses that their clients have not taken yet."),
 	  .fact = FACT_EXPORTER, PARTS(exporter_memory) },
+	{ COUNTER("edgetap_log_warnings_held_back_total", "",
+		  "Warnings that the agent did not write, as its log had many of their kind or source "
+		  "in the minute."),
+	  .fact = FACT_EXPORTER, PARTS(log_held_back) },
 };
 
 const struct view view_native = {

@@ -69,7 +69,7 @@ enum fact {
 	FACT_N
 };
 
-/* What the server of the expositions counts about itself. */
+/* What the server of the expositions, and its log, count about themselves. */
 enum exporter_field {
 	EXPORTER_REQUESTS,	 /* answered, whatever the status */
 	EXPORTER_REFUSED_BUSY,	 /* too many were waiting */
@@ -80,7 +80,8 @@ enum exporter_field {
 	EXPORTER_CUT_REQUEST, /* connections cut: the request took too long */
 	EXPORTER_CUT_SEND,    /* connections cut: the response was read too slowly */
 	EXPORTER_OPEN_CONNECTIONS,
-	EXPORTER_RESPONSE_BYTES, /* memory of responses not yet taken by their clients */
+	EXPORTER_RESPONSE_BYTES,     /* memory of responses not yet taken by their clients */
+	EXPORTER_WARNINGS_HELD_BACK, /* of the agent's log */
 	EXPORTER_FIELDS
 };
 
