@@ -131,8 +131,9 @@ START_TEST(bad_addresses_are_explained)
 		{ "[]:80", "listen []:80: what is in the brackets is not an IPv6 address" },
 		{ "[fe80::1%nosuchif]:80",
 		  "listen [fe80::1%nosuchif]:80: no network interface has the name after %" },
-		{ "a\nb:80", "listen a\\x0ab:80: not an address (names other than localhost are not "
-			     "resolved)" },
+		{ "a\nb:80",
+		  "listen a\\x0ab:80: not an address (names other than localhost are not "
+		  "resolved)" },
 	};
 	struct http_address address;
 	const char *message;

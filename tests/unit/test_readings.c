@@ -78,6 +78,15 @@ START_TEST(labels_are_repaired_and_cut)
 	ck_assert_str_eq(readings__labels(readings, 0)->value[MODEL_APP], "a\xef\xbf\xbd");
 	ck_assert_uint_eq(strlen(first->label[0]), 3072);
 	ck_assert_int_eq(memcmp(first->label[0], "\xef\xbf\xbd\xef", 4), 0);
+
+	/* What a terminal would obey is no label, other letters are. */
+	ck_assert_int_eq(readings__add(readings, owner("b", ""), READING_FILESYSTEM_BLOCKS, 1,
+				       "/\x1b[2J\xc2\x9b"
+				       "1m\r\n\x7f\xc3\xa4\xc2\xa0",
+				       NULL, NULL),
+			 0);
+	ck_assert_uint_eq(readings__of(readings, READING_FILESYSTEM_BLOCKS, &first), 2);
+	ck_assert_str_eq(first[1].label[0], "/_[2J__1m___\xc3\xa4\xc2\xa0");
 }
 END_TEST
 

@@ -162,6 +162,33 @@ static char *text_room(struct readings *readings, size_t bytes, int *ret_err)
 	return room;
 }
 
+/* Bytes of the control character that UTF-8 begins with, 0 if it is another one. */
+static size_t control(const char *text)
+{
+	if (text[0] == '\xc2')
+		return (unsigned char)text[1] < 0xa0 ? 2 : 0;
+	return ((unsigned char)text[0] < ' ' && text[0]) || text[0] == 0x7f;
+}
+
+static bool has_controls(const char *text)
+{
+	while (*text && !control(text))
+		text++;
+	return *text;
+}
+
+/* As in the names of instances: who names an interface or a mount commands no terminal. */
+static void replace_controls(char *text)
+{
+	for (size_t left = 0; *text; text++) {
+		left = left ? left : control(text);
+		if (left) {
+			*text = '_';
+			left--;
+		}
+	}
+}
+
 /* A copy of the text that stays; the same for the same text. */
 static int intern(struct readings *readings, const char *text, const char **ret_text)
 {
@@ -183,8 +210,9 @@ static int intern(struct readings *readings, const char *text, const char **ret_
 		text = cut;
 		length = TEXT_MAX_BYTES;
 	}
-	if (!utf8__valid(text)) {
+	if (!utf8__valid(text) || has_controls(text)) {
 		length = utf8__repair(repaired, text);
+		replace_controls(repaired);
 		text = repaired;
 	}
 	err = place_set__reserve(set);
