@@ -110,6 +110,26 @@ START_TEST(the_table_is_bounded)
 }
 END_TEST
 
+START_TEST(a_kind_is_told_by_its_format)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "no conversion", "no conversion" },
+		{ "%s is 100%% of %llu", "... is 100% of ..." },
+		{ "%.40s (%-5ld): %s", "... (...): ..." },
+		{ "cut%", "cut..." },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
+	};
+	char text[64];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		allowance__describe(text, sizeof(text), cases[i][0]);
+		ck_assert_str_eq(text, cases[i][1]);
+	}
+}
+END_TEST
+
 static char *begin(int *ret_stderr)
 {
 	static char path[] = "/tmp/edgetap-log-XXXXXX";
@@ -174,6 +194,7 @@ Suite *log_suite(void)
 	tcase_add_test(tc, a_kind_leaves_room_for_others);
 	tcase_add_test(tc, a_minute_ends_with_what_was_not_written);
 	tcase_add_test(tc, the_table_is_bounded);
+	tcase_add_test(tc, a_kind_is_told_by_its_format);
 	tcase_add_test(tc, a_line_is_a_line);
 	suite_add_tcase(suite, tc);
 	return suite;

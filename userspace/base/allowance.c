@@ -60,7 +60,7 @@ void allowance__turn(struct allowance *allowance, uint64_t now_ns,
 {
 	if (now_ns - allowance->minute_ns < MINUTE_NS)
 		return;
-	for (size_t i = 0; i < ALLOWANCE_KINDS; i++) {
+	for (size_t i = 0; i < ALLOWANCE_KINDS && allowance->kind[i].format; i++) {
 		struct allowance_kind *kind = &allowance->kind[i];
 
 		if (kind->held_back)
@@ -70,4 +70,26 @@ void allowance__turn(struct allowance *allowance, uint64_t now_ns,
 		kind->source_count = 0;
 	}
 	allowance->minute_ns = now_ns;
+}
+
+void allowance__describe(char *to, size_t room, const char *format)
+{
+	size_t used = 0;
+
+	while (*format && used < room - 3) {
+		if (*format != '%') {
+			to[used++] = *format++;
+			continue;
+		}
+		if (format[1] == '%') {
+			to[used++] = '%';
+			format += 2;
+			continue;
+		}
+		memcpy(to + used, "...", 3);
+		used += 3;
+		format += 1 + strcspn(format + 1, "diuxsc");
+		format += *format != '\0';
+	}
+	to[used] = '\0';
 }

@@ -49,4 +49,7 @@ bool allowance__take(struct allowance *allowance, const char *format, const char
 void allowance__turn(struct allowance *allowance, uint64_t now_ns,
 		     void (*say)(void *ctx, const char *format, uint32_t held_back), void *ctx);
 
+/* What all of a kind have in common: its format, with dots for what differs. room: at least 4. */
+void allowance__describe(char *to, size_t room, const char *format);
+
 #endif

@@ -38,21 +38,9 @@ void log__info(const char *format, ...)
 static void say_held_back(void *ctx, const char *format, uint32_t held_back)
 {
 	char text[LINE_BYTES];
-	size_t used = 0;
 
 	(void)ctx;
-	/* What differs from one to the next is left out. */
-	while (*format && used < sizeof(text) - 4) {
-		if (*format != '%') {
-			text[used++] = *format++;
-			continue;
-		}
-		memcpy(text + used, "...", 3);
-		used += 3;
-		format += strcspn(format, "diuxsc");
-		format += *format != '\0';
-	}
-	text[used] = '\0';
+	allowance__describe(text, sizeof(text), format);
 	log__info("%u more warnings of this kind were not shown: %s", held_back, text);
 }
 
