@@ -124,17 +124,17 @@ tidy_one() {
 		-DEDGETAP_VERSION='""' -DEDGETAP_REVISION='""' 2>/dev/null
 }
 
-# As many at a time as there are CPUs, each with its findings kept together.
+# As many at a time as there are CPUs, each with its findings kept together. Who failed is
+# written down: a process's number may be another's by the time that it is waited for.
 tidy() {
-	local file pids=() logs bad=0
+	local file logs bad=0
 	logs=$(mktemp -d)
 	for file in "${units[@]}"; do
 		while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || true; done
-		tidy_one "$file" >"$logs/${file//\//_}" &
-		pids+=($!)
+		{ tidy_one "$file" >"$logs/${file//\//_}" || touch "$logs/.failed"; } &
 	done
-	for pid in "${pids[@]}"; do wait "$pid" || bad=1; done
-	[[ $bad -eq 0 ]] || cat "$logs"/*
+	wait
+	[[ ! -e $logs/.failed ]] || { bad=1 && cat "$logs"/*; }
 	rm -r "$logs"
 	return $bad
 }

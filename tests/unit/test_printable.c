@@ -162,8 +162,9 @@ START_TEST(what_is_clean_stays_so)
 {
 	uint32_t seed = 2463534242;
 	char text[64], once[512];
+	int controls = 0;
 
-	for (int round = 0; round < 20000; round++) {
+	for (int round = 0; round < 2000; round++) {
 		for (size_t i = 0; i < sizeof(text); i++) {
 			seed = seed * 1664525 + 1013904223;
 			text[i] = (char)(seed >> 24);
@@ -173,9 +174,10 @@ START_TEST(what_is_clean_stays_so)
 		strcpy(once, copied(text));
 		ck_assert(utf8__valid(once));
 		for (const unsigned char *p = (unsigned char *)once; *p; p++)
-			ck_assert(*p >= ' ' && *p != 0x7f);
+			controls += *p < ' ' || *p == 0x7f;
 		ck_assert_str_eq(copied(once), once);
 	}
+	ck_assert_int_eq(controls, 0);
 }
 END_TEST
 
