@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import lib
+from databases import await_up, binaries, is_up, reachable
 from lib import equal, eventually
 from places import Cgroup, Container
 from scrape import Scrape
@@ -34,13 +35,6 @@ exec $as {bin}/postgres -D /data -c unix_socket_directories=/tmp -c listen_addre
 	-c port={port} -c fsync=off -c autovacuum=off -c checkpoint_timeout=1h -c track_io_timing=on \
 	-c log_connections=on -c max_connections=20 -c shared_buffers=4MB
 """
-
-
-def binaries():
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        raise lib.Skip("no PostgreSQL server is installed")
-    return found[-1]
 
 
 class Server:
@@ -104,30 +98,6 @@ class Server:
 
     def sql(self, text):
         return [line.split("|") for line in self.run("psql", "-XAtd", "postgres", "-c", text).splitlines()]
-
-
-def reachable(env):
-    """The path to the sockets is the test's folder, which other users may not look into."""
-    for path in (env.dir, env.dir.parent):
-        if not path.stat().st_mode & 1:
-            raise lib.Skip(f"{path} is closed to other users")
-
-
-def is_up(value, *servers):
-    def check(scrape):
-        for server in servers:
-            got = [v for _, v in scrape.select("edgetap_pg_up", app=server.app)]
-            equal(got, [value], f"edgetap_pg_up of {server.app}")
-
-    return check
-
-
-def await_up(agent, value, *servers, seconds=15):
-    def check():
-        is_up(value, *servers)(agent.scrape())
-        return True
-
-    eventually(check, seconds)
 
 
 def pg_series(scrape, app):
@@ -287,7 +257,7 @@ def test_password(env):
     path.chmod(0o600)
     agent = env.agent(config=f"""postgres_interval: 1s
 postgres:
-  - match: {{ app: "{told.app}" }}
+  - match: {{ app: "{told.app}", container: "{told.app}" }}
     conninfo: "user={OWNER}"
     password_file: {path}
 """)

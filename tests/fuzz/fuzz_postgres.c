@@ -2,15 +2,19 @@
 /*
  * Whatever a process says that has asked a server, and whatever a container
  * writes into the files that it is found by: a result has no series twice, its
- * labels are UTF-8, and its numbers are in bounds.
+ * labels are UTF-8, and its numbers are in bounds. What a server says before it
+ * lets a client in passes as it is or not at all.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity/cgroup_path.h"
 #include "metrics/utf8.h"
 #include "postgres/find.h"
+#include "postgres/gate.h"
 #include "postgres/place.h"
+#include "postgres/proof.h"
 #include "postgres/queries.h"
 #include "postgres/result.h"
 
@@ -75,6 +79,38 @@ static void check_files(const char *text, size_t size)
 	find__parse(text, &stat);
 }
 
+static void check_proof(const char *text, size_t size)
+{
+	char id[CGROUP_NAME_BYTES];
+	uid_t uid;
+
+	need(proof__in_unit(text, "postgresql.service") <= size);
+	need(proof__in_container(text, id) <= size);
+	proof__find_user(text, "postgres", &uid);
+	proof__has_user(text, 26);
+	need(!proof__is_container_name(text) || !strpbrk(text, "*?[/"));
+}
+
+/* No more is ever passed than has come, and no request that gives the password away. */
+static void check_gate(const uint8_t *data, size_t size)
+{
+	while (size) {
+		const char *sentence = NULL;
+		size_t length = 0;
+		enum gate_verdict verdict = gate__look(data, size, &length, &sentence);
+
+		need((verdict == GATE_REFUSE) == (sentence != NULL));
+		if (verdict != GATE_PASS && verdict != GATE_DONE)
+			return;
+		need(length >= 5 && length <= size && length <= GATE_MESSAGE_BYTES);
+		need(data[0] != 'R' || data[8] == 0 || (data[8] >= 10 && data[8] <= 12));
+		if (verdict == GATE_DONE)
+			return;
+		data += length;
+		size -= length;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
@@ -85,6 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	check_result(text, size);
 	check_files(text, size);
+	check_proof(text, size);
+	check_gate(data, size);
 	free(text);
 	return 0;
 }

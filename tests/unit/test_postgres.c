@@ -423,6 +423,16 @@ START_TEST(test_list)
 	ck_assert_int_eq(server__rule(one, rules, 2), -2);
 	ck_assert_int_eq(server__rule(two, rules, 2), 1);
 	ck_assert_int_eq(server__rule(two, rules, 1), -1);
+	/* who only has the name takes no place from who is what the rule demands, however old */
+	server__set_labels(two, &labels_a);
+	finish(two, "edgetap 1\ndown unproven it is not\nend\n", NS_PER_S);
+	server_list__hide(&list);
+	ck_assert(!one->is_hidden && two->is_hidden);
+	finish(one, "edgetap 1\ndown unproven it is not\nend\n", NS_PER_S);
+	server_list__hide(&list);
+	ck_assert(one->is_hidden && !two->is_hidden);
+	server__set_labels(two, &labels_b);
+	server_list__hide(&list);
 	server_list__leave(&list, "shop-db", 10);
 	ck_assert(server_list__is_left(&list, one, 9));
 	ck_assert(!server_list__is_due(&list, one, 9));

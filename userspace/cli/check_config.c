@@ -9,6 +9,7 @@
 #include "cli/json_text.h"
 #include "config/config.h"
 #include "config/option.h"
+#include "config/warnings.h"
 
 /* What would be used, in the spelling of the file. */
 static json_t *effective(const struct config *config)
@@ -28,16 +29,37 @@ static json_t *effective(const struct config *config)
 	return object;
 }
 
+static void add_warning(void *ctx, const char *sentence)
+{
+	json_array_append_new(ctx, json_text__new(sentence));
+}
+
+static void print_warning(void *ctx, const char *sentence)
+{
+	(void)ctx;
+	fprintf(stderr, "edgetap: %s\n", sentence);
+}
+
+static json_t *warnings_of(const struct config *config)
+{
+	json_t *array = json_array();
+
+	config_warnings__each(config, add_warning, array);
+	return array;
+}
+
 static int print_json(const struct config *config, const char *path, const char *error)
 {
 	json_t *root = json_object();
 
 	json_object_set_new(root, "ok", json_boolean(!error));
 	json_object_set_new(root, "file", path ? json_text__new(path) : json_null());
-	if (error)
+	if (error) {
 		json_object_set_new(root, "error", json_text__new(error));
-	else
+	} else {
+		json_object_set_new(root, "warnings", warnings_of(config));
 		json_object_set_new(root, "config", effective(config));
+	}
 	if (json_text__print(root, stdout) == 0)
 		return 0;
 	log__info("out of memory");
@@ -89,6 +111,7 @@ int command__check_config(const struct args *args)
 		status = print_json(&config, path, NULL);
 	} else {
 		print_text(&config, path);
+		config_warnings__each(&config, print_warning, NULL);
 	}
 	rules__unref(rules);
 	config__free(&config);

@@ -23,6 +23,7 @@
 #include "cli/routes.h"
 #include "cli/watch.h"
 #include "clock.h"
+#include "config/warnings.h"
 #include "http/listen.h"
 #include "http/server.h"
 #include "postgres/child.h"
@@ -323,6 +324,12 @@ static void serve__end(struct serve *serve)
 			close(fds[i]);
 }
 
+static void say_warning(void *ctx, const char *sentence)
+{
+	(void)ctx;
+	log__info("%s", sentence);
+}
+
 int command__serve(const struct args *args)
 {
 	struct serve serve = {
@@ -342,6 +349,7 @@ int command__serve(const struct args *args)
 		config__free(&serve.agent.config);
 		return 1;
 	}
+	config_warnings__each(&serve.agent.config, say_warning, NULL);
 	err = serve__start(&serve, &message);
 	if (err && message)
 		log__info("%s", message);

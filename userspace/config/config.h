@@ -46,13 +46,21 @@ struct config_token {
 	size_t app_count;
 };
 
-/* How servers of Postgres are asked: the first whose patterns (as above) both fit decides. */
+/*
+ * How servers of Postgres are asked: the first whose patterns (as above) both fit decides. What
+ * stands below them is then demanded of the server, see postgres/proof.h.
+ */
 struct config_postgres {
 	char *match_app;
 	char *match_instance;
-	char *conninfo;	     /* of libpq, or NULL */
-	char *password_file; /* whose first line is the password, or NULL */
-	bool is_off;	     /* not at all */
+	char *match_user; /* name or number; NULL: any, as the next three */
+	char *match_unit;
+	char *match_exe;       /* absolute path */
+	char *match_container; /* id, twelve digits of it or more, or name */
+	char *conninfo;	       /* of libpq, or NULL */
+	char *password_file;   /* whose first line is the password, or NULL */
+	bool may_send_clear;   /* also over TCP where no TLS proves who gets it */
+	bool is_off;	       /* not at all */
 };
 
 #define CONFIG_MAX_METRICS 256

@@ -7,6 +7,7 @@
 
 #include "config/option.h"
 #include "postgres/ask.h"
+#include "postgres/proof.h"
 
 #define CONNINFO_BYTES 1024
 
@@ -21,21 +22,57 @@ static struct config_postgres *rule_of(struct reader *r)
 	return ((struct databases *)r->ctx)->rule;
 }
 
-static const char *const match_keys[] = { "app", "instance" };
-
-static int on_match(struct reader *r, size_t key, yaml_event_t *event, const char *where)
-{
-	return reader__label(r, event, where,
-			     key ? &rule_of(r)->match_instance : &rule_of(r)->match_app);
-}
-
-static const struct section match_section = { "postgres.match.", match_keys, 2, on_match };
-
 static int copy(struct reader *r, const char *text, const char *where, char **field)
 {
 	*field = strdup(text);
 	return *field ? 0 : config_error__set(r->error, -ENOMEM, where, "out of memory");
 }
+
+static const char *const match_keys[] = { "app", "instance", "user", "unit", "exe", "container" };
+enum { MATCH_APP, MATCH_INSTANCE, MATCH_USER, MATCH_UNIT, MATCH_EXE, MATCH_CONTAINER, MATCH_KEYS };
+
+static const char *const match_wanted[MATCH_KEYS] = {
+	[MATCH_USER] = "the name or the number of a user",
+	[MATCH_UNIT] = "the whole name of a service, such as postgresql.service",
+	[MATCH_EXE] = "the absolute path of an executable, without links, . and ..",
+	[MATCH_CONTAINER] = "the name of a container, or twelve digits or more of its id",
+};
+
+/* None of these is a pattern: what looks like one is a mistake that would let nobody in. */
+static bool is_match(size_t key, const char *text)
+{
+	switch (key) {
+	case MATCH_USER:
+		return proof__is_user(text);
+	case MATCH_UNIT:
+		return proof__is_unit_name(text);
+	case MATCH_EXE:
+		return proof__is_path(text);
+	}
+	return proof__is_container_name(text);
+}
+
+static int on_match(struct reader *r, size_t key, yaml_event_t *event, const char *where)
+{
+	struct config_postgres *rule = rule_of(r);
+	char **const fields[MATCH_KEYS] = { &rule->match_app,  &rule->match_instance,
+					    &rule->match_user, &rule->match_unit,
+					    &rule->match_exe,  &rule->match_container };
+	const char *text;
+	int err;
+
+	if (key == MATCH_APP || key == MATCH_INSTANCE)
+		return reader__label(r, event, where, fields[key]);
+	err = reader__text(r, event, where, match_wanted[key], true, &text);
+	if (err)
+		return err;
+	if (strlen(text) >= OPTION_VALUE_BYTES || !is_match(key, text))
+		return config_error__set(r->error, -EINVAL, where, "expected %s",
+					 match_wanted[key]);
+	return copy(r, text, where, fields[key]);
+}
+
+static const struct section match_section = { "postgres.match.", match_keys, MATCH_KEYS, on_match };
 
 /* Messages do not show it: somebody may have put a password there. */
 static int on_conninfo(struct reader *r, yaml_event_t *event, const char *where)
@@ -63,8 +100,8 @@ static int on_password_file(struct reader *r, yaml_event_t *event, const char *w
 	return copy(r, text, where, &rule_of(r)->password_file);
 }
 
-static const char *const rule_keys[] = { "match", "conninfo", "password_file", "ask" };
-enum { RULE_MATCH, RULE_CONNINFO, RULE_PASSWORD_FILE, RULE_ASK };
+static const char *const rule_keys[] = { "match", "conninfo", "password_file", "cleartext", "ask" };
+enum { RULE_MATCH, RULE_CONNINFO, RULE_PASSWORD_FILE, RULE_CLEARTEXT, RULE_ASK, RULE_KEYS };
 
 static int on_rule_key(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
@@ -78,13 +115,15 @@ static int on_rule_key(struct reader *r, size_t key, yaml_event_t *event, const 
 		return on_conninfo(r, event, where);
 	case RULE_PASSWORD_FILE:
 		return on_password_file(r, event, where);
+	case RULE_CLEARTEXT:
+		return reader__bool(r, event, where, &rule_of(r)->may_send_clear);
 	}
 	err = reader__bool(r, event, where, &is_asked);
 	rule_of(r)->is_off = !is_asked;
 	return err;
 }
 
-static const struct section rule_section = { "postgres.", rule_keys, 4, on_rule_key };
+static const struct section rule_section = { "postgres.", rule_keys, RULE_KEYS, on_rule_key };
 
 static int on_rule(struct reader *r, yaml_event_t *event, const char *where)
 {
@@ -125,6 +164,20 @@ int config_databases__read(struct reader *r, struct config *config, const yaml_e
 	return err;
 }
 
+const char *config_databases__obstacle(const struct config_postgres *rule)
+{
+	const char *obstacle = NULL;
+
+	if (rule->is_off || !rule->password_file)
+		return NULL;
+	if (!proof__is_named(rule))
+		return "its match must name the server by user, unit or container, too: what it is "
+		       "called, anybody can choose";
+	if (!rule->may_send_clear && rule->conninfo)
+		obstacle = ask__password_obstacle(rule->conninfo);
+	return obstacle;
+}
+
 static bool differ(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") != 0;
@@ -138,8 +191,12 @@ bool config_databases__differ(const struct config *config, const struct config *
 		const struct config_postgres *a = &config->postgres_rules[i];
 		const struct config_postgres *b = &other->postgres_rules[i];
 
-		if (a->is_off != b->is_off || differ(a->match_app, b->match_app) ||
+		if (a->is_off != b->is_off || a->may_send_clear != b->may_send_clear ||
+		    differ(a->match_app, b->match_app) ||
 		    differ(a->match_instance, b->match_instance) ||
+		    differ(a->match_user, b->match_user) || differ(a->match_unit, b->match_unit) ||
+		    differ(a->match_exe, b->match_exe) ||
+		    differ(a->match_container, b->match_container) ||
 		    differ(a->conninfo, b->conninfo) || differ(a->password_file, b->password_file))
 			return true;
 	}
@@ -151,6 +208,10 @@ void config_databases__free(struct config *config)
 	for (size_t i = 0; i < config->postgres_rule_count; i++) {
 		free(config->postgres_rules[i].match_app);
 		free(config->postgres_rules[i].match_instance);
+		free(config->postgres_rules[i].match_user);
+		free(config->postgres_rules[i].match_unit);
+		free(config->postgres_rules[i].match_exe);
+		free(config->postgres_rules[i].match_container);
 		free(config->postgres_rules[i].conninfo);
 		free(config->postgres_rules[i].password_file);
 	}

@@ -17,6 +17,12 @@ int config_databases__read(struct reader *r, struct config *config, const yaml_e
 /* Whether any server would be asked in another way. */
 bool config_databases__differ(const struct config *config, const struct config *other);
 
+/*
+ * Why the password of a rule is never read, however a server presents itself; NULL if it may be,
+ * or there is none. A sentence, static.
+ */
+const char *config_databases__obstacle(const struct config_postgres *rule);
+
 /* Frees the list. */
 void config_databases__free(struct config *config);
 

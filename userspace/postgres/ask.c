@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "postgres/dial.h"
 #include "postgres/queries.h"
 
 #define STRINGS 32
@@ -81,15 +82,65 @@ const char *ask__obstacle(const char *conninfo)
 	return obstacle;
 }
 
+/* The value of a keyword, or NULL. */
+static const char *value_of(const PQconninfoOption *options, const char *keyword)
+{
+	for (; options && options->keyword; options++)
+		if (options->val && strcmp(options->keyword, keyword) == 0)
+			return options->val;
+	return NULL;
+}
+
 static bool has_keyword(const struct ask *ask, const char *keyword)
 {
 	PQconninfoOption *options = ask->conninfo ? PQconninfoParse(ask->conninfo, NULL) : NULL;
-	bool has = false;
+	bool has = value_of(options, keyword) != NULL;
 
-	for (PQconninfoOption *option = options; option && option->keyword; option++)
-		has |= option->val && strcmp(option->keyword, keyword) == 0;
 	PQconninfoFree(options);
 	return has;
+}
+
+static bool is(const char *value, const char *wanted)
+{
+	return value && strcmp(value, wanted) == 0;
+}
+
+/* TLS that shows who is there, not only that somebody is. */
+static bool is_verified(const PQconninfoOption *options)
+{
+	const char *mode = value_of(options, "sslmode");
+
+	return is(mode, "verify-ca") || is(mode, "verify-full");
+}
+
+/* A socket's directory, or its name in no file system. */
+static bool is_unix(const char *host)
+{
+	return host && (host[0] == '/' || host[0] == '@');
+}
+
+static const char *obstacle_of(const PQconninfoOption *options)
+{
+	static const char *const lists[] = { "host", "hostaddr", "port" };
+	const char *host = value_of(options, "host"), *address = value_of(options, "hostaddr");
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (value_of(options, lists[i]) && strchr(value_of(options, lists[i]), ','))
+			return "conninfo must name one host only";
+	if ((!host && !address) || (!address && is_unix(host)) || is_verified(options) ||
+	    is(value_of(options, "sslmode"), "disable"))
+		return NULL;
+	return "with a host, conninfo must have sslmode=verify-full or verify-ca, or disable where "
+	       "the server asks for SCRAM; or cleartext: true gives it to whoever is there";
+}
+
+const char *ask__password_obstacle(const char *conninfo)
+{
+	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+	const char *obstacle = obstacle_of(options);
+
+	PQconninfoFree(options);
+	return obstacle;
 }
 
 bool ask__has_host(const struct ask *ask)
@@ -98,7 +149,7 @@ bool ask__has_host(const struct ask *ask)
 }
 
 /* The environment is empty, so that nothing is set that is not set here. */
-static void fill(const struct ask *ask, const char *role, const PQconninfoOption *options,
+static void fill(const struct ask *ask, const char *role, const PQconninfoOption *given,
 		 const char *no_path, struct strings *strings)
 {
 	if (!ask__has_host(ask)) {
@@ -109,31 +160,43 @@ static void fill(const struct ask *ask, const char *role, const PQconninfoOption
 	}
 	strings__set(strings, "user", role);
 	strings__set(strings, "dbname", "postgres");
-	for (; options && options->keyword; options++)
-		if (options->val)
-			strings__set(strings, options->keyword, options->val);
-	if (ask->password)
+	for (const PQconninfoOption *option = given; option && option->keyword; option++)
+		if (option->val)
+			strings__set(strings, option->keyword, option->val);
+	if (ask->password) {
 		strings__set(strings, "password", ask->password);
+		/* what is asked for inside TLS that proves nothing, nobody here could see */
+		if (!ask->may_send_clear && !is_verified(given))
+			strings__set(strings, "sslmode", "disable");
+	}
 	strings__set(strings, "gssencmode", "disable");
 	strings__set(strings, "passfile", no_path);
 	strings__set(strings, "application_name", "edgetap");
 	strings__set(strings, "client_encoding", "UTF8");
-	strings__set(strings, "connect_timeout", "4");
 	strings__set(strings, "options", SESSION);
 }
 
-static PGconn *connect_as(const struct ask *ask, const char *role)
+static enum postgres_failure connect_as(const struct ask *ask, const char *role,
+					PGconn **ret_connection, const char **ret_sentence)
 {
 	PQconninfoOption *options = ask->conninfo ? PQconninfoParse(ask->conninfo, NULL) : NULL;
 	static char no_path[NO_PATH_BYTES];
 	struct strings strings = {};
-	PGconn *connection;
+	struct dial dial = {
+		.name = strings.name,
+		.value = strings.value,
+		.has_password = ask->password != NULL,
+		.may_send_clear = ask->may_send_clear || is_verified(options),
+		.pid = ask->pid,
+		.uid = ask->uid,
+	};
+	enum postgres_failure failure;
 
 	memset(no_path, '/', sizeof(no_path) - 1);
 	fill(ask, role, options, no_path, &strings);
-	connection = PQconnectdbParams(strings.name, strings.value, 0);
+	failure = dial__connect(&dial, ret_connection, ret_sentence);
 	PQconninfoFree(options);
-	return connection;
+	return failure;
 }
 
 static void write_label(FILE *out, const char *text)
@@ -252,23 +315,23 @@ static void say_up(PGconn *connection, int fd)
 
 void ask__run(const struct ask *ask, int fd)
 {
+	enum postgres_failure failure = POSTGRES_CONNECT;
 	const time_t begin = time(NULL);
 	PGconn *connection = NULL;
+	const char *sentence = "";
 
 	/* one that is given in conninfo stands in the place of each of these */
 	for (unsigned int i = 0; i < (ask->roles ? ask->roles : 1); i++) {
 		PQfinish(connection);
-		connection = connect_as(ask, ask->roles ? ask->role[i] : "postgres");
-		/* one that is silent will be to the others */
-		if (PQstatus(connection) == CONNECTION_OK || has_keyword(ask, "user") ||
+		failure = connect_as(ask, ask->roles ? ask->role[i] : "postgres", &connection,
+				     &sentence);
+		/* one that is silent will be to the others, and who is refused stays who he is */
+		if (!failure || failure == POSTGRES_UNPROVEN || has_keyword(ask, "user") ||
 		    time(NULL) - begin >= SILENT_S)
 			break;
 	}
-	if (PQstatus(connection) != CONNECTION_OK)
-		say_down(fd,
-			 PQconnectionNeedsPassword(connection) ? POSTGRES_PASSWORD
-							       : POSTGRES_CONNECT,
-			 PQerrorMessage(connection));
+	if (failure)
+		say_down(fd, failure, sentence);
 	else if (PQserverVersion(connection) < POSTGRES_OLDEST_VERSION)
 		say_down(fd, POSTGRES_QUERY, "it is older than version 10");
 	else

@@ -4,6 +4,7 @@
 #define EDGETAP_POSTGRES_ASK_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "postgres/result.h"
 
@@ -15,6 +16,9 @@ struct ask {
 	const char *role[ASK_ROLES]; /* to try, unless conninfo has a user */
 	unsigned int roles;
 	const char *password; /* or NULL */
+	bool may_send_clear;  /* the password: over TCP, to whoever is there */
+	pid_t pid;	      /* who gets it through a UNIX socket, and nobody else: */
+	uid_t uid;	      /* this process of this user */
 	const char *conninfo; /* of the configuration, or NULL; stronger than the others */
 };
 
@@ -26,6 +30,12 @@ void ask__add_role(struct ask *ask, const char *role);
  * hostaddr, port, user, dbname, sslmode and sslrootcert. Static. Pure.
  */
 const char *ask__obstacle(const char *conninfo);
+
+/*
+ * Why no password may go along with a connection string that has no obstacle, unless the user says
+ * that it may go to anybody; NULL if it may. Static. Pure.
+ */
+const char *ask__password_obstacle(const char *conninfo);
 
 /* Whether conninfo names a host: then it is not reached through the server's own socket. */
 bool ask__has_host(const struct ask *ask);

@@ -17,8 +17,10 @@
 #include "broker/enter.h"
 #include "broker/filter.h"
 #include "config/config.h"
+#include "config/databases.h"
 #include "postgres/ask.h"
 #include "postgres/place.h"
+#include "postgres/proof.h"
 #include "postgres/result.h"
 
 #define FILE_BYTES 65536
@@ -34,6 +36,7 @@ void postgres_child__configure(const struct config *config)
 {
 	rules = config->postgres_rules;
 	rule_count = config->postgres_rule_count;
+	proof__prepare();
 }
 
 struct child {
@@ -91,6 +94,20 @@ static int examine(struct child *child)
 	child->directory = openat(child->process, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (child->directory < 0)
 		return fail(child, POSTGRES_ENTER, "its data directory: %s", strerror(errno));
+	return 0;
+}
+
+/* Whether it is whom the rule means: here, where it is seen as it is, and before a secret is. */
+static int examine_claim(struct child *child)
+{
+	const struct config_postgres *rule = child->rule;
+	char sentence[POSTGRES_SENTENCE_BYTES];
+	const char *obstacle = rule ? config_databases__obstacle(rule) : NULL;
+
+	if (obstacle)
+		return fail(child, POSTGRES_UNPROVEN, "password_file is not used: %s", obstacle);
+	if (rule && proof__check(child->process, rule, sentence))
+		return fail(child, POSTGRES_UNPROVEN, "%s", sentence);
 	return 0;
 }
 
@@ -186,11 +203,14 @@ void postgres_child__run(const struct broker_server *server, int socket)
 	if (server->rule >= 0)
 		child.rule = &rules[server->rule];
 	clearenv();
-	if (examine(&child) || read_password(&child))
+	if (examine(&child) || examine_claim(&child) || read_password(&child))
 		return;
 	child.ask.password = *child.password ? child.password : NULL;
 	child.ask.conninfo = child.rule ? child.rule->conninfo : NULL;
-	if (ask__has_host(&child.ask) ? go_beside(&child) : go_inside(&child))
-		return;
-	ask__run(&child.ask, socket);
+	child.ask.may_send_clear = child.rule && child.rule->may_send_clear;
+	child.ask.pid = server->pid;
+	child.ask.uid = child.uid;
+	if (!(ask__has_host(&child.ask) ? go_beside(&child) : go_inside(&child)))
+		ask__run(&child.ask, socket);
+	explicit_bzero(child.password, sizeof(child.password));
 }

@@ -31,6 +31,7 @@
 	X(STOPPED, "stopped")	  /* the process is stopped */                                     \
 	X(CONNECT, "connect")	  /* refused: by the socket or by the server */                    \
 	X(PASSWORD, "password")	  /* it wants one */                                               \
+	X(UNPROVEN, "unproven")	  /* it may not be given the one that there is */                  \
 	X(QUERY, "query")	  /* a query failed that must not */                               \
 	X(TIMEOUT, "timeout")	  /* no answer in time */                                          \
 	X(RESULT, "result")	  /* what came back is no result */                                \

@@ -140,8 +140,14 @@ static bool is_shown(const struct server *server)
 	return server->pid && server->has_labels && server->failure != POSTGRES_NO_SERVER;
 }
 
-static bool is_older(const struct server *a, const struct server *b)
+/* One that has not shown that it is the one which a rule means takes the labels from none that has.
+ */
+static bool is_before(const struct server *a, const struct server *b)
 {
+	const bool is_unproven = a->failure == POSTGRES_UNPROVEN;
+
+	if (is_unproven != (b->failure == POSTGRES_UNPROVEN))
+		return !is_unproven;
 	return a->start_ticks != b->start_ticks ? a->start_ticks < b->start_ticks : a->pid < b->pid;
 }
 
@@ -154,7 +160,7 @@ void server_list__hide(struct server_list *list)
 		for (int k = 0; is_shown(server) && k < POSTGRES_MAX_SERVERS; k++) {
 			const struct server *other = &list->server[k];
 
-			if (k != i && is_shown(other) && is_older(other, server) &&
+			if (k != i && is_shown(other) && is_before(other, server) &&
 			    memcmp(other->label, server->label, sizeof(server->label)) == 0)
 				server->is_hidden = true;
 		}

@@ -67,7 +67,7 @@ void server_list__leave(struct server_list *list, const char *app, uint64_t unti
 bool server_list__is_left(const struct server_list *list, const struct server *server,
 			  uint64_t now_ns);
 
-/* Marks those that share their labels with an older one. */
+/* Marks those that share their labels with an older one, or are unproven and share them with any. */
 void server_list__hide(struct server_list *list);
 
 /* Adds the readings of one. */

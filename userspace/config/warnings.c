@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/warnings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/databases.h"
+
+#define SENTENCE_BYTES 1024
+
+void config_warnings__each(const struct config *config,
+			   void (*say)(void *ctx, const char *sentence), void *ctx)
+{
+	char sentence[SENTENCE_BYTES];
+
+	for (size_t i = 0; config->postgres && i < config->postgres_rule_count; i++) {
+		const struct config_postgres *rule = &config->postgres_rules[i];
+		const char *obstacle = config_databases__obstacle(rule);
+
+		if (!obstacle)
+			continue;
+		snprintf(sentence, sizeof(sentence),
+			 "postgres: password_file %.512s is not used: %s", rule->password_file,
+			 obstacle);
+		say(ctx, sentence);
+	}
+	if (config->query_url && config->query_token_file &&
+	    strncmp(config->query_url, "https:", 6) != 0) {
+		snprintf(sentence, sizeof(sentence),
+			 "query_token_file: the token goes in clear text to whoever listens at "
+			 "%.512s: https proves who that is",
+			 config->query_url);
+		say(ctx, sentence);
+	}
+}
