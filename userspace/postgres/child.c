@@ -155,8 +155,11 @@ static int become(struct child *child, uid_t uid, gid_t gid)
 	err = confine__become(uid, gid);
 	if (err)
 		return fail(child, POSTGRES_ENTER, "becoming its user: %s", strerror(-err));
-	/* that was taken back with the change of user */
+	/* that was taken back with the change of user, or may have been (fs.suid_dumpable): what it
+	 * remembers is not for others of that user */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (prctl(PR_SET_DUMPABLE, 0))
+		return fail(child, POSTGRES_ENTER, "keeping others out: %s", strerror(errno));
 	return 0;
 }
 
