@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "custom/listener.h"
 #include "clock.h"
+#include "identity/process.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -126,14 +126,10 @@ static bool is_below(pid_t pid, const char *cgroup, bool exactly)
 
 static bool same_executable(pid_t a, pid_t b)
 {
-	char path[64];
-	struct stat one, two;
+	struct process_exe one, two;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)a);
-	if (stat(path, &one))
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)b);
-	return stat(path, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+	return process__exe(a, &one, NULL) == 0 && process__exe(b, &two, NULL) == 0 &&
+	       one.dev == two.dev && one.inode == two.inode;
 }
 
 static bool is_of(const struct listener_owner *owner, pid_t pid)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files/foreign.h"
 #include "identity/files.h"
 
 #define ROOM_AT_FIRST 8192
@@ -54,18 +55,31 @@ static int read_fd(int fd, size_t room, size_t max, char **ret_text, size_t *ret
 	return 0;
 }
 
-int files__read(const char *path, size_t max, char **ret_text, size_t *ret_len)
+/* The open of a device has effects of its own, so what is there is looked at before. */
+static int open_regular(const char *path)
 {
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	int err;
+	struct foreign_facts facts;
+	int fd = open(path, O_PATH | O_CLOEXEC), opened, err;
 
 	if (fd < 0)
 		return -errno;
+	err = foreign__look(fd, "", &facts);
+	if (!err && !S_ISREG(facts.mode))
+		err = -EINVAL;
+	opened = err ? err : foreign__open(fd);
+	close(fd);
+	return opened;
+}
+
+int files__read(const char *path, size_t max, char **ret_text, size_t *ret_len)
+{
+	struct stat st;
+	int fd = open_regular(path), err;
+
+	if (fd < 0)
+		return fd;
 	if (fstat(fd, &st) < 0)
 		err = -errno;
-	else if (!S_ISREG(st.st_mode))
-		err = -EINVAL;
 	else if (st.st_size < 0 || (unsigned long long)st.st_size > max)
 		err = -EFBIG;
 	else

@@ -7,7 +7,7 @@
 
 /*
  * Reads a regular file of at most max bytes into memory that the caller frees,
- * NUL-terminated. Never blocks on what is not a regular file. Returns 0,
+ * NUL-terminated. What is not a regular file is not even opened. Returns 0,
  * -EFBIG, -EINVAL for other kinds of file, or the error of open or read.
  */
 int files__read(const char *path, size_t max, char **ret_text, size_t *ret_len);

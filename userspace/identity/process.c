@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "files/foreign.h"
 #include "identity/process.h"
 
 #define PROC_PATH_BYTES 64
@@ -49,7 +49,8 @@ static ssize_t read_proc(pid_t pid, const char *file, char *text, size_t size)
 int process__exe(pid_t pid, struct process_exe *ret_exe, char *path)
 {
 	char link[PROC_PATH_BYTES];
-	struct stat st;
+	struct foreign_facts facts;
+	int err;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
 	if (path) {
@@ -60,11 +61,15 @@ int process__exe(pid_t pid, struct process_exe *ret_exe, char *path)
 		path[n] = '\0';
 		cut_deleted(path);
 	}
-	/* follows the magic link, so it finds the file of another mount namespace or a deleted one */
-	if (stat(link, &st) < 0)
-		return -errno;
-	ret_exe->dev = st.st_dev;
-	ret_exe->inode = st.st_ino;
+	/*
+	 * Follows the magic link, so it finds the file of another mount namespace or a deleted one.
+	 * stat(2) would ask the server of a network or FUSE file system, and hang with it.
+	 */
+	err = foreign__look(AT_FDCWD, link, &facts);
+	if (err)
+		return err;
+	ret_exe->dev = facts.dev;
+	ret_exe->inode = facts.inode;
 	return 0;
 }
 
@@ -147,6 +152,60 @@ pid_t process__parent(pid_t pid)
 	if (!at || sscanf(at + 1, " %*c %d", &parent) != 1)
 		return -EINVAL;
 	return parent;
+}
+
+static uint64_t namespace_of(const char *process, const char *name)
+{
+	struct foreign_facts facts;
+	char path[PROC_PATH_BYTES];
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/%s", process, name);
+	return foreign__look(AT_FDCWD, path, &facts) ? 0 : facts.inode;
+}
+
+/* Whether the process is in this namespace of init's, or of the agent's. */
+static bool shares(pid_t pid, const char *name)
+{
+	char process[16];
+	uint64_t its;
+
+	snprintf(process, sizeof(process), "%d", (int)pid);
+	its = namespace_of(process, name);
+	return its && (its == namespace_of("1", name) || its == namespace_of("self", name));
+}
+
+/* Real, effective and saved. */
+static int read_uids(pid_t pid, unsigned int ret_uids[3])
+{
+	char text[4096];
+	ssize_t len = read_proc(pid, "status", text, sizeof(text));
+	const char *at;
+
+	if (len < 0)
+		return (int)len;
+	/* the name, before it, may hold anything but a line's end */
+	at = strstr(text, "\nUid:");
+	return at && sscanf(at, " Uid: %u %u %u", &ret_uids[0], &ret_uids[1], &ret_uids[2]) == 3
+		       ? 0
+		       : -EINVAL;
+}
+
+int process__uid(pid_t pid, uid_t *ret_uid)
+{
+	unsigned int uids[3];
+	int err = read_uids(pid, uids);
+
+	if (!err)
+		*ret_uid = uids[0];
+	return err;
+}
+
+bool process__is_hosts(pid_t pid)
+{
+	unsigned int uids[3];
+
+	return shares(pid, "user") && shares(pid, "mnt") && read_uids(pid, uids) == 0 && !uids[0] &&
+	       !uids[1] && !uids[2];
 }
 
 ssize_t process__cmdline(pid_t pid, char *args, size_t size)

@@ -3,6 +3,7 @@
 #ifndef EDGETAP_IDENTITY_PROCESS_H
 #define EDGETAP_IDENTITY_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,8 +33,19 @@ int process__parse_cgroup(const char *text, const char *controller, char *path, 
 /* The parent's pid, or a negative errno. */
 pid_t process__parent(pid_t pid);
 
+/* Its real uid, which it cannot hide as it can the owner of /proc/PID. 0 or a negative errno. */
+int process__uid(pid_t pid, uid_t *ret_uid);
+
 /*
- * Reads the command line, arguments separated by NUL, at most size - 1 bytes.
+ * Whether it is root's, and has the mounts and users that init has, or the agent: no container's,
+ * so that it is believed.
+ * Others are not even asked for what is in their memory (their command line, their environment):
+ * the answer may be a page of a FUSE file, and not even SIGKILL ends the wait for that.
+ */
+bool process__is_hosts(pid_t pid);
+
+/*
+ * Reads the command line of such a process, arguments separated by NUL, at most size - 1 bytes.
  * Returns its length, or a negative errno.
  */
 ssize_t process__cmdline(pid_t pid, char *args, size_t size);

@@ -199,7 +199,33 @@ static bool ask_docker(struct question *q)
 	return false;
 }
 
-/* conmon, one per container, is an ancestor of its processes; its arguments name it. */
+/* Whether any hierarchy has the process in a container; or it cannot be told. */
+static bool is_in_container(pid_t pid)
+{
+	char path[64], *text, *line, *rest;
+	struct cgroup_path class = { .kind = CGROUP_SHARED };
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	if (files__read_proc(path, RUNTIME_DOCUMENT_MAX, &text, &len))
+		return true;
+	rest = text;
+	while (class.kind != CGROUP_CONTAINER && (line = strsep(&rest, "\n"))) {
+		/* cgroups(7): hierarchy-ID:controller-list:cgroup-path */
+		const char *at = strchr(line, ':');
+
+		at = at ? strchr(at + 1, ':') : NULL;
+		if (at)
+			cgroup_path__classify(at + 1, &class);
+	}
+	free(text);
+	return class.kind == CGROUP_CONTAINER;
+}
+
+/*
+ * conmon, one per container, is an ancestor of its processes; its arguments name it. An
+ * ancestor in the container may say the same, and whatever else it likes.
+ */
 static bool ask_conmon(struct question *q)
 {
 	pid_t pid = q->pid;
@@ -212,6 +238,8 @@ static bool ask_conmon(struct question *q)
 		pid = process__parent(pid);
 		if (pid <= 1)
 			break;
+		if (!process__is_hosts(pid) || is_in_container(pid))
+			continue;
 		len = process__cmdline(pid, args, sizeof(args));
 		if (len <= 0 || !strstr(args, "conmon"))
 			continue;
