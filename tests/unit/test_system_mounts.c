@@ -23,7 +23,7 @@ START_TEST(lines)
 		"27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard\n"
 		"28 27 0:25 /a\\040b /x\\134y ro - tmpfs none ro\n"
 		"broken\n29 27 0:26 / /nfs rw - nfs4 server:/x rw\n"
-		"30 27 0:27 / /sshfs rw - fuse.sshfs a:/ rw\n31 27 0:28 / / rw - overlay o rw\n";
+		"30 27 0:27 / /sshfs rw - fuse.sshfs a:/ rw\n31 27 0:28 / / rw - overlay o rw,lowerdir=/l,upperdir=/u\n";
 	struct mount_line mount;
 
 	ck_assert(mounts__next(&at, &mount));
@@ -100,7 +100,7 @@ START_TEST(ids_of_volumes)
 		"4 1 254:32 / /srv/disk rw - ext4 /dev/sdc rw\n"
 		"5 1 254:48 / /var/lib/docker rw - ext4 /dev/sdd rw\n";
 	static const char own_text[] =
-		"10 9 0:50 / / rw - overlay overlay rw\n"
+		"10 9 0:50 / / rw - overlay overlay rw,lowerdir=/l,upperdir=/u\n"
 		"11 10 254:16 /sub /pvc rw - xfs /dev/sdb rw\n"
 		"12 10 254:0 /mnt/d /local rw - ext4 /dev/vda rw\n"
 		"13 10 254:0 /var/lib/docker/volumes/named/_data /named rw - ext4 /dev/vda rw\n"

@@ -16,7 +16,7 @@ struct filesystem {
  * Asks the file system of the mount with this id (proc(5), mountinfo) at `point`,
  * which is taken from root_fd and never leaves it: whoever may change what is
  * below that directory cannot make another file system be asked. Needs openat2
- * (5.6). Returns 0; -ENOTDIR for what is mounted on a file; -ESTALE if another
+ * with RESOLVE_CACHED (5.12). Returns 0; -ENOTDIR for what is mounted on a file; -ESTALE if another
  * mount is there; or another negative errno.
  */
 int filesystem__read(int root_fd, const char *point, uint64_t mount_id,

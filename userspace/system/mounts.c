@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files/fs_type.h"
 #include "system/scan.h"
 
 struct span {
@@ -12,18 +13,14 @@ struct span {
 	size_t len;
 };
 
-/*
- * Network and FUSE file systems are not here by being left out, as is what lives
- * in memory, and images that are always full (squashfs, erofs, iso9660).
- */
-static const char *const local_types[] = {
-	"ext2",	 "ext3",  "ext4", "xfs",   "btrfs",    "f2fs",	 "zfs", "bcachefs", "jfs", "vfat",
-	"msdos", "exfat", "ntfs", "ntfs3", "reiserfs", "nilfs2", "hfs", "hfsplus",  "ufs", "udf",
-};
-
 static bool span__is(struct span s, const char *text)
 {
 	return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
+}
+
+static bool span__has(struct span s, const char *text)
+{
+	return memmem(s.at, s.len, text, strlen(text));
 }
 
 /* The next field of the line; false at its end. */
@@ -62,7 +59,8 @@ static bool read_line(const char *at, struct mount_line *mount)
 {
 	/* id parent major:minor root point options [optional ...] - type source super-options */
 	uint64_t parent, major, minor;
-	struct span root, point, field, type, source;
+	struct span root, point, field, type, source, options;
+	unsigned int uses;
 
 	if (!scan__number(&at, &mount->id) || !scan__number(&at, &parent) ||
 	    !scan__number(&at, &major) || !scan__skip(&at, ":") || !scan__number(&at, &minor) ||
@@ -80,11 +78,12 @@ static bool read_line(const char *at, struct mount_line *mount)
 		source.len = 0;
 	mount->major = (unsigned int)major;
 	mount->minor = (unsigned int)minor;
-	mount->is_overlay = span__is(type, "overlay");
-	mount->is_local = false;
+	uses = fs_type__uses(type.at, type.len);
+	mount->is_local = uses & FS_SIZE;
+	/* its size is that of its upper layer, which is local; without one, of a lower one */
+	mount->is_overlay = (uses & FS_LAYERED) && next_field(&at, &options) &&
+			    span__has(options, "upperdir=");
 	mount->has_quota = span__is(type, "ext4") || span__is(type, "xfs");
-	for (size_t i = 0; i < sizeof(local_types) / sizeof(local_types[0]); i++)
-		mount->is_local |= span__is(type, local_types[i]);
 	return unescape(root, mount->root, sizeof(mount->root)) &&
 	       unescape(point, mount->point, sizeof(mount->point)) &&
 	       unescape(source, mount->source, sizeof(mount->source)) && mount->point[0] == '/';
