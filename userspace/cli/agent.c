@@ -68,6 +68,8 @@ static void tls_counts(void *ctx, uint64_t ret_counts[TLS_FIELDS])
 	ret_counts[TLS_FILES_ATTACHED] = probes.attached.files;
 	ret_counts[TLS_PROBES_ATTACHED] = probes.attached.probes;
 	ret_counts[TLS_PENDING_HELLOS] = names.hellos_pending;
+	ret_counts[TLS_UNREAD_MEMORY_MAP] = probes.attached.unread_total[UNREAD_MEMORY_MAP];
+	ret_counts[TLS_UNREAD_FILE_SYSTEM] = probes.attached.unread_total[UNREAD_FILE_SYSTEM];
 }
 
 static int agent__new_exposition(struct agent *agent)

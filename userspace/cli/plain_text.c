@@ -89,13 +89,15 @@ static void on_found(void *ctx, const struct found *found)
 static void on_process(void *ctx, pid_t pid)
 {
 	struct examination *examination = ctx;
-	unsigned int unreadable = 0;
+	struct find_unread unread = {};
+	int err;
 
 	examination->pid = pid;
 	examination->found = false;
-	find__process(examination->find, pid, UINT32_MAX, on_found, examination, &unreadable);
+	err = find__process(examination->find, pid, 0, UINT32_MAX, on_found, examination, &unread);
+	examination->plain_text->hanging += err == -ETIMEDOUT || err == -EBUSY;
 	examination->plain_text->without += !examination->found;
-	examination->plain_text->unreadable += unreadable;
+	examination->plain_text->unreadable += unread.errors + unread.may_hang;
 }
 
 void plain_text__examine(struct plain_text *ret_plain_text, const struct config *config,
@@ -157,6 +159,8 @@ void plain_text__print(const struct plain_text *plain_text, FILE *out)
 		plain_text->without);
 	if (plain_text->unreadable)
 		fprintf(out, ", %u files could not be looked into", plain_text->unreadable);
+	if (plain_text->hanging)
+		fprintf(out, ", %u processes do not show what they map", plain_text->hanging);
 	fprintf(out, ".\n");
 	if (plain_text->is_off)
 		fprintf(out, "Nothing will be attached: tls_uprobes is false.\n");
@@ -200,11 +204,12 @@ json_t *plain_text__json(const struct plain_text *plain_text)
 
 	for (size_t i = 0; i < plain_text->file_count; i++)
 		json_array_append_new(files, json_file(&plain_text->files[i], plain_text->is_off));
-	return json_pack("{s:b, s:i, s:i, s:i, s:b, s:i, s:b, s:o}", "uprobes", !plain_text->is_off,
-			 "listening_processes",
+	return json_pack("{s:b, s:i, s:i, s:i, s:i, s:b, s:i, s:b, s:o}", "uprobes",
+			 !plain_text->is_off, "listening_processes",
 			 plain_text->listeners < 0 ? 0 : plain_text->listeners, "without_library",
 			 (int)plain_text->without, "unreadable_files", (int)plain_text->unreadable,
-			 "files_cut", plain_text->is_cut, "links_attached_now",
+			 "hanging_processes", (int)plain_text->hanging, "files_cut",
+			 plain_text->is_cut, "links_attached_now",
 			 plain_text->links < 0 ? 0 : plain_text->links, "by_event",
 			 plain_text->by_event, "files", files);
 }

@@ -37,6 +37,7 @@ struct plain_text {
 	int listeners;		 /* processes that listen; or a negative errno */
 	unsigned int without;	 /* of these: with no TLS library */
 	unsigned int unreadable; /* files of these that could not be looked into */
+	unsigned int hanging;	 /* of these, processes that do not show what they have mapped */
 	int links; /* that are attached now, by agents that run; the caller's; or a negative errno */
 	bool by_event;
 	struct plain_text_file files[PLAIN_TEXT_MAX_FILES];

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "identity/process.h"
 #include "probes/find.h"
 #include "probes/heirs.h"
 #include "probes/links.h"
@@ -39,6 +40,7 @@ struct attached_process {
 	uint64_t looked_ns;
 	uint16_t file[ATTACHED_FILES_OF_PROCESS];
 	uint8_t file_count;
+	uint8_t unread; /* bits 1 << enum attached_unread: counted */
 	struct kin kin;
 	char app[LABEL_BYTES];
 };
@@ -59,6 +61,7 @@ struct attached {
 	uint64_t detached_total;
 	uint64_t full_total;
 	uint64_t heirs_total;
+	uint64_t unread_total[ATTACHED_UNREADS];
 	bool said_full;
 };
 
@@ -301,20 +304,56 @@ static bool has_ended(const struct attached_process *process)
 	return err == -ENOENT || err == -ESRCH || (!err && stat.start != process->start);
 }
 
+/* Who answers for a process that hangs: its user in its instance. */
+static uint64_t owner_of(pid_t pid, const struct kin *kin)
+{
+	uid_t uid = 0;
+
+	process__uid(pid, &uid);
+	return kin->place ^ uid * 0x9e3779b97f4a7c15ULL;
+}
+
+/* Each process counts once for a reason, and the first of all is told of. */
+static void note_unread(struct attached *attached, struct attached_process *process,
+			enum attached_unread reason, const char *path)
+{
+	static const char *const sentences[ATTACHED_UNREADS] = {
+		[UNREAD_MEMORY_MAP] = "does not show its memory map",
+		[UNREAD_FILE_SYSTEM] = "runs from a file system that may hang, which is not read",
+	};
+
+	if (process->unread >> reason & 1)
+		return;
+	process->unread |= (uint8_t)(1U << reason);
+	if (attached->unread_total[reason]++ == 0 && attached->ops.warn)
+		attached->ops.warn("the plain text inside TLS of %s (process %d) may not be seen: "
+				   "it %s%s%s; further ones are counted",
+				   process->app, (int)process->pid, sentences[reason],
+				   path ? ": " : "", path ? path : "");
+}
+
 /*
  * What it maps now takes the place of what it mapped before. -ESRCH if it has ended: what it
- * mapped before stays, for its heirs.
+ * mapped before stays, for its heirs. It stays, too, if it cannot be seen what it maps now.
  */
 static int look_at(struct attached *attached, struct attached_process *process, uint64_t now_ns)
 {
 	struct look look = { .attached = attached, .process = process, .now_ns = now_ns };
 	struct kin kin = process->kin;
 	int err = kin__read(&kin, process->pid, attached->ops.controller);
+	struct find_unread unread = {};
 
 	process->looked_ns = now_ns;
 	if (!err)
-		err = find__process(attached->find, process->pid, attached->libraries, on_found,
-				    &look, NULL);
+		err = find__process(attached->find, process->pid, owner_of(process->pid, &kin),
+				    attached->libraries, on_found, &look, &unread);
+	if (err == -ETIMEDOUT || err == -EBUSY) {
+		note_unread(attached, process, UNREAD_MEMORY_MAP, NULL);
+		process->kin = kin;
+		return err;
+	}
+	if (unread.may_hang)
+		note_unread(attached, process, UNREAD_FILE_SYSTEM, unread.may_hang_at);
 	if (err == -E2BIG)
 		err = 0;
 	/* one that ends meanwhile shows nothing, or a part, and no error */
@@ -510,5 +549,6 @@ void attached__stats(const struct attached *attached, struct attached_stats *ret
 		stats.refused += file->link == NULL;
 		stats.probes += file->probes;
 	}
+	memcpy(stats.unread_total, attached->unread_total, sizeof(stats.unread_total));
 	*ret_stats = stats;
 }

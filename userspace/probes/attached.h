@@ -27,6 +27,13 @@
  */
 #define ATTACHED_LINGER_NS 5000000000ULL
 
+/* Why a process was not looked into. */
+enum attached_unread {
+	UNREAD_MEMORY_MAP,  /* it, or too many others of its instance, do not show what they map */
+	UNREAD_FILE_SYSTEM, /* a file is on a file system that may hang */
+	ATTACHED_UNREADS
+};
+
 /* How probes are made; so that a test needs no kernel. */
 struct attached_ops {
 	/*
@@ -54,6 +61,8 @@ struct attached_stats {
 	uint64_t detached_total;
 	uint64_t full_total;  /* files or processes left out because a table was full */
 	uint64_t heirs_total; /* processes that were found when others had ended */
+	/* processes that were not looked into, or not wholly */
+	uint64_t unread_total[ATTACHED_UNREADS];
 };
 
 struct attached;

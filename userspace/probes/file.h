@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file that a process has mapped, opened as the process sees it, and what
- * tells it from all others: the kernel places probes by inode.
+ * What tells a file that a process has mapped from all others: the kernel places
+ * probes by inode.
  */
 #ifndef EDGETAP_PROBES_FILE_H
 #define EDGETAP_PROBES_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "probes/maps.h"
 
@@ -35,20 +34,9 @@ static inline bool file_id__equals(const struct file_id *a, const struct file_id
 }
 
 /*
- * Opens the file behind a mapping for reading: by its path below the root of
- * the process, or, if there is another file or none now, by the mapping itself, which takes
- * CAP_CHECKPOINT_RESTORE. Returns a descriptor, or a negative errno: -ESTALE if the file is
- * no longer there and cannot be had by its mapping; -EINVAL for one that is not regular.
- */
-int file__open(pid_t pid, const struct mapping *mapping, struct file_state *ret_state);
-
-/*
- * The state of an open file, which this mapping (NULL: none) is of. 0, -EINVAL for one that
- * is not regular, or another negative errno.
+ * The state of an open file (O_PATH will do), which this mapping (NULL: none) is of. 0, -EINVAL for
+ * one that is not regular, or another negative errno.
  */
 int file__state(int fd, const struct mapping *mapping, struct file_state *ret_state);
-
-/* The state of the process's executable. 0, or a negative errno as above. */
-int file__program(pid_t pid, struct file_state *ret_state);
 
 #endif

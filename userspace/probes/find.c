@@ -2,11 +2,20 @@
 #include "probes/find.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "files/filesystems.h"
+#include "files/foreign.h"
+#include "files/patience.h"
+#include "identity/process.h"
+#include "probes/mapped.h"
+
 #define WAYS 8 /* entries in which one file may be */
+#define PATH_BYTES 256
 
 struct known {
 	struct file_state state; /* bytes and time tell whether it is still the same */
@@ -20,17 +29,20 @@ struct find {
 	uint64_t lookups;
 	uint64_t reads;
 	struct plan scratch;
+	struct filesystems *filesystems;
+	struct patience *patience;
+	char may_hang_at[PATH_BYTES];
 };
 
 struct search {
 	struct find *find;
 	pid_t pid;
 	uint32_t libraries;
-	bool has_program; /* the first file is the executable */
-	struct file_state program;
+	bool has_program;
+	struct process_exe program;
 	void (*on_found)(void *ctx, const struct found *found);
 	void *ctx;
-	unsigned int unreadable;
+	struct find_unread unread;
 };
 
 int find__new(struct find **ret_find)
@@ -39,6 +51,10 @@ int find__new(struct find **ret_find)
 
 	if (!find)
 		return -ENOMEM;
+	if (filesystems__new(&find->filesystems) || patience__new(&find->patience, FIND_WAIT_MS)) {
+		find__free(find);
+		return -ENOMEM;
+	}
 	*ret_find = find;
 	return 0;
 }
@@ -49,6 +65,8 @@ void find__free(struct find *find)
 		return;
 	for (size_t i = 0; i < FIND_MAX_FILES; i++)
 		free(find->known[i].plan);
+	filesystems__free(find->filesystems);
+	patience__free(find->patience);
 	free(find);
 }
 
@@ -94,12 +112,27 @@ static struct known *look_up(struct find *find, const struct file_state *state, 
 	return oldest;
 }
 
+/* What is in a file that has not been read. As plan__make. */
+static int read_file(struct find *find, int path_fd, const char *path, bool is_program)
+{
+	const char *slash = strrchr(path, '/');
+	int fd = foreign__open(path_fd), result;
+	struct elf_source source;
+
+	if (fd < 0)
+		return fd;
+	find->reads++;
+	result = elf_source__file(&source, fd);
+	if (!result)
+		result = plan__make(&find->scratch, &source, slash ? slash + 1 : path, is_program);
+	close(fd);
+	return result;
+}
+
 /* NULL with a negative errno in ret_err, or with 0 if there is no TLS in it. */
 static const struct plan *plan_of(struct find *find, int fd, const struct file_state *state,
 				  const char *path, bool is_program, int *ret_err)
 {
-	const char *slash = strrchr(path, '/');
-	struct elf_source source;
 	struct plan *plan = NULL;
 	bool is_known;
 	struct known *known = look_up(find, state, is_program, &is_known);
@@ -108,10 +141,7 @@ static const struct plan *plan_of(struct find *find, int fd, const struct file_s
 	*ret_err = 0;
 	if (is_known)
 		return known->plan;
-	find->reads++;
-	result = elf_source__file(&source, fd);
-	if (!result)
-		result = plan__make(&find->scratch, &source, slash ? slash + 1 : path, is_program);
+	result = read_file(find, fd, path, is_program);
 	if (result > 0) {
 		size_t bytes = offsetof(struct plan, probe) +
 			       find->scratch.count * sizeof(struct plan_probe);
@@ -135,34 +165,64 @@ static const struct plan *plan_of(struct find *find, int fd, const struct file_s
 	return plan;
 }
 
-static bool on_mapping(void *ctx, const struct mapping *mapping)
+/* 0 for a file that may be read, or a negative errno. */
+static int check_file(struct search *search, const struct mapped_file *file,
+		      struct file_state *ret_state)
 {
-	struct search *search = ctx;
-	const struct plan *plan;
-	struct found found = { .path = mapping->path };
-	bool is_program;
-	int err;
+	int err = file->fd < 0 ? file->fd
+			       : foreign__check(search->find->filesystems, search->pid, file->fd,
+						file->mapping.major, file->mapping.minor);
 
-	found.fd = file__open(search->pid, mapping, &found.state);
-	if (found.fd < 0) {
-		search->unreadable += found.fd != -EINVAL;
-		return true;
-	}
-	is_program = search->has_program &&
-		     file_id__equals(&search->program.seen, &found.state.seen);
-	plan = plan_of(search->find, found.fd, &found.state, mapping->path, is_program, &err);
-	if (err)
-		search->unreadable++;
-	found.plan = plan;
-	if (plan && search->libraries >> (plan->library - 1) & 1)
-		search->on_found(search->ctx, &found);
-	close(found.fd);
-	return true;
+	return err ? err : file__state(file->fd, &file->mapping, ret_state);
 }
 
-int find__process(struct find *find, pid_t pid, uint32_t libraries,
+static void note_unread(struct search *search, const char *path, int err)
+{
+	/* neither a device nor a pipe is a library */
+	if (err == -EINVAL)
+		return;
+	if (err != -EREMOTE) {
+		search->unread.errors++;
+		return;
+	}
+	search->unread.may_hang++;
+	snprintf(search->find->may_hang_at, PATH_BYTES, "%s", path);
+	search->unread.may_hang_at = search->find->may_hang_at;
+}
+
+static void search_file(struct search *search, const struct mapped_file *file)
+{
+	const char *path = file->mapping.path;
+	struct found found = { .path = path, .fd = file->fd };
+	bool is_program;
+	int err = check_file(search, file, &found.state);
+
+	if (err) {
+		note_unread(search, path, err);
+		return;
+	}
+	is_program = search->has_program && search->program.dev == found.state.seen.dev &&
+		     search->program.inode == found.state.seen.inode;
+	found.plan = plan_of(search->find, found.fd, &found.state, path, is_program, &err);
+	if (err)
+		note_unread(search, path, err);
+	if (found.plan && search->libraries >> (found.plan->library - 1) & 1)
+		search->on_found(search->ctx, &found);
+}
+
+static void read_mapped(void *ctx)
+{
+	mapped__read(ctx);
+}
+
+static void drop_mapped(void *ctx)
+{
+	mapped__free(ctx);
+}
+
+int find__process(struct find *find, pid_t pid, uint64_t owner, uint32_t libraries,
 		  void (*on_found)(void *ctx, const struct found *found), void *ctx,
-		  unsigned int *ret_unreadable)
+		  struct find_unread *ret_unread)
 {
 	struct search search = {
 		.find = find,
@@ -171,11 +231,32 @@ int find__process(struct find *find, pid_t pid, uint32_t libraries,
 		.on_found = on_found,
 		.ctx = ctx,
 	};
-	int err;
+	struct mapped *mapped = calloc(1, sizeof(*mapped));
+	const struct patience_work work = {
+		.run = read_mapped,
+		.drop = drop_mapped,
+		.ctx = mapped,
+		.pid = pid,
+		.owner = owner,
+	};
+	int err = mapped ? 0 : -ENOMEM;
 
-	search.has_program = file__program(pid, &search.program) == 0;
-	err = maps__each(pid, on_mapping, &search);
-	if (ret_unreadable)
-		*ret_unreadable = search.unreadable;
+	if (!err) {
+		mapped->pid = pid;
+		err = patience__do(find->patience, &work);
+	}
+	if (err) {
+		if (err != -ETIMEDOUT)
+			free(mapped);
+		return err;
+	}
+	search.has_program = process__exe(pid, &search.program, NULL) == 0;
+	filesystems__forget(find->filesystems);
+	for (size_t i = 0; i < mapped->count; i++)
+		search_file(&search, &mapped->file[i]);
+	err = mapped->err;
+	mapped__free(mapped);
+	if (ret_unread)
+		*ret_unread = search.unread;
 	return err;
 }

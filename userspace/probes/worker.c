@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #define NS_PER_S 1000000000ULL
-#define END_WAIT_S 2
+#define NS_PER_MS 1000000L
+#define END_WAIT_MS 750
 #define NICE 10 /* of no hurry beside what it observes */
 
 struct worker {
@@ -154,7 +155,9 @@ bool worker__free(struct worker *worker)
 	pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += END_WAIT_S;
+	until.tv_nsec += END_WAIT_MS * NS_PER_MS;
+	until.tv_sec += until.tv_nsec / (long)NS_PER_S;
+	until.tv_nsec %= (long)NS_PER_S;
 	if (worker->is_started && pthread_timedjoin_np(worker->thread, NULL, &until))
 		return false;
 	attached__free(worker->attached);

@@ -36,8 +36,8 @@ void worker__push(struct worker *worker, const struct serving *serving);
 void worker__stats(struct worker *worker, struct worker_stats *ret_stats);
 
 /*
- * Ends the thread and detaches everything. A thread that hangs in a file of a dead
- * file server is left alone after two seconds, with its memory; then
+ * Ends the thread and detaches everything. A thread that hangs all the same is left
+ * alone after three quarters of a second (all has two to end), with its memory; then
  * false is returned, and what its ops use must stay. NULL is allowed.
  */
 bool worker__free(struct worker *worker);

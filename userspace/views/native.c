@@ -66,6 +66,8 @@ static const struct family_part pg_failures[] = {
 #undef FAILURE_PART
 };
 static const struct family_part tls_pending[] = { { TLS_PENDING_HELLOS, {} } };
+static const struct family_part tls_unread[] = { { TLS_UNREAD_MEMORY_MAP, { "memory_map" } },
+						 { TLS_UNREAD_FILE_SYSTEM, { "file_system" } } };
 
 static const struct family_part backlog[] = { { GAUGE_LISTEN_BACKLOG, {} } };
 static const struct family_part backlog_limit[] = { { GAUGE_LISTEN_BACKLOG_LIMIT, {} } };
@@ -267,6 +269,10 @@ static const struct family families[] = {
 	{ GAUGE("edgetap_tls_pending_hellos", "",
 		"TLS handshakes whose ClientHello was seen and whose end is not known yet."),
 	  .fact = FACT_TLS, PARTS(tls_pending) },
+	{ COUNTER("edgetap_tls_processes_unread_total", "",
+		  "Servers whose plain text under TLS may not be seen, by reason: they do not show what "
+		  "they map, or a file of theirs is on a file system that may hang."),
+	  .fact = FACT_TLS, .label = { "reason" }, PARTS(tls_unread) },
 	{ GAUGE("edgetap_postgres_servers", "", "Servers of Postgres found now."),
 	  .fact = FACT_DATABASES, PARTS(pg_servers) },
 	{ GAUGE("edgetap_postgres_servers_not_shown", "",

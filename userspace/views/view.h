@@ -100,6 +100,9 @@ enum tls_field {
 	TLS_FILES_ATTACHED,  /* libraries and programs whose plain text is observed */
 	TLS_PROBES_ATTACHED, /* places in them */
 	TLS_PENDING_HELLOS,  /* handshakes begun whose end has not come yet */
+	/* processes that were not looked into, or not wholly */
+	TLS_UNREAD_MEMORY_MAP,	/* they do not show what they map */
+	TLS_UNREAD_FILE_SYSTEM, /* what they map is on one that may hang */
 	TLS_FIELDS
 };
 
