@@ -209,7 +209,9 @@ def test_values(env):
     await_up(agent, 1, older, newer, seconds=20)
     compare_with_psql(agent, older)
     compare_with_exporter(env, agent, older)
-    assert "shopkeeper" not in agent.process.output() and "cannot" not in agent.process.output()
+    # of these two: another server of the machine may be down
+    said = [l for l in agent.process.output().splitlines() if f"app {older.app}," in l or f"app {newer.app}," in l]
+    assert "shopkeeper" not in agent.process.output() and not said, said
 
     one_connection(older)
 

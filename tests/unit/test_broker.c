@@ -332,6 +332,80 @@ START_TEST(test_hang_has_a_deadline)
 }
 END_TEST
 
+/* A server that gives no answer before the broker ends its child. */
+static void hang(const struct broker_server *server, int socket)
+{
+	(void)server;
+	(void)socket;
+	for (;;)
+		pause();
+}
+
+/* A process of a user, until the test ends. */
+static pid_t process_of(uid_t uid)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (setuid(uid))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/* True if the child that asks has ended within a moment, or never was. */
+static bool is_over(int fd)
+{
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+
+	return poll(&end, 1, 200) == 1;
+}
+
+#define OWNERS_PLACES 8
+
+START_TEST(test_one_owner_leaves_places)
+{
+	static const struct broker_options options_hang = { .uses = USE(ENTERING) | USE(POSTGRES),
+							    .postgres = hang,
+							    .warn = warn };
+	struct broker_server server = { .rule = -1 };
+	pid_t hostile[OWNERS_PLACES + 2], other;
+	int fd[OWNERS_PLACES + 2], of_other;
+	struct broker *broker;
+
+	if (!is_root())
+		return;
+	ck_assert_int_eq(broker__start(&broker, &options_hang), 0);
+	for (int i = 0; i < OWNERS_PLACES + 2; i++) {
+		hostile[i] = process_of(4242);
+		ck_assert(becomes(hostile[i], "Uid", "4242"));
+		server.pid = hostile[i];
+		fd[i] = broker__postgres(broker, &server);
+		ck_assert_int_ge(fd[i], 0);
+	}
+	ck_assert(is_over(fd[OWNERS_PLACES]));
+	ck_assert(is_over(fd[OWNERS_PLACES + 1]));
+	server.pid = other = process_of(4243);
+	ck_assert(becomes(other, "Uid", "4243"));
+	of_other = broker__postgres(broker, &server);
+	ck_assert(!is_over(of_other));
+	for (int i = 0; i < OWNERS_PLACES; i++)
+		ck_assert(!is_over(fd[i]));
+	for (int i = 0; i < OWNERS_PLACES + 2; i++) {
+		close(fd[i]);
+		kill(hostile[i], SIGKILL);
+		waitpid(hostile[i], NULL, 0);
+	}
+	close(of_other);
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	broker__free(broker);
+}
+END_TEST
+
 START_TEST(test_ends_with_the_agent)
 {
 	pid_t agent, broker_pid;
@@ -428,6 +502,7 @@ Suite *broker_suite(void)
 	tcase_add_test(tests, test_has_little);
 	tcase_add_test(tests, test_death_is_said_once);
 	tcase_add_test(tests, test_hang_has_a_deadline);
+	tcase_add_test(tests, test_one_owner_leaves_places);
 	tcase_add_test(tests, test_ends_with_the_agent);
 	tcase_add_test(tests, test_requests_are_checked);
 	suite_add_tcase(suite, tests);

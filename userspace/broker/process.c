@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +33,8 @@
 struct child {
 	pid_t pid; /* 0: free */
 	uint32_t kind;
+	pid_t of;    /* the process that it is about; 0: none */
+	uid_t owner; /* whose that is */
 	uint64_t until_ns;
 	bool is_killed;
 };
@@ -130,30 +134,56 @@ static void reap(struct broker_process *process)
 				process->child[i].pid = 0;
 }
 
-static struct child *free_child(struct broker_process *process, uint32_t kind)
+/* Whose a process is, as far as it shows that; its memory is not asked for. */
+static uid_t owner_of(pid_t pid)
+{
+	char path[32];
+	struct stat stat_;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return stat(path, &stat_) ? 0 : stat_.st_uid;
+}
+
+/*
+ * A child may hang beyond its end, not even SIGKILL ends what waits for a file system. So there
+ * is one at most about a process, and one owner's take no more places than are left for others.
+ */
+static struct child *free_child(struct broker_process *process, uint32_t kind, pid_t of,
+				uid_t owner)
 {
 	struct child *found = NULL;
-	int of_kind = 0;
+	int of_kind = 0, of_owner = 0;
 
 	for (int i = 0; i < MAX_CHILDREN; i++) {
-		of_kind += process->child[i].pid && process->child[i].kind == kind;
-		if (!process->child[i].pid)
+		const struct child *child = &process->child[i];
+
+		if (!child->pid) {
 			found = &process->child[i];
+			continue;
+		}
+		if (child->kind != kind)
+			continue;
+		of_kind++;
+		of_owner += of && child->owner == owner;
+		if (of && child->of == of && child->is_killed)
+			return NULL;
 	}
-	return of_kind < MAX_CHILDREN_OF_A_KIND ? found : NULL;
+	return of_kind + of_owner < MAX_CHILDREN_OF_A_KIND ? found : NULL;
 }
 
 static int start_child(struct broker_process *process, const struct broker_request *request,
 		       int socket)
 {
 	struct child *child;
+	uid_t owner;
 	pid_t pid;
 
 	if (!job__is_valid(request))
 		return -EINVAL;
+	owner = owner_of(request->server.pid);
 	/* some have answered, and just not been taken off the list */
 	reap(process);
-	child = free_child(process, request->kind);
+	child = free_child(process, request->kind, request->server.pid, owner);
 	if (!child)
 		return -EBUSY;
 	pid = fork();
@@ -164,6 +194,8 @@ static int start_child(struct broker_process *process, const struct broker_reque
 	*child = (struct child){
 		.pid = pid,
 		.kind = request->kind,
+		.of = request->server.pid,
+		.owner = owner,
 		.until_ns = clock__now_ns() + job__deadline_ms(request) * NS_PER_MS,
 	};
 	return 0;
