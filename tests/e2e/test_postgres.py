@@ -197,6 +197,17 @@ def one_connection(server):
     raise AssertionError(f"connections at once, and in all: {seen}")
 
 
+def databases_have_names(agent, server):
+    """None is called as what stands for those beyond the hundredth, and each has its own."""
+    def check():
+        found = [dict(l).get("datname") for n, l in pg_series(agent.scrape("/metrics/fly"), server.app)
+                 if n == "pg_database_size_bytes"]
+        equal(sorted(found), sorted(["postgres", "template0", "template1", "-__other__", "--__other__"]), "databases")
+        return True
+
+    eventually(check, 8)
+
+
 def test_values(env):
     """Found by themselves, under the container's labels; equal to psql's and the exporter's."""
     reachable(env)
@@ -206,7 +217,10 @@ def test_values(env):
     older.run("createdb", "bench")
     older.run("pgbench", "-i", "-q", "bench")
     older.run("pgbench", "-n", "-t", "60", "-c", "2", "bench")
+    newer.sql('CREATE DATABASE "__other__"')
+    newer.sql('CREATE DATABASE "-__other__"')
     await_up(agent, 1, older, newer, seconds=20)
+    databases_have_names(agent, newer)
     compare_with_psql(agent, older)
     compare_with_exporter(env, agent, older)
     # of these two: another server of the machine may be down

@@ -115,6 +115,12 @@ static const struct {
 	{ "apps:\n  rules:\n    - match: {app: \"\"}\n",
 	  "edgetap.yaml:3: apps.rules.match.app: expected 1 to 128 bytes of text without control "
 	  "characters" },
+	{ "apps:\n  rules:\n    - match: {}\n      set: {app: __other__}\n",
+	  "edgetap.yaml:4: apps.rules.set.app: names that begin and end with two underscores, as "
+	  "__other__, are edgetap's own" },
+	{ "apps:\n  rules:\n    - match: {}\n      set: {app: __x__}\n",
+	  "edgetap.yaml:4: apps.rules.set.app: names that begin and end with two underscores, as "
+	  "__other__, are edgetap's own" },
 	{ "apps:\n  rules:\n    - match: {}\n      set: {}\n",
 	  "edgetap.yaml:4: apps.rules.set: expected app: NAME, or uprobes: false" },
 	{ "apps:\n  rules:\n    - match: {}\n      set: {uprobes: no}\n",

@@ -92,6 +92,78 @@ START_TEST(test_clean)
 }
 END_TEST
 
+/* What stands for no one cannot be taken, and what differs still differs. */
+START_TEST(test_reserved)
+{
+	static const struct {
+		const char *from, *to;
+	} rows[] = {
+		{ "__other__", "-__other__" },
+		{ "__node__", "-__node__" },
+		{ "__unknown__", "-__unknown__" },
+		{ "__\n__", "-_____" },
+		{ "-__other__", "--__other__" },
+		{ "--__other__", "---__other__" },
+		{ "_other_", "_other_" },
+		{ "__other", "__other" },
+		{ "other__", "other__" },
+		{ "____", "____" },
+		{ "-", "-" },
+		{ "--", "--" },
+		{ "", "" },
+	};
+	char from[301], to[LABEL_BYTES];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		names__clean(to, rows[i].from, strlen(rows[i].from));
+		ck_assert_str_eq(to, rows[i].to);
+	}
+	/* also one that becomes it by being cut */
+	memset(from, '_', 300);
+	from[300] = '\0';
+	names__clean(to, from, 300);
+	ck_assert_uint_eq(strlen(to), 128);
+	ck_assert_int_eq(to[0], '-');
+	names__unit_app(to, "__node__.service");
+	ck_assert_str_eq(to, "-__node__");
+	names__short_id(to, "__other__");
+	ck_assert_str_eq(to, "-__other__");
+	names__pod_owner(to, "__other__-4jd2r", NULL);
+	ck_assert_str_eq(to, "-__other__");
+}
+END_TEST
+
+/* Executables are called as no container or unit can be. */
+START_TEST(test_executable)
+{
+	static const struct {
+		const char *name, *label;
+	} rows[] = {
+		{ "nginx", "nginx" },
+		{ "nginx.service", "./nginx.service" },
+		{ "run-1.scope", "./run-1.scope" },
+		{ "4c01db0b339c", "./4c01db0b339c" },
+		{ "4c01db0b339c@1000", "./4c01db0b339c@1000" },
+		{ "4c01db0b339", "4c01db0b339" },
+		{ "4C01DB0B339C", "4C01DB0B339C" },
+		{ "web@", "web@" },
+		{ "web@x", "web@x" },
+		{ "__other__", "-__other__" },
+		{ "service", "service" },
+	};
+	char to[LABEL_BYTES];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		names__executable(to, rows[i].name);
+		ck_assert_str_eq(to, rows[i].label);
+		ck_assert(names__is_executable(to, rows[i].name));
+		ck_assert(!names__is_executable(to, "other"));
+	}
+	ck_assert(names__is_executable("./nginx", "nginx"));
+	ck_assert(!names__is_executable("./nginx", "ginx"));
+}
+END_TEST
+
 /* 128 bytes, and never half a character. */
 START_TEST(test_clean_cuts)
 {
@@ -143,6 +215,8 @@ Suite *identity_names_suite(void)
 	tcase_add_loop_test(tcase, test_pod_owner, 0, sizeof(pods) / sizeof(pods[0]));
 	tcase_add_test(tcase, test_pod_owner_unknown_node);
 	tcase_add_test(tcase, test_clean);
+	tcase_add_test(tcase, test_reserved);
+	tcase_add_test(tcase, test_executable);
 	tcase_add_test(tcase, test_clean_cuts);
 	tcase_add_test(tcase, test_short_id);
 	tcase_add_test(tcase, test_unit_app);

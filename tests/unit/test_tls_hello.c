@@ -137,6 +137,8 @@ static const struct {
 	  "",
 	  "http/1.1" },
 	{ { .name = "_srv.a-b.c", .max_version = TLS1_2_VERSION }, "_srv.a-b.c", NULL },
+	{ { .name = "__Other__." }, "-__other__", NULL },
+	{ { .name = "-__other__" }, "--__other__", NULL },
 	{ { .name = "old", .max_version = TLS1_VERSION, .alpn = "\1x", .alpn_bytes = 2 },
 	  "old",
 	  "x" },

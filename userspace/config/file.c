@@ -12,6 +12,7 @@
 #include "config/reader.h"
 #include "config/tokens.h"
 #include "config/value.h"
+#include "reserved.h"
 
 /* The reader's ctx. */
 struct file {
@@ -43,6 +44,18 @@ static const struct section match_section = { "apps.rules.match.", match_keys, 4
 static const char *const set_keys[] = { "app", "uprobes" };
 enum { SET_APP, SET_UPROBES };
 
+static int on_set_app(struct reader *r, yaml_event_t *event, const char *where)
+{
+	struct config_rule *rule = file_of(r)->rule;
+	int err = reader__label(r, event, where, &rule->set_app);
+
+	if (!err && reserved__is(rule->set_app, strlen(rule->set_app)))
+		return config_error__set(r->error, -EINVAL, where,
+					 "names that begin and end with two underscores, as "
+					 "__other__, are edgetap's own");
+	return err;
+}
+
 static int on_set(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
 	bool uprobes = true;
@@ -50,7 +63,7 @@ static int on_set(struct reader *r, size_t key, yaml_event_t *event, const char 
 
 	file_of(r)->rule_sets = true;
 	if (key == SET_APP)
-		return reader__label(r, event, where, &file_of(r)->rule->set_app);
+		return on_set_app(r, event, where);
 	err = reader__bool(r, event, where, &uprobes);
 	file_of(r)->rule->no_uprobes = !uprobes;
 	return err;

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "identity/names.h"
+#include "reserved.h"
+
+#define SHORT_ID_DIGITS 12
+#define HEX_DIGITS "0123456789abcdef"
 
 /* Bytes of the UTF-8 character at `from`, or 0 if there is no valid one (RFC 3629 section 4). */
 static size_t utf8_len(const unsigned char *from, size_t len)
@@ -42,14 +47,15 @@ static size_t utf8_len(const unsigned char *from, size_t len)
 	return want;
 }
 
-void names__clean(char *to, const char *from, size_t len)
+/* As names__clean, in at most `max` bytes and the NUL. Returns the length. */
+static size_t clean(char *to, size_t max, const char *from, size_t len)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < len;) {
 		size_t step = utf8_len((const unsigned char *)from + i, len - i);
 
-		if (n + (step ? step : 1) > LABEL_BYTES - 1)
+		if (n + (step ? step : 1) > max)
 			break;
 		if (step) {
 			memcpy(to + n, from + i, step);
@@ -61,14 +67,34 @@ void names__clean(char *to, const char *from, size_t len)
 		}
 	}
 	to[n] = '\0';
+	return n;
+}
+
+/* Puts text in front of a name of LABEL_BYTES; the end is cut if it must be. */
+static void prepend(const char *text, char *name)
+{
+	char whole[LABEL_BYTES];
+	size_t len = strlen(text);
+
+	memcpy(whole, text, len);
+	clean(whole + len, LABEL_BYTES - 1 - len, name, strlen(name));
+	memcpy(name, whole, LABEL_BYTES);
+}
+
+void names__clean(char *to, const char *from, size_t len)
+{
+	size_t n = clean(to, LABEL_BYTES - 1, from, len);
+
+	if (reserved__is(to, n))
+		prepend((const char[]){ RESERVED_MARK, '\0' }, to);
 }
 
 void names__short_id(char *to, const char *id)
 {
 	size_t len = strlen(id);
 
-	if (len >= 32 && strspn(id, "0123456789abcdef") == len)
-		len = 12;
+	if (len >= 32 && strspn(id, HEX_DIGITS) == len)
+		len = SHORT_ID_DIGITS;
 	names__clean(to, id, len);
 }
 
@@ -80,6 +106,55 @@ void names__unit_app(char *to, const char *unit)
 	if (dot && dot != unit && (strcmp(dot, ".service") == 0 || strcmp(dot, ".scope") == 0))
 		len = (size_t)(dot - unit);
 	names__clean(to, unit, len);
+}
+
+void names__add_user(char *name, uid_t user)
+{
+	char whole[LABEL_BYTES], mark[16];
+	size_t len = (size_t)snprintf(mark, sizeof(mark), "@%u", user);
+	size_t n = clean(whole, LABEL_BYTES - 1 - len, name, strlen(name));
+
+	memcpy(whole + n, mark, len + 1);
+	memcpy(name, whole, n + len + 1);
+}
+
+static bool ends(const char *text, const char *suffix)
+{
+	size_t len = strlen(text), suffix_len = strlen(suffix);
+
+	return len >= suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
+}
+
+/* Whether it could be the instance label of what is no executable. */
+static bool is_like_others(const char *name)
+{
+	const char *at = strrchr(name, '@');
+
+	return ends(name, ".service") || ends(name, ".scope") ||
+	       (strlen(name) == SHORT_ID_DIGITS && strspn(name, HEX_DIGITS) == SHORT_ID_DIGITS) ||
+	       (at && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1));
+}
+
+void names__executable(char *to, const char *name)
+{
+	names__clean(to, name, strlen(name));
+	if (is_like_others(to))
+		prepend(NAMES_APART, to);
+}
+
+const char *names__file(const char *label)
+{
+	while (strncmp(label, NAMES_APART, strlen(NAMES_APART)) == 0)
+		label += strlen(NAMES_APART);
+	return label;
+}
+
+bool names__is_executable(const char *label, const char *name)
+{
+	char clean_name[LABEL_BYTES];
+
+	names__clean(clean_name, name, strlen(name));
+	return strcmp(names__file(label), names__file(clean_name)) == 0;
 }
 
 /*

@@ -5,10 +5,14 @@
 
 /* clang-format off */
 
-/* The name that a database is shown by: the oldest have their own. */
+/*
+ * The name that a database is shown by: the oldest have their own, with a mark if it is
+ * reserved, as reserved.h says.
+ */
 #define NAMED \
-	"WITH named AS (SELECT oid, CASE WHEN row_number() OVER (ORDER BY oid) <= 100 " \
-	"THEN datname::text ELSE '__other__' END AS name FROM pg_catalog.pg_database) "
+	"WITH named AS (SELECT oid, CASE WHEN row_number() OVER (ORDER BY oid) > 100 " \
+	"THEN '__other__' WHEN datname::text ~ '^-*__.+__$' THEN '-' || datname::text " \
+	"ELSE datname::text END AS name FROM pg_catalog.pg_database) "
 _Static_assert(POSTGRES_MAX_DATABASES == 100, "the number in NAMED");
 
 /* Nanoseconds out of milliseconds, an interval, or a moment. */

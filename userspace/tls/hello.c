@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "reserved.h"
+
 #define CLIENT_HELLO 1
 #define VERSION_SSL3 0x0300
 #define RANDOM_BYTES 32
@@ -57,6 +59,7 @@ static bool host_name(char *ret_name, struct cursor name)
 {
 	char text[TLS_SERVER_NAME_BYTES];
 	size_t label = 0; /* bytes of the label so far */
+	bool is_reserved;
 
 	if (name.left >= TLS_SERVER_NAME_BYTES)
 		return false;
@@ -81,8 +84,12 @@ static bool host_name(char *ret_name, struct cursor name)
 	}
 	if (!label)
 		return false;
-	memcpy(ret_name, text, name.left);
-	ret_name[name.left] = '\0';
+	is_reserved = reserved__is(text, name.left);
+	if (is_reserved && name.left + 1 == TLS_SERVER_NAME_BYTES)
+		return false;
+	ret_name[0] = RESERVED_MARK;
+	memcpy(ret_name + is_reserved, text, name.left);
+	ret_name[name.left + is_reserved] = '\0';
 	return true;
 }
 

@@ -220,8 +220,6 @@ static uint16_t name_get(struct tls_names *t, uint32_t slot, const char *text)
 
 	if (!*text)
 		return NAME_EMPTY;
-	if (!strcmp(text, OTHER))
-		return NAME_OTHER; /* a client may say so, and must not make a second series */
 	i = name_find(t, slot, text, hash);
 	if (i != TLS_NONE)
 		return NAMES_SHARED + i;
