@@ -50,12 +50,20 @@ class Cgroup:
         for mount, _ in hierarchies():
             (mount / self.path / "cgroup.procs").write_text(str(os.getpid()))
 
+    def give(self, user):
+        """Delegates it, as systemd does: the directory, and the files by which processes are moved."""
+        for mount, _ in hierarchies():
+            at = mount / self.path
+            for file in (at, *at.glob("cgroup.procs"), *at.glob("tasks"), *at.glob("cgroup.threads")):
+                os.chown(file, user, user)
+
     def remove(self):
         for at in reversed(self.made):
             def removed(path=at):
                 with contextlib.suppress(FileNotFoundError):
                     try:
-                        path.rmdir()
+                        for below, _, _ in os.walk(path, topdown=False):  # what others have made in it
+                            os.rmdir(below)
                     except OSError:
                         return False  # a process has not quite left
                 return True

@@ -3,11 +3,15 @@
 """Containers of a real OCI runtime: their names, their separate series, their death."""
 import os
 import time
+import uuid
 
 import lib
 from client import Connection, ab, request
 from lib import equal
-from places import Container, boxed_nginx
+from places import Cgroup, Container, boxed_nginx
+
+USER = 4242  # to whom some cgroups are given
+CLAIMS = lib.HERE / "programs/claims.py"
 
 
 def nginx_in(env, **where):
@@ -142,6 +146,84 @@ def test_death(env):
 
     agent.expect(fresh)
     watch(lambda scrape: True)
+
+
+def claim(env, status, names, *, outer=None, python=lib.PYTHON, user=USER, environ=None):
+    """Serves once in each of the cgroups `names` in `outer`, which the user has made."""
+    ports = {lib.free_port(): f"{outer.path}/{name}" if outer else "" for name in names}
+    process = env.start([python, CLAIMS, user, status, *(f"{p}={c}" for p, c in ports.items())],
+                        preexec=outer and outer.enter, env=environ)
+    for port in ports:
+        lib.listening(port, owner=process)
+        with Connection(port) as c:
+            c.send(request("/"))
+            equal(c.response()[0], status, f"status of {ports[port]}")
+
+
+def test_impostors(env):
+    """Whoever may make cgroups is still who he was, whatever he calls them; a runtime's word counts."""
+    agent = env.agent()
+    victim = nginx_in(env)
+    named = nginx_in(env, name=f"e2e-real-{os.getpid()}", cgroups_path=f"/lxc/e2e-real-{os.getpid()}")
+    unit = Cgroup(env, f"/system.slice/e2e-real-{os.getpid()}.service")
+    names = [
+        f"docker-{victim.id}.scope", victim.id, f"cri-containerd-{victim.id}.scope/x", f"libpod-{victim.id}.scope",
+        f"kubepods/burstable/pod{uuid.uuid4()}/{victim.id}", f"system.slice:docker:{victim.id}",
+        f"lxc/{named.id}", f"runc-{named.id}.scope", f"machine-{named.id}.scope", os.path.basename(unit.path),
+        f"user@0.service/{os.path.basename(unit.path)}",
+    ]
+    box, pid = uuid.uuid4().hex + uuid.uuid4().hex, os.getpid()
+    outer = {
+        Cgroup(env, f"/docker/{box}"): box[:12],
+        Cgroup(env, f"/system.slice/e2e-own-{pid}.service"): f"e2e-own-{pid}.service",
+    }
+    want = {}
+    for number, (cgroup, instance) in enumerate(outer.items()):
+        cgroup.give(USER)
+        claim(env, 291 + number, names, outer=cgroup)
+        want[instance] = {291 + number: len(names)}
+    # What users have of their own is told apart, and is theirs by name.
+    for number, path in ((3, f"/user.slice/user-{USER}.slice/user@{USER}.service"), (4, f"/e2e-given-{pid}")):
+        cgroup = Cgroup(env, path)
+        cgroup.give(USER)
+        claim(env, 290 + number, [f"app.slice/docker-{victim.id}.scope", f"app.slice/{os.path.basename(unit.path)}"],
+              outer=cgroup)
+        for instance in (victim.id[:12], os.path.basename(unit.path)):
+            want.setdefault(f"{instance}@{USER}", {})[290 + number] = 1
+    # A container in a container that runc, of the host, has started.
+    inner = nginx_in(env, name=uuid.uuid4().hex * 2, cgroups_path=f"/docker/{box}/docker/{victim.id[::-1]}")
+    for port, n in ((victim.port, 20), (named.port, 30), (inner.port, 40)):
+        ab(port, n)
+    claim(env, 295, ["own"], outer=unit, user=0)
+    want.update({victim.id[:12]: {200: 20}, named.id: {200: 30}, inner.id[:12]: {200: 40},
+                 os.path.basename(unit.path): {295: 1}})
+
+    def check(scrape):
+        for instance, counts in want.items():
+            got = scrape.by("edgetap_app_http_responses_total", "status", instance=instance)
+            equal(got, {(str(s),): n for s, n in counts.items()}, f"responses of {instance}")
+
+    agent.expect(check)
+
+
+def test_executables(env):
+    """A program is called by its file's name, and by nothing that stands for another, or for no one."""
+    agent = env.agent()
+    victim = nginx_in(env)
+    ab(victim.port, 20)
+    short = victim.id[:12]
+    want = {"__other__": "-__other__", "__node__": "-__node__", short: f"./{short}", "e2e.service": "./e2e.service"}
+    for name in want:
+        python, environ = env.python(name)
+        claim(env, 296, [name], python=python, environ=environ)
+
+    def check(scrape):
+        got = {labels["instance"]: v for labels, v in scrape.select("edgetap_app_http_responses_total", status="296")}
+        equal(got, {instance: 1 for instance in want.values()}, "responses of the programs")
+        equal(scrape.by("edgetap_app_http_responses_total", "status", instance=short), {("200",): 20}, "the container's")
+        equal(scrape.by("edgetap_app_http_responses_total", "app", app="__node__"), {}, "responses of the machine")
+
+    agent.expect(check)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any text as a cgroup path: what is found is part of it, and names are ends of themselves. */
+/* Any text as a cgroup path: what is found is part of it, and nothing below changes it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "identity/cgroup_path.h"
 #include "identity/names.h"
+#include "reserved.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,8 +14,13 @@ static void check_names(const struct cgroup_path *class)
 {
 	char label[LABEL_BYTES];
 
-	names__short_id(label, class->id);
-	if (class->kind == CGROUP_CONTAINER && !label[0])
+	cgroup_path__instance(class, label);
+	if (class->kind != CGROUP_SHARED && !label[0])
+		abort();
+	if (reserved__is(label, strlen(label)) && label[0] != RESERVED_MARK)
+		abort();
+	/* nobody else has what a user made */
+	if (class->is_users && (class->kind == CGROUP_SHARED || !strchr(label, '@')))
 		abort();
 	names__unit_app(label, class->unit);
 	if (class->kind == CGROUP_UNIT && !label[0])
@@ -38,12 +44,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    (class.kind == CGROUP_SHARED) != (class.root_len == 0) || class.root_len > strlen(path))
 		abort();
 	check_names(&class);
-	/* the container's own cgroup, without what is below, is the same container */
+	/* the container's own cgroup, without what is below, is the same in all that is known */
 	if (class.root_len) {
 		path[class.root_len] = '\0';
 		cgroup_path__classify(path, &root);
-		if (root.kind != class.kind || strcmp(root.id, class.id) != 0 ||
-		    strcmp(root.unit, class.unit) != 0 || root.root_len != class.root_len)
+		if (memcmp(&root, &class, sizeof(root)) != 0)
 			abort();
 	}
 	free(path);

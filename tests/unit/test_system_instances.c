@@ -2,6 +2,7 @@
 /* Containers as this machine's cgroups and processes, from their birth to their end. */
 #include "config/config.h"
 #include "identity_host.h"
+#include "system/controllers.h"
 #include "system/system.h"
 #include "system_seen.h"
 
@@ -158,6 +159,35 @@ START_TEST(rules_apply_to_those_without_a_slot)
 }
 END_TEST
 
+/* Of a cgroup's processes one is asked that is not in a container inside, if there is one. */
+START_TEST(own_processes_first)
+{
+	char box[sizeof(dir) + 80], plain[sizeof(dir) + 80];
+	pid_t boxed, own;
+	int root_fd;
+
+	if (!ready)
+		return;
+	snprintf(box, sizeof(box), "%s/docker-%s%052d.scope", dir, "ba0987654321", 0);
+	snprintf(plain, sizeof(plain), "%s/workers", dir);
+	ck_assert_int_eq(mkdir(dir, 0755), 0);
+	ck_assert_int_eq(mkdir(box, 0755), 0);
+	ck_assert_int_eq(mkdir(plain, 0755), 0);
+	root_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(root_fd, 0);
+	ck_assert_int_eq(controllers__process(root_fd, strrchr(dir, '/')), 0);
+	boxed = host__start("/bin/sleep", box);
+	ck_assert_int_eq(controllers__process(root_fd, strrchr(dir, '/')), boxed);
+	own = host__start("/bin/sleep", plain);
+	ck_assert_int_eq(controllers__process(root_fd, strrchr(dir, '/')), own);
+	close(root_fd);
+	host__stop(own);
+	host__stop(boxed);
+	host__remove_cgroup(box);
+	host__remove_cgroup(plain);
+}
+END_TEST
+
 Suite *system_instances_suite(void)
 {
 	Suite *suite = suite_create("system_instances");
@@ -168,6 +198,7 @@ Suite *system_instances_suite(void)
 	tcase_add_test(tc, lives_and_dies);
 	tcase_add_test(tc, only_what_is_its_own);
 	tcase_add_test(tc, rules_apply_to_those_without_a_slot);
+	tcase_add_test(tc, own_processes_first);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

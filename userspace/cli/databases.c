@@ -10,6 +10,7 @@
 #include "broker/broker.h"
 #include "broker/capability.h"
 #include "cli/report.h"
+#include "identity/names.h"
 #include "identity/process.h"
 #include "postgres/child.h"
 #include "postgres/postgres.h"
@@ -94,7 +95,7 @@ static int compare(void *ctx, const struct identity_instance *instance)
 		return 0;
 	if (identity->kind == INSTANCE_EXECUTABLE)
 		fits = strcmp(search->cgroup, instance->cgroup) == 0 &&
-		       strcmp(search->exe, identity->instance) == 0;
+		       names__is_executable(identity->instance, search->exe);
 	else
 		fits = is_below(search->cgroup, instance->cgroup);
 	if (fits && strlen(instance->cgroup) >= search->depth) {

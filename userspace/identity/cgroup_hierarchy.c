@@ -130,6 +130,33 @@ uint64_t cgroup_hierarchy__id(const struct cgroup_hierarchy *h, const char *path
 	return st.st_ino;
 }
 
+int cgroup_hierarchy__maker(const struct cgroup_hierarchy *h, const char *path, size_t len,
+			    uid_t *ret_user)
+{
+	char above[CGROUP_PATH_BYTES];
+	struct stat root, st;
+	bool open_to_all = false;
+
+	if (fstat(h->root_fd, &root) < 0 || len >= sizeof(above))
+		return -ENOENT;
+	for (size_t end = 1; end <= len; end++) {
+		if (end < len && path[end] != '/')
+			continue;
+		memcpy(above, path, end);
+		above[end] = '\0';
+		if (end == len && !open_to_all)
+			return 0; /* the cgroup itself may be his who is in it */
+		if (fstatat(h->root_fd, relative(above), &st, 0) < 0)
+			return -ENOENT;
+		if (st.st_uid != root.st_uid || open_to_all) {
+			*ret_user = st.st_uid;
+			return 1;
+		}
+		open_to_all = st.st_mode & (S_IWGRP | S_IWOTH);
+	}
+	return 0;
+}
+
 static int path_from_handle(const struct cgroup_hierarchy *h, uint64_t id, char *path, size_t size)
 {
 	char link[32], text[PATH_MAX];

@@ -46,6 +46,14 @@ int cgroup_hierarchy__path(struct cgroup_hierarchy *hierarchy, uint64_t id, pid_
 uint64_t cgroup_hierarchy__id(const struct cgroup_hierarchy *hierarchy, const char *path);
 
 /*
+ * Who can have made the cgroup that the first len bytes of a path name. Returns 0 if only root
+ * can, which is the owner of the hierarchy's root; 1 and a user to whom a cgroup above was given;
+ * or -ENOENT if one above has gone.
+ */
+int cgroup_hierarchy__maker(const struct cgroup_hierarchy *hierarchy, const char *path, size_t len,
+			    uid_t *ret_user);
+
+/*
  * Looks at a cgroup. Unless look_inside, one that exists is called populated
  * without a look at its processes, which costs less.
  */

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Runtimes and systemd leave their mark in one component of the path. The
- * components are looked at from the root to the leaf, each may take over from
- * the ones before it:
- *
- *   a container is taken over by a container inside it (kind, Docker in LXC),
- *   a unit by a container or unit inside it (user@1000.service/.../app.service),
- *   nothing else changes what has been found, so that a systemd that runs in a
- *   container does not turn its services into units of the host.
+ * components are looked at from the root to the leaf, and the first mark
+ * decides. What is below belongs to whoever is in there: a container whose
+ * cgroup namespace is writable, a unit with Delegate=yes. They may call a cgroup
+ * what they like, also by the id of a container that the host runs.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "identity/cgroup_path.h"
+#include "identity/names.h"
 
 #define HEX_ID_LEN 64
 
@@ -117,7 +116,6 @@ static void set_container(struct visit *v, const char *runtime, struct span id)
 {
 	v->class->kind = CGROUP_CONTAINER;
 	v->class->runtime = runtime;
-	v->class->unit[0] = '\0';
 	span__copy(id, v->class->id, sizeof(v->class->id));
 }
 
@@ -202,11 +200,8 @@ static bool match_lxc(struct visit *v, struct span name)
 		return true;
 	}
 	if (span__is(v->previous, "lxc") || span__is(v->previous, "lxc.payload")) {
-		/* "/lxc/NAME", and the same inside an LXC container */
-		if (v->class->kind != CGROUP_CONTAINER || strcmp(v->class->runtime, "lxc") == 0) {
-			set_container(v, "lxc", name);
-			return true;
-		}
+		set_container(v, "lxc", name);
+		return true;
 	}
 	return false;
 }
@@ -215,8 +210,6 @@ static bool match_nspawn(struct visit *v, struct span name)
 {
 	struct span machine = name;
 
-	if (v->class->kind == CGROUP_CONTAINER)
-		return false;
 	if (span__strip_prefix(&machine, "machine-") && span__strip_suffix(&machine, ".scope")) {
 		/* libvirt registers its virtual machines in the same way */
 		if (machine.len == 0 || span__starts(machine, "qemu\\x2d"))
@@ -268,19 +261,34 @@ static bool is_session(struct span name)
 	       span__starts(name, "tmux-spawn-") || span__starts(name, "vte-spawn-");
 }
 
+/* "user@1000.service": systemd gives the user all that is below. */
+static bool match_user(struct visit *v, struct span name)
+{
+	char digits[16];
+	char *end;
+	unsigned long user;
+
+	if (!span__strip_prefix(&name, "user@") || !span__strip_suffix(&name, ".service"))
+		return false;
+	if (v->class->is_users || name.len == 0 || name.len >= sizeof(digits))
+		return true;
+	span__copy(name, digits, sizeof(digits));
+	user = strtoul(digits, &end, 10);
+	if (*end == '\0' && hex_digit(digits[0]) >= 0 && user <= (uid_t)-1) {
+		v->class->is_users = true;
+		v->class->user = (uid_t)user;
+	}
+	return true;
+}
+
 static bool match_unit(struct visit *v, struct span name)
 {
 	bool scope = span__ends(name, ".scope");
 
 	if (!scope && !span__ends(name, ".service"))
 		return false;
-	if (v->class->kind == CGROUP_CONTAINER)
+	if ((scope && (is_session(name) || is_monitor(name))) || match_user(v, name))
 		return false;
-	if ((scope && (is_session(name) || is_monitor(name))) || span__starts(name, "user@")) {
-		v->class->kind = CGROUP_SHARED;
-		v->class->unit[0] = '\0';
-		return false;
-	}
 	v->class->kind = CGROUP_UNIT;
 	v->class->runtime = "systemd";
 	span__copy(name, v->class->unit, sizeof(v->class->unit));
@@ -311,6 +319,8 @@ static void match_kubepods(struct visit *v, struct span name)
 	struct span slice = name;
 
 	v->in_pod = false;
+	if (v->class->is_users)
+		return;
 	if (span__is(name, slice_word)) {
 		v->in_kubepods = true;
 		v->class->qos = "guaranteed";
@@ -354,7 +364,7 @@ void cgroup_path__classify(const char *path, struct cgroup_path *ret_class)
 	ret_class->qos = "";
 	ret_class->kind = CGROUP_SHARED;
 
-	while (*at) {
+	while (*at && ret_class->kind == CGROUP_SHARED) {
 		struct span name;
 
 		if (*at == '/') {
@@ -369,11 +379,20 @@ void cgroup_path__classify(const char *path, struct cgroup_path *ret_class)
 		}
 		if (match_container(&v, name) || match_unit(&v, name))
 			ret_class->root_len = (size_t)(at - path);
-		match_kubepods(&v, name);
+		else
+			match_kubepods(&v, name);
 		v.previous = name;
 	}
-	if (ret_class->kind == CGROUP_SHARED) {
-		ret_class->runtime = "";
-		ret_class->root_len = 0;
-	}
+	if (ret_class->kind == CGROUP_SHARED)
+		ret_class->is_users = false;
+}
+
+void cgroup_path__instance(const struct cgroup_path *class, char *to)
+{
+	if (class->kind == CGROUP_UNIT)
+		names__clean(to, class->unit, strlen(class->unit));
+	else
+		names__short_id(to, class->id);
+	if (class->is_users)
+		names__add_user(to, class->user);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "identity/cgroup_path.h"
+#include "identity/instance_cgroup.h"
 #include "identity/table.h"
 
 struct walk {
@@ -14,22 +14,15 @@ struct walk {
 	void *ctx;
 };
 
-/* As resolve.c classifies, but the runtimes' state is looked at once for the whole walk. */
+/* The runtimes' state is looked at once for the whole walk. */
 static int visit(void *ctx, const char *path, uint64_t id)
 {
 	const struct walk *walk = ctx;
-	const struct runtime_container *container;
+	const struct identity_table *table = walk->table;
 	struct cgroup_path class;
 
-	cgroup_path__classify(path, &class);
-	if (class.kind != CGROUP_CONTAINER) {
-		container = runtime_index__known(walk->table->index, path);
-		if (container) {
-			class.kind = CGROUP_CONTAINER;
-			class.root_len = strlen(container->path);
-		}
-	}
-	if (class.kind == CGROUP_SHARED || class.root_len != strlen(path))
+	if (instance_cgroup__find(table->index, table->hierarchy, path, LOOK_BEFORE, &class) < 0 ||
+	    class.kind == CGROUP_SHARED || class.root_len != strlen(path))
 		return 0;
 	return walk->on_cgroup(walk->ctx, path, id,
 			       class.kind == CGROUP_CONTAINER ? INSTANCE_CONTAINER : INSTANCE_UNIT);

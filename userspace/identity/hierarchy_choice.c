@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "identity/cgroup_path.h"
 #include "identity/hierarchy_choice.h"
+#include "identity/instance_cgroup.h"
 
 /* Controllers that runtimes and systemd always use, the likeliest first. */
 static const char *const usual[] = { "memory", "pids", "cpu", "freezer", "devices" };
@@ -23,21 +23,16 @@ struct census {
 static int count_cgroup(void *ctx, const char *path, uint64_t id)
 {
 	struct census *census = ctx;
-	const struct runtime_container *container;
 	struct cgroup_path class;
-	bool is_root;
+	uid_t user;
 
-	cgroup_path__classify(path, &class);
-	is_root = class.root_len == strlen(path);
-	if (class.kind != CGROUP_CONTAINER) {
-		container = runtime_index__find(census->index, path);
-		if (container)
-			is_root = strcmp(container->path, path) == 0;
-		else if (class.kind == CGROUP_SHARED)
-			is_root = false;
-	}
 	/* sub-cgroups may well differ between hierarchies; empty ones were left behind */
-	if (!is_root || cgroup_hierarchy__state(census->v1, path, id, true) != CGROUP_POPULATED)
+	if (instance_cgroup__find(census->index, census->v1, path, LOOK_BEFORE, &class) < 0 ||
+	    class.kind == CGROUP_SHARED || class.root_len != strlen(path) ||
+	    cgroup_hierarchy__state(census->v1, path, id, true) != CGROUP_POPULATED)
+		return 0;
+	/* what users make does not decide */
+	if (class.is_users || cgroup_hierarchy__maker(census->v1, path, class.root_len, &user))
 		return 0;
 	census->recognised++;
 	if (census->v2 && !cgroup_hierarchy__id(census->v2, path))
@@ -72,6 +67,7 @@ static bool take_census(struct census *ret_best, const char **ret_controller, co
 {
 	bool any = false;
 
+	runtime_index__look(index);
 	for (size_t i = 0; i < USUAL_COUNT; i++) {
 		struct census census = { .index = index, .v2 = v2 };
 		const struct cgroup_mount *mount = cgroup_mounts__find(mounts, usual[i]);

@@ -30,7 +30,8 @@ enum instance_kind {
 struct identity {
 	enum instance_kind kind;
 	const char *app;
-	const char *instance;	/* container short id, unit name or executable */
+	/* container short id, unit name, "@UID" behind a user's; or executable (names.h) */
+	const char *instance;
 	const char *namespace_; /* Kubernetes only, as are the next two */
 	const char *pod;
 	const char *container;

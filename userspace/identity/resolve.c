@@ -9,10 +9,16 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "identity/instance_cgroup.h"
 #include "identity/names.h"
 #include "identity/rules.h"
 #include "identity/runtime_facts.h"
 #include "identity/table.h"
+
+/* What a process without a name is called: a label must not be empty. */
+#define NAMELESS "-"
+/* between a process in a container and the one outside that started it */
+#define ANCESTORS_MAX 8
 
 /* Labels while they are worked out. */
 struct draft {
@@ -29,30 +35,12 @@ struct draft {
 	bool no_uprobes;
 };
 
-/* The path's own word, or else that of a runtime that knows the cgroup. */
-static void classify(struct identity_table *table, const char *path, struct cgroup_path *ret_class)
-{
-	const struct runtime_container *container;
-
-	cgroup_path__classify(path, ret_class);
-	if (ret_class->kind == CGROUP_CONTAINER)
-		return;
-	container = runtime_index__find(table->index, path);
-	if (!container)
-		return;
-	ret_class->kind = CGROUP_CONTAINER;
-	ret_class->runtime = container->runtime;
-	ret_class->unit[0] = '\0';
-	ret_class->root_len = strlen(container->path);
-	snprintf(ret_class->id, sizeof(ret_class->id), "%s", container->id);
-}
-
 bool resolve__is_shared(struct identity_table *table, const char *path)
 {
 	struct cgroup_path class;
 
-	classify(table, path, &class);
-	return class.kind == CGROUP_SHARED;
+	cgroup_path__classify(path, &class);
+	return class.kind == CGROUP_SHARED && !runtime_index__find(table->index, path);
 }
 
 static const char *base_name(const char *path)
@@ -67,8 +55,10 @@ static void name_by_executable(struct draft *draft, const char *name)
 {
 	draft->kind = INSTANCE_EXECUTABLE;
 	draft->runtime = "";
+	if (!*name)
+		name = NAMELESS;
 	names__clean(draft->app, name, strlen(name));
-	memcpy(draft->instance, draft->app, sizeof(draft->instance));
+	names__executable(draft->instance, name);
 }
 
 /* stat(2) and the kernel pack device numbers differently. */
@@ -113,7 +103,10 @@ static void name_executable(const struct identity_table *table, const struct eve
 	if (same) {
 		draft->exe = same->exe;
 		draft->witness = same->witness;
-		name_by_executable(draft, same->identity.instance);
+		draft->kind = INSTANCE_EXECUTABLE;
+		draft->runtime = "";
+		snprintf(draft->instance, LABEL_BYTES, "%s", same->identity.instance);
+		snprintf(draft->app, LABEL_BYTES, "%s", names__file(draft->instance));
 		return;
 	}
 	/* it has ended, or runs another program by now */
@@ -123,14 +116,53 @@ static void name_executable(const struct identity_table *table, const struct eve
 	draft->exe_path[0] = '\0';
 }
 
+/* Whether a cgroup path has a component that is called as the one ending at root_len. */
+static bool has_component(const char *path, const char *root, size_t root_len)
+{
+	size_t start = root_len, len;
+
+	while (start && root[start - 1] != '/')
+		start--;
+	len = root_len - start;
+	for (const char *at = path; *at;) {
+		size_t n = strcspn(at, "/");
+
+		if (n == len && memcmp(at, root + start, n) == 0)
+			return true;
+		at += n + (at[n] == '/');
+	}
+	return false;
+}
+
+/*
+ * Who started the container: the nearest ancestor of a process in it that is outside. What is
+ * inside may call itself a monitor, too. By the name of the container's cgroup, as the paths of
+ * others are seen from the agent's own cgroup namespace, and begin elsewhere.
+ */
+static pid_t find_monitor(const struct identity_table *table, const struct cgroup_path *class,
+			  const char *cgroup, pid_t pid)
+{
+	char path[CGROUP_PATH_BYTES];
+
+	for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
+		pid = process__parent(pid);
+		if (pid <= 1 || process__cgroup(pid, table->controller, path, sizeof(path)) < 0)
+			return 0;
+		if (!has_component(path, cgroup, class->root_len))
+			return pid;
+	}
+	return 0;
+}
+
 static void name_container(struct identity_table *table, const struct cgroup_path *class, pid_t pid,
 			   struct draft *draft)
 {
 	struct runtime_facts *facts = &draft->facts;
+	pid_t monitor = find_monitor(table, class, draft->cgroup, pid);
 
 	draft->kind = INSTANCE_CONTAINER;
-	draft->runtime = runtime_lookup__find(table->lookup, class, pid, facts);
-	names__short_id(draft->instance, class->id);
+	draft->runtime = runtime_lookup__find(table->lookup, class, monitor, facts);
+	cgroup_path__instance(class, draft->instance);
 	if (facts->app[0])
 		memcpy(draft->app, facts->app, sizeof(draft->app));
 	else if (facts->pod[0])
@@ -156,7 +188,7 @@ static void look_elsewhere(struct identity_table *table, pid_t pid)
 	    process__cgroup(pid, table->other_controller, path, sizeof(path)) < 0)
 		return;
 	cgroup_path__classify(path, &class);
-	if (class.kind != CGROUP_CONTAINER)
+	if (class.kind != CGROUP_CONTAINER || class.is_users)
 		return;
 	log__warn("the container at %s is in cgroup v1 only, and is not told from others; restart "
 		  "edgetap, or set cgroup_hierarchy to %s",
@@ -192,6 +224,16 @@ static const char *put(char **at, const char *text)
 	return start;
 }
 
+/* An executable's with room in front, so that it can be set apart. */
+static const char *put_instance(char **at, const struct draft *draft)
+{
+	if (draft->kind == INSTANCE_EXECUTABLE) {
+		memcpy(*at, NAMES_APART, strlen(NAMES_APART));
+		*at += strlen(NAMES_APART);
+	}
+	return put(at, draft->instance);
+}
+
 static struct table_entry *make_entry(const struct draft *draft, const struct event *event)
 {
 	const struct runtime_facts *facts = &draft->facts;
@@ -199,7 +241,7 @@ static struct table_entry *make_entry(const struct draft *draft, const struct ev
 	uint16_t metrics_port = runtime_facts__metrics(facts, &metrics_path);
 	size_t size = strlen(draft->app) + strlen(draft->instance) + strlen(facts->namespace_) +
 		      strlen(facts->pod) + strlen(facts->container) + strlen(draft->cgroup) +
-		      strlen(metrics_path) + 7;
+		      strlen(metrics_path) + strlen(NAMES_APART) + 7;
 	struct table_entry *entry = calloc(1, sizeof(*entry) + size);
 	char *at;
 
@@ -209,7 +251,7 @@ static struct table_entry *make_entry(const struct draft *draft, const struct ev
 	entry->identity = (struct identity){
 		.kind = draft->kind,
 		.app = put(&at, draft->app),
-		.instance = put(&at, draft->instance),
+		.instance = put_instance(&at, draft),
 		.namespace_ = put(&at, facts->namespace_),
 		.pod = put(&at, facts->pod),
 		/* the label is Kubernetes' word; elsewhere the name is the app */
@@ -231,6 +273,23 @@ static struct table_entry *make_entry(const struct draft *draft, const struct ev
 	return entry;
 }
 
+/*
+ * Where the key's cgroup is, or, if it has gone, its process: whoever makes one in a container and
+ * removes it at once is still in the container. "" if both have gone.
+ */
+static void find_cgroup(struct identity_table *table, const struct event *event, char *path)
+{
+	pid_t pid = (pid_t)event->tgid;
+
+	if (cgroup_hierarchy__path(table->hierarchy, event->key.cgroup_id, pid, path,
+				   CGROUP_PATH_BYTES) == 0)
+		return;
+	/* not as seen from a cgroup namespace beside it */
+	if (pid <= 0 || process__cgroup(pid, table->controller, path, CGROUP_PATH_BYTES) < 0 ||
+	    strncmp(path, "/..", 3) == 0 || !cgroup_hierarchy__id(table->hierarchy, path))
+		path[0] = '\0';
+}
+
 int resolve__instance(struct identity_table *table, const struct event *event,
 		      struct table_entry **ret_entry)
 {
@@ -243,9 +302,7 @@ int resolve__instance(struct identity_table *table, const struct event *event,
 	if (!draft)
 		return -ENOMEM;
 	memcpy(comm, event->comm, EVENT_COMM_BYTES);
-	if (cgroup_hierarchy__path(table->hierarchy, event->key.cgroup_id, pid, draft->cgroup,
-				   sizeof(draft->cgroup)) < 0)
-		draft->cgroup[0] = '\0';
+	find_cgroup(table, event, draft->cgroup);
 	if (pid <= 0 || process__exe(pid, &draft->exe, draft->exe_path) < 0) {
 		draft->exe_path[0] = '\0';
 		/* that one has ended, but the cgroup lives: any of its processes will do */
@@ -259,11 +316,14 @@ int resolve__instance(struct identity_table *table, const struct event *event,
 	if (key__has_exe(&event->key)) {
 		name_executable(table, event, comm, draft);
 		look_elsewhere(table, pid);
-	} else if (!draft->cgroup[0]) {
-		/* gone before anybody looked */
+	} else if (!draft->cgroup[0] ||
+		   instance_cgroup__find(table->index, table->hierarchy, draft->cgroup, LOOK_NOW,
+					 &class) < 0) {
+		/* gone before anybody looked: no executable of the host is known to be this one */
 		name_by_executable(draft, comm);
+		snprintf(draft->instance, sizeof(draft->instance), NAMES_APART "%.*s",
+			 EVENT_COMM_BYTES, draft->app);
 	} else {
-		classify(table, draft->cgroup, &class);
 		if (class.kind == CGROUP_SHARED) {
 			/* what is counted until the kernel knows is the first process's, mostly */
 			shared = 1;
@@ -274,7 +334,7 @@ int resolve__instance(struct identity_table *table, const struct event *event,
 		} else {
 			draft->kind = INSTANCE_UNIT;
 			draft->runtime = class.runtime;
-			names__clean(draft->instance, class.unit, strlen(class.unit));
+			cgroup_path__instance(&class, draft->instance);
 			names__unit_app(draft->app, class.unit);
 		}
 	}

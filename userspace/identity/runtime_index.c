@@ -136,6 +136,9 @@ int runtime_index__new(struct runtime_index **ret_index, const struct config *co
 		if (!err)
 			err = add_source(index, root, "/run/containerd/runc", "", "containerd",
 					 "state.json", true);
+		if (!err)
+			err = add_source(index, root, "/run/docker/runtime-runc", "", "docker",
+					 "state.json", true);
 	}
 	if (err) {
 		runtime_index__free(index);
@@ -203,23 +206,33 @@ static bool take_known(struct runtime_index *index, struct entry *entry)
 	return true;
 }
 
-/* Reads where a container's cgroup is. -ENOENT: nowhere that its own path would not tell. */
-static int read_container(struct scan *scan, struct entry *entry, const char *id)
+/*
+ * Reads where a container's cgroup is. -ENOENT: nowhere that its own path would not tell;
+ * -EAGAIN: it has no document yet.
+ */
+static int read_place(const struct runtime_index *index, const struct source *source,
+		      const char *dir, char *path, size_t size)
 {
-	char file[PATH_MAX], path[CGROUP_MOUNT_BYTES];
+	char file[PATH_MAX];
 	char *text;
 	size_t len;
 	int err;
 
-	if (snprintf(file, sizeof(file), "%s/%s", entry->dir, scan->source->file) >=
-	    (int)sizeof(file))
+	if (snprintf(file, sizeof(file), "%s/%s", dir, source->file) >= (int)sizeof(file))
 		return -ENOENT;
 	err = files__read(file, RUNTIME_DOCUMENT_MAX, &text, &len);
 	if (err)
 		return err == -ENOENT ? -EAGAIN : err;
-	err = runtime_facts__cgroup(text, len, strip_point, (void *)scan->index->mounts, path,
-				    sizeof(path));
+	err = runtime_facts__cgroup(text, len, strip_point, (void *)index->mounts, path, size);
 	free(text);
+	return err;
+}
+
+static int read_container(struct scan *scan, struct entry *entry, const char *id)
+{
+	char path[CGROUP_MOUNT_BYTES];
+	int err = read_place(scan->index, scan->source, entry->dir, path, sizeof(path));
+
 	if (err)
 		return err;
 	entry->container.runtime = scan->source->runtime;
@@ -415,4 +428,50 @@ const struct runtime_container *runtime_index__known(const struct runtime_index 
 	const struct entry *found = look_up(index, path);
 
 	return found ? &found->container : NULL;
+}
+
+static int place_in(const struct runtime_index *index, const struct source *source,
+		    const char *parent, const char *id, char *path, size_t size)
+{
+	char dir[PATH_MAX];
+
+	if (snprintf(dir, sizeof(dir), "%s/%s", parent, id) >= (int)sizeof(dir))
+		return -ENOENT;
+	return read_place(index, source, dir, path, size);
+}
+
+static int place_below(const struct runtime_index *index, const struct source *source,
+		       const char *id, char *path, size_t size)
+{
+	DIR *stream = opendir(source->dir);
+	struct dirent *entry;
+	int err = -ENOENT;
+
+	while (stream && err && (entry = readdir(stream))) {
+		char parent[PATH_MAX];
+
+		if (entry->d_name[0] != '.' &&
+		    snprintf(parent, sizeof(parent), "%s/%s", source->dir, entry->d_name) <
+			    (int)sizeof(parent))
+			err = place_in(index, source, parent, id, path, size);
+	}
+	if (stream)
+		closedir(stream);
+	return err;
+}
+
+int runtime_index__place(const struct runtime_index *index, const char *id, char *path, size_t size)
+{
+	int err = -ENOENT;
+
+	if (id[0] == '.' || !id[0] || strchr(id, '/'))
+		return -ENOENT;
+	/* from the end: what runtimes keep themselves, before what containerd has told them */
+	for (size_t i = index->source_count; err && i-- > 0;) {
+		const struct source *source = &index->source[i];
+
+		err = source->by_namespace ? place_below(index, source, id, path, size)
+					   : place_in(index, source, source->dir, id, path, size);
+	}
+	return err ? -ENOENT : 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Containers whose cgroup path does not give them away, because whoever
- * started them chose it: found by what OCI runtimes keep in their state
- * directories.
+ * Where the host's runtimes have written down that their containers are: what
+ * OCI runtimes keep in their state directories. It finds those whose cgroup path
+ * does not give them away, because whoever started them chose it, and vouches
+ * for those that are where anybody could have made a cgroup of that name.
  */
 #ifndef EDGETAP_IDENTITY_RUNTIME_INDEX_H
 #define EDGETAP_IDENTITY_RUNTIME_INDEX_H
@@ -12,6 +13,7 @@
 struct config;
 struct runtime_index;
 
+/* One that is listed: not those of a daemon whose id is 64 digits, which any path shows. */
 struct runtime_container {
 	const char *path; /* of its cgroup, below the hierarchy's mount */
 	const char *id;
@@ -40,5 +42,12 @@ const struct runtime_container *runtime_index__find(struct runtime_index *index,
 void runtime_index__look(struct runtime_index *index);
 const struct runtime_container *runtime_index__known(const struct runtime_index *index,
 						     const char *path);
+
+/*
+ * The path of the cgroup that a runtime has written down for a container, listed
+ * or not, as it is now. Returns 0 or -ENOENT.
+ */
+int runtime_index__place(const struct runtime_index *index, const char *id, char *path,
+			 size_t size);
 
 #endif

@@ -27,7 +27,6 @@
 #define SOCKET_SLOW_NS (100 * 1000000ull)
 #define SOCKET_PAUSE_NS (10 * 1000000000ull)
 #define FILE_PATH_BYTES 2048
-#define ANCESTORS_MAX 8
 
 struct socket_place {
 	char path[RUNTIME_PLACE_BYTES];
@@ -56,7 +55,8 @@ struct question {
 	struct runtime_lookup *lookup;
 	const char *id;
 	bool hex;
-	pid_t pid;
+	bool is_users;
+	pid_t monitor;
 	uint64_t deadline_ns;
 	struct runtime_facts *facts;
 };
@@ -199,62 +199,30 @@ static bool ask_docker(struct question *q)
 	return false;
 }
 
-/* Whether any hierarchy has the process in a container; or it cannot be told. */
-static bool is_in_container(pid_t pid)
-{
-	char path[64], *text, *line, *rest;
-	struct cgroup_path class = { .kind = CGROUP_SHARED };
-	size_t len;
-
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	if (files__read_proc(path, RUNTIME_DOCUMENT_MAX, &text, &len))
-		return true;
-	rest = text;
-	while (class.kind != CGROUP_CONTAINER && (line = strsep(&rest, "\n"))) {
-		/* cgroups(7): hierarchy-ID:controller-list:cgroup-path */
-		const char *at = strchr(line, ':');
-
-		at = at ? strchr(at + 1, ':') : NULL;
-		if (at)
-			cgroup_path__classify(at + 1, &class);
-	}
-	free(text);
-	return class.kind == CGROUP_CONTAINER;
-}
-
-/*
- * conmon, one per container, is an ancestor of its processes; its arguments name it. An
- * ancestor in the container may say the same, and whatever else it likes.
- */
+/* conmon, one per container, starts its first process; its arguments name it. */
 static bool ask_conmon(struct question *q)
 {
-	pid_t pid = q->pid;
+	char args[8192];
+	const char *id, *name, *bundle;
+	ssize_t len;
 
-	for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
-		char args[8192];
-		ssize_t len;
-		const char *id, *name, *bundle;
-
-		pid = process__parent(pid);
-		if (pid <= 1)
-			break;
-		if (!process__is_hosts(pid) || is_in_container(pid))
-			continue;
-		len = process__cmdline(pid, args, sizeof(args));
-		if (len <= 0 || !strstr(args, "conmon"))
-			continue;
-		id = process__option(args, (size_t)len, "-c", "--cid");
-		if (!id || strcmp(id, q->id) != 0)
-			continue;
-		name = process__option(args, (size_t)len, "-n", "--name");
-		bundle = process__option(args, (size_t)len, "-b", "--bundle");
-		if (name && !q->facts->name[0])
-			names__clean(q->facts->name, name, strlen(name));
-		if (bundle)
-			read_document(bundle, ".", "config.json", q->facts, runtime_facts__oci);
-		return true;
-	}
-	return false;
+	/* a user's may say what it likes, and hang when it is asked */
+	if (q->monitor <= 0 || !process__is_hosts(q->monitor))
+		return false;
+	len = process__cmdline(q->monitor, args, sizeof(args));
+	if (len <= 0 || !strstr(args, "conmon"))
+		return false;
+	id = process__option(args, (size_t)len, "-c", "--cid");
+	if (!id || strcmp(id, q->id) != 0)
+		return false;
+	name = process__option(args, (size_t)len, "-n", "--name");
+	bundle = process__option(args, (size_t)len, "-b", "--bundle");
+	if (name && !q->facts->name[0])
+		names__clean(q->facts->name, name, strlen(name));
+	/* a user may point at any that root can read */
+	if (bundle && !q->is_users)
+		read_document(bundle, ".", "config.json", q->facts, runtime_facts__oci);
+	return true;
 }
 
 static bool ask_storage_list(struct question *q)
@@ -403,7 +371,7 @@ static bool ask_unknown_crio(struct question *q)
 }
 
 const char *runtime_lookup__find(struct runtime_lookup *lookup, const struct cgroup_path *class,
-				 pid_t pid, struct runtime_facts *ret_facts)
+				 pid_t monitor, struct runtime_facts *ret_facts)
 {
 	static const struct {
 		const char *runtime;
@@ -421,7 +389,8 @@ const char *runtime_lookup__find(struct runtime_lookup *lookup, const struct cgr
 		.lookup = lookup,
 		.id = class->id,
 		.hex = cgroup_path__is_hex_id(class->id, strlen(class->id)),
-		.pid = pid,
+		.is_users = class->is_users,
+		.monitor = monitor,
 		.deadline_ns = clock__now_ns() + RUNTIME_LOOKUP_MS * 1000000ull,
 		.facts = &facts,
 	};
@@ -430,6 +399,12 @@ const char *runtime_lookup__find(struct runtime_lookup *lookup, const struct cgr
 
 	/* the id becomes part of file names, which it must not lead astray */
 	if (class->id[0] == '.' || strchr(class->id, '/')) {
+		*ret_facts = facts;
+		return runtime;
+	}
+	/* the host's runtimes know nothing of it, and what they know of that id is another's */
+	if (class->is_users) {
+		ask_conmon(&q);
 		*ret_facts = facts;
 		return runtime;
 	}

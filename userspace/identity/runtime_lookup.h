@@ -23,11 +23,13 @@ int runtime_lookup__new(struct runtime_lookup **ret_lookup, const struct config 
 void runtime_lookup__free(struct runtime_lookup *lookup);
 
 /*
- * Fills facts about a container with what its runtime says; pid is one of its
- * processes, or 0. Where the path did not tell the runtime, the one that knows
- * the id. Returns the runtime's name (static; "" if nobody knows).
+ * Fills facts about a container with what its runtime says; monitor is the
+ * process outside of it that started it, or 0. Where the path did not tell the
+ * runtime, the one that knows the id. Of a user's container nothing is taken but
+ * the name that its monitor has. Returns the runtime's name (static; "" if nobody
+ * knows).
  */
 const char *runtime_lookup__find(struct runtime_lookup *lookup, const struct cgroup_path *class,
-				 pid_t pid, struct runtime_facts *ret_facts);
+				 pid_t monitor, struct runtime_facts *ret_facts);
 
 #endif

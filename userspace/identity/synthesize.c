@@ -88,7 +88,8 @@ static bool resolve_again(struct identity_table *table, uint32_t slot)
 	if (resolve__instance(table, &event, &entry) < 0)
 		return true;
 	/* It ended meanwhile: the name it had is better than none. */
-	if (strcmp(entry->identity.instance, old->identity.instance) != 0) {
+	if (strcmp(names__file(entry->identity.instance), names__file(old->identity.instance)) !=
+	    0) {
 		free(entry);
 		return true;
 	}
@@ -99,6 +100,7 @@ static bool resolve_again(struct identity_table *table, uint32_t slot)
 	}
 	free(old);
 	table->slot[slot] = entry;
+	table__keep_apart(table, entry);
 	return !entry->identity.is_incomplete;
 }
 

@@ -11,6 +11,7 @@
 #include "defaults.h"
 #include "identity/files.h"
 #include "identity/hierarchy_choice.h"
+#include "identity/names.h"
 #include "identity/table.h"
 
 #define HOST_ROOT "/proc/1/root"
@@ -216,6 +217,27 @@ size_t identity_table__shared_cgroups(struct identity_table *table, const uint64
 	return table->shared_count;
 }
 
+static void set_apart(struct identity *executable)
+{
+	/* in front of it is room, see resolve.c */
+	if (names__file(executable->instance) == executable->instance)
+		executable->instance -= strlen(NAMES_APART);
+}
+
+void table__keep_apart(struct identity_table *table, struct table_entry *entry)
+{
+	bool is_executable = entry->identity.kind == INSTANCE_EXECUTABLE;
+
+	for (uint32_t i = 0; i < table->slot_count; i++) {
+		struct table_entry *other = table->slot[i];
+
+		if (!other || (other->identity.kind == INSTANCE_EXECUTABLE) == is_executable ||
+		    strcmp(other->identity.instance, entry->identity.instance) != 0)
+			continue;
+		set_apart(is_executable ? &entry->identity : &other->identity);
+	}
+}
+
 int identity_table__born(struct identity_table *table, const struct event *event)
 {
 	struct table_entry *old, *entry;
@@ -239,6 +261,7 @@ int identity_table__born(struct identity_table *table, const struct event *event
 		return err;
 	identity_table__forget(table, event->slot);
 	table->slot[event->slot] = entry;
+	table__keep_apart(table, entry);
 	if (err == 1 && add_shared(table, event->key.cgroup_id))
 		return -ENOMEM;
 	return err;

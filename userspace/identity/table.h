@@ -74,6 +74,12 @@ static inline bool key__has_exe(const struct instance_key *key)
 int resolve__instance(struct identity_table *table, const struct event *event,
 		      struct table_entry **ret_entry);
 
+/*
+ * Sets executables apart whose instance label a container or unit in the table has: entry, which
+ * is in it, or others that have entry's.
+ */
+void table__keep_apart(struct identity_table *table, struct table_entry *entry);
+
 /* True if the cgroup at this path is neither container nor unit. */
 bool resolve__is_shared(struct identity_table *table, const char *path);
 

@@ -67,17 +67,13 @@ int kin_stat__read(struct kin_stat *ret_stat, pid_t pid)
 	return 0;
 }
 
-/* The cgroup of the process's instance: sub-cgroups belong to the container or unit around them. */
 static int read_cgroup(pid_t pid, const char *controller, struct cgroup_path *ret_class, char *path)
 {
 	int err = process__cgroup(pid, controller, path, CGROUP_PATH_BYTES);
 
-	if (err)
-		return err;
-	cgroup_path__classify(path, ret_class);
-	if (ret_class->kind != CGROUP_SHARED)
-		path[ret_class->root_len] = '\0';
-	return 0;
+	if (!err)
+		cgroup_path__classify(path, ret_class);
+	return err;
 }
 
 uint64_t kin__place(pid_t pid, const char *controller)
@@ -88,6 +84,9 @@ uint64_t kin__place(pid_t pid, const char *controller)
 
 	if (read_cgroup(pid, controller, &class, path))
 		return 0;
+	/* sub-cgroups belong to the container or unit around them */
+	if (class.kind != CGROUP_SHARED)
+		path[class.root_len] = '\0';
 	for (const char *at = path; *at; at++)
 		value = (value ^ (uint8_t)*at) * 0x100000001b3ULL;
 	return value;
@@ -119,14 +118,6 @@ bool kin__has_memory(pid_t pid)
 	return process__exe(pid, &exe, NULL) == 0;
 }
 
-static bool has_name(const char *name, const char *label)
-{
-	char clean[LABEL_BYTES];
-
-	names__clean(clean, name, strlen(name));
-	return strcmp(clean, label) == 0;
-}
-
 /* An executable goes by its file's name; one that had ended before anybody looked, by its comm. */
 static bool runs_it(const struct serving *serving, pid_t pid, const struct kin_stat *stat)
 {
@@ -134,12 +125,13 @@ static bool runs_it(const struct serving *serving, pid_t pid, const struct kin_s
 	struct process_exe exe;
 	const char *slash;
 
-	if (strcmp(stat->comm, serving->comm) == 0 && has_name(stat->comm, serving->instance))
+	if (strcmp(stat->comm, serving->comm) == 0 &&
+	    names__is_executable(serving->instance, stat->comm))
 		return true;
 	if (process__exe(pid, &exe, path))
 		return false;
 	slash = strrchr(path, '/');
-	return has_name(slash ? slash + 1 : path, serving->instance);
+	return names__is_executable(serving->instance, slash ? slash + 1 : path);
 }
 
 bool serving__has(const struct serving *serving, pid_t pid, const struct kin_stat *stat,
@@ -158,9 +150,10 @@ bool serving__has(const struct serving *serving, pid_t pid, const struct kin_sta
 	case INSTANCE_EXECUTABLE:
 		return class.kind == CGROUP_SHARED;
 	case INSTANCE_UNIT:
-		return class.kind == CGROUP_UNIT && has_name(class.unit, serving->instance);
+		cgroup_path__instance(&class, label);
+		return class.kind == CGROUP_UNIT && strcmp(label, serving->instance) == 0;
 	case INSTANCE_CONTAINER:
-		names__short_id(label, class.id);
+		cgroup_path__instance(&class, label);
 		if (class.kind == CGROUP_CONTAINER)
 			return strcmp(label, serving->instance) == 0;
 		/* one whose cgroup only its runtime knows; its path has the id, mostly */

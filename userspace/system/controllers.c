@@ -115,20 +115,22 @@ static pid_t first_process(int dir_fd)
 }
 
 struct search {
-	char path[PATH_MAX]; /* where it is, from the root */
-	size_t root_len;     /* what names the container or unit in it */
-	int left;	     /* directories */
+	bool everywhere; /* also in what is called as a container */
+	int left;	 /* directories */
 };
 
-static bool is_inside(const struct search *search)
+/* A container in it, which may be an instance of its own, if its runtime says so. */
+static bool is_container(const char *name)
 {
+	char path[NAME_MAX + 2];
 	struct cgroup_path class;
 
-	cgroup_path__classify(search->path, &class);
-	return class.kind == CGROUP_SHARED || class.root_len <= search->root_len;
+	snprintf(path, sizeof(path), "/%s", name);
+	cgroup_path__classify(path, &class);
+	return class.kind == CGROUP_CONTAINER;
 }
 
-static pid_t process_below(struct search *search, int dir_fd, size_t len, int depth)
+static pid_t process_below(struct search *search, int dir_fd, int depth)
 {
 	pid_t pid = first_process(dir_fd);
 	struct dirent *entry;
@@ -144,15 +146,12 @@ static pid_t process_below(struct search *search, int dir_fd, size_t len, int de
 		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (snprintf(search->path + len, sizeof(search->path) - len, "/%s",
-			     entry->d_name) >= (int)(sizeof(search->path) - len) ||
-		    !is_inside(search))
+		if (!search->everywhere && is_container(entry->d_name))
 			continue;
 		search->left--;
 		below = openat(dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (below >= 0)
-			pid = process_below(search, below, len + strlen(entry->d_name) + 1,
-					    depth + 1);
+			pid = process_below(search, below, depth + 1);
 	}
 	closedir(dir);
 	return pid;
@@ -160,12 +159,15 @@ static pid_t process_below(struct search *search, int dir_fd, size_t len, int de
 
 pid_t controllers__process(int root_fd, const char *path)
 {
-	struct search search = { .root_len = strlen(path), .left = DIRECTORIES_MAX };
-	int fd;
+	pid_t pid = 0;
 
-	if (search.root_len >= sizeof(search.path))
-		return 0;
-	memcpy(search.path, path, search.root_len + 1);
-	fd = openat(root_fd, controllers__relative(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? 0 : process_below(&search, fd, search.root_len, 0);
+	for (int everywhere = 0; everywhere < 2 && !pid; everywhere++) {
+		struct search search = { .everywhere = everywhere, .left = DIRECTORIES_MAX };
+		int fd = openat(root_fd, controllers__relative(path),
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0)
+			pid = process_below(&search, fd, 0);
+	}
+	return pid;
 }

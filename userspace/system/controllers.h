@@ -65,8 +65,8 @@ enum controller controllers__of(enum cgroup_file file);
 const char *controllers__file(const struct controllers *controllers, enum cgroup_file file);
 
 /*
- * A process in the cgroup itself or below, but not in a container or unit inside it; 0
- * if there is none. root_fd is of the hierarchy that path is in.
+ * A process in the cgroup itself or below, and if there is another not one in what is
+ * called as a container; 0 if there is none. root_fd is of the hierarchy that path is in.
  */
 pid_t controllers__process(int root_fd, const char *path);
 
