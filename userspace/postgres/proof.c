@@ -130,18 +130,20 @@ static bool ends_with(const char *name, size_t length, const char *suffix)
 
 size_t proof__in_unit(const char *path, const char *unit)
 {
-	struct cgroup_path class;
+	struct cgroup_path class, below;
 	const char *at = path;
 
-	/* a container in the service is not the service */
 	cgroup_path__classify(path, &class);
 	if (class.kind != CGROUP_UNIT || strcmp(class.unit, unit) != 0)
 		return 0;
 	while (*at++ == '/') {
 		const size_t length = strcspn(at, "/");
 
-		if (length == strlen(unit) && memcmp(at, unit, length) == 0)
-			return (size_t)(at + length - path);
+		if (length == strlen(unit) && memcmp(at, unit, length) == 0) {
+			/* a container in the service is not the service */
+			cgroup_path__classify(at + length, &below);
+			return below.kind == CGROUP_CONTAINER ? 0 : (size_t)(at + length - path);
+		}
 		if (!ends_with(at, length, ".slice"))
 			return 0;
 		at += length;
