@@ -513,6 +513,8 @@ static __always_inline struct destination_counts *destination_of(const struct so
 {
 	struct destination_key key = { .slot = c->slot, .slot_generation = c->generation };
 	struct destination_counts none = {}, *counts;
+	__u32 account = 0;
+	long err;
 
 	if (slot_current(c->slot, c->generation) != c->slot)
 		return NULL; /* its instance is gone */
@@ -529,7 +531,14 @@ static __always_inline struct destination_counts *destination_of(const struct so
 	counts = bpf_map_lookup_elem(&counts_by_destination, &key);
 	if (counts)
 		return counts;
-	if (bpf_map_update_elem(&counts_by_destination, &key, &none, BPF_NOEXIST) == -E2BIG) {
+	if (!slot_takes(c->slot, POOL_DESTINATIONS, false, &account)) {
+		lose(LOSS_DESTINATIONS_FULL);
+		return NULL;
+	}
+	err = bpf_map_update_elem(&counts_by_destination, &key, &none, BPF_NOEXIST);
+	if (err)
+		share_give(account, POOL_DESTINATIONS);
+	if (err == -E2BIG) {
 		lose(LOSS_DESTINATIONS_FULL);
 		return NULL;
 	}

@@ -4,6 +4,7 @@
 #define EDGETAP_COUNT_H
 
 #include "compat.h"
+#include "share.h"
 
 static __always_inline void lose_many(enum loss_reason reason, __u64 n)
 {
@@ -115,17 +116,36 @@ static __always_inline void row_add(struct row *row, __u32 cell, __u64 ns)
 	__sync_fetch_and_add(&row->sum_ns, ns);
 }
 
+/* Takes one entry of a table for an instance; false, and counted, if its owner has its share. */
+static __always_inline bool slot_takes(__u32 slot, enum pool pool, bool always, __u32 *ret_account)
+{
+	struct instance_slot *s = slot_get(slot);
+
+	if (!s)
+		return false;
+	*ret_account = s->account;
+	if (share_take(s->account, pool, always))
+		return true;
+	count_add(s, COUNT_ENTRIES_REFUSED, 1);
+	return false;
+}
+
 /* Index of the rows of (slot, status), taken from the pool at first use. */
 VERIFIED_ALONE __u32 group_index(__u32 slot, __u32 status)
 {
 	struct row_group_key key = { .slot = slot, .status = (__u16)status };
+	__u32 *known, index, account = 0;
 	struct row_group *group;
-	__u32 *known, index;
 
 	known = bpf_map_lookup_elem(&index_by_group, &key);
 	if (known)
 		return *known;
+	if (!slot_takes(slot, POOL_GROUPS, status == STATUS_OTHER, &account)) {
+		lose(LOSS_ROWS_FULL);
+		return OTHER_INDEX;
+	}
 	if (bpf_map_pop_elem(&free_groups, &index)) {
+		share_give(account, POOL_GROUPS);
 		lose(LOSS_ROWS_FULL);
 		return OTHER_INDEX;
 	}
@@ -138,6 +158,7 @@ VERIFIED_ALONE __u32 group_index(__u32 slot, __u32 status)
 		return index;
 	/* another CPU was first, or the hash is full */
 	group->in_use = 0;
+	share_give(account, POOL_GROUPS);
 	bpf_map_push_elem(&free_groups, &index, 0);
 	known = bpf_map_lookup_elem(&index_by_group, &key);
 	if (known)
@@ -146,34 +167,60 @@ VERIFIED_ALONE __u32 group_index(__u32 slot, __u32 status)
 	return OTHER_INDEX;
 }
 
-/* Index of the entry of (slot, status code), taken from the pool at first use. */
-VERIFIED_ALONE __u32 status_index(__u32 slot, __u32 status)
+/* Index of the rows of a status of an instance; beyond its share, of its own `__other__`. */
+static __always_inline __u32 status_group(__u32 slot, __u32 status)
+{
+	__u32 index = OTHER_INDEX;
+
+	if (status != STATUS_OTHER)
+		index = group_index(slot, cfg_status_by_code ? status : status / 100);
+	return index == OTHER_INDEX ? group_index(slot, STATUS_OTHER) : index;
+}
+
+/* Takes the entry of (slot, status code) from the pool; OTHER_INDEX if it has none for it. */
+static __noinline __u32 status_new(__u32 slot, __u32 status)
 {
 	struct status_key key = { .slot = slot, .status = (__u16)status };
 	struct status_entry *entry;
-	__u32 *known, index;
+	__u32 *known, index, account = 0;
 
-	known = bpf_map_lookup_elem(&index_by_status, &key);
-	if (known)
-		return *known;
+	if (!slot_takes(slot, POOL_STATUSES, status == STATUS_OTHER, &account))
+		return OTHER_INDEX;
 	if (bpf_map_pop_elem(&free_statuses, &index)) {
-		lose(LOSS_STATUSES_FULL);
+		share_give(account, POOL_STATUSES);
 		return OTHER_INDEX;
 	}
 	entry = bpf_map_lookup_elem(&status_by_index, &index);
 	if (!entry)
 		return OTHER_INDEX;
 	entry->key = key;
-	entry->group = group_index(slot, cfg_status_by_code ? status : status / 100);
+	entry->group = status_group(slot, status);
 	entry->in_use = 1;
 	if (bpf_map_update_elem(&index_by_status, &key, &index, BPF_NOEXIST) == 0)
 		return index;
 	entry->in_use = 0;
+	share_give(account, POOL_STATUSES);
 	bpf_map_push_elem(&free_statuses, &index, 0);
 	known = bpf_map_lookup_elem(&index_by_status, &key);
-	if (known)
-		return *known;
-	lose(LOSS_STATUSES_FULL);
+	return known ? *known : OTHER_INDEX;
+}
+
+/* Index of the entry of (slot, status code), taken from the pool at first use. */
+VERIFIED_ALONE __u32 status_index(__u32 slot, __u32 status)
+{
+	struct status_key key = { .slot = slot, .status = (__u16)status };
+	__u32 *known, index;
+
+	for (int i = 0; i < 2; i++) {
+		known = bpf_map_lookup_elem(&index_by_status, &key);
+		if (known)
+			return *known;
+		index = status_new(slot, key.status);
+		if (index != OTHER_INDEX)
+			return index;
+		lose(LOSS_STATUSES_FULL);
+		key.status = STATUS_OTHER;
+	}
 	return OTHER_INDEX;
 }
 

@@ -21,7 +21,11 @@ const volatile struct grid cfg_grid;
 const volatile __s32 cfg_cgroup_subsys = -1;		/* v1 controller's index; -1: cgroup v2 */
 const volatile __u64 cfg_memory = DEFAULT_MEMORY_BYTES; /* of what memory.h accounts */
 const volatile __u8 cfg_status_by_code;
-const volatile __u8 has_accept;	   /* accept() can be seen */
+const volatile __u32 cfg_pool_size[POOLS] = { DEFAULT_MAX_INSTANCES, DEFAULT_MAX_STATUSES,
+					      DEFAULT_MAX_GROUPS, DEFAULT_MAX_RPCS,
+					      DEFAULT_MAX_DESTINATIONS };
+const volatile __u32 cfg_user_accounts = DEFAULT_MAX_INSTANCES + 1; /* index of the first */
+const volatile __u8 has_accept;					    /* accept() can be seen */
 const volatile __u8 has_run_delay; /* threads' waiting for a CPU can be read */
 const volatile __u8 cfg_libraries; /* programs are attached to TLS libraries */
 
@@ -64,6 +68,15 @@ struct {
 	__uint(max_entries, DEFAULT_MAX_INSTANCES);
 	__type(value, __u32);
 } free_slots SEC(".maps");
+
+/* What each owner has of the tables (share.h). The kernel adds, the agent takes off. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, DEFAULT_MAX_INSTANCES + 1 + USER_ACCOUNTS);
+	__type(key, __u32);
+	__type(value, struct account);
+} account_by_index SEC(".maps");
 
 /* (slot, status) to status entry. As above. */
 struct {
@@ -430,7 +443,8 @@ struct {
 
 /* Live state and numbering, shared by all CPUs. */
 __u64 live_sockets;
-__u64 memory_used; /* bytes, as memory.h accounts them */
+__u64 memory_used;	/* bytes, as memory.h accounts them */
+__u32 pool_used[POOLS]; /* entries; the agent takes off what it gives back */
 __u32 last_listener;
 __u32 last_connection;
 

@@ -51,22 +51,42 @@ static __always_inline void emit_born(__u32 index, const struct instance_slot *s
 	bpf_ringbuf_submit(event, 0);
 }
 
+/* The account of a user's executables, all together; or 0: the instance has one of its own. */
+static __always_inline __u32 user_account(const struct instance_key *key, struct task_struct *task)
+{
+	__u32 uid = key->exe_inode ? BPF_CORE_READ(task, real_cred, uid.val) : 0;
+
+	return uid ? cfg_user_accounts + uid % USER_ACCOUNTS : 0;
+}
+
 /* Slot of a key, taken from the pool at first use. */
 static __always_inline __u32 slot_of(const struct instance_key *key, struct task_struct *task)
 {
 	struct instance_slot *slot;
-	__u32 *known, index;
+	__u32 *known, index, account;
 
 	known = bpf_map_lookup_elem(&slot_by_instance, key);
 	if (known)
 		return *known;
+	account = user_account(key, task);
+	if (account && !share_take(account, POOL_SLOTS, false)) {
+		lose(LOSS_INSTANCES_FULL);
+		return OTHER_INDEX;
+	}
 	if (bpf_map_pop_elem(&free_slots, &index)) {
+		if (account)
+			share_give(account, POOL_SLOTS);
 		lose(LOSS_INSTANCES_FULL);
 		return OTHER_INDEX;
 	}
 	slot = slot_get(index);
 	if (!slot)
 		return OTHER_INDEX;
+	if (!account) {
+		account = index;
+		share_take(account, POOL_SLOTS, true);
+	}
+	slot->account = account;
 	slot->key = *key;
 	slot->born_ns = bpf_ktime_get_ns();
 	slot->in_use = 1;
@@ -75,6 +95,7 @@ static __always_inline __u32 slot_of(const struct instance_key *key, struct task
 		return index;
 	}
 	slot->in_use = 0;
+	share_give(account, POOL_SLOTS);
 	bpf_map_push_elem(&free_slots, &index, 0);
 	known = bpf_map_lookup_elem(&slot_by_instance, key);
 	if (known)

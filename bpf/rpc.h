@@ -13,7 +13,7 @@ static __noinline __u32 rpc_look_up(const struct rpc_key *key)
 {
 	struct instance_slot *slot;
 	struct rpc_entry *entry;
-	__u32 *known, index;
+	__u32 *known, index, account = 0;
 
 	known = bpf_map_lookup_elem(&index_by_rpc, key);
 	if (known)
@@ -21,8 +21,12 @@ static __noinline __u32 rpc_look_up(const struct rpc_key *key)
 	slot = slot_get(key->slot);
 	if (!slot ||
 	    (key->bytes && slot->count[GAUGE_RPC_METHODS] >= DEFAULT_MAX_RPCS_OF_INSTANCE) ||
-	    bpf_map_pop_elem(&free_rpcs, &index))
+	    !slot_takes(key->slot, POOL_RPCS, !key->bytes, &account))
 		return OTHER_INDEX;
+	if (bpf_map_pop_elem(&free_rpcs, &index)) {
+		share_give(account, POOL_RPCS);
+		return OTHER_INDEX;
+	}
 	entry = bpf_map_lookup_elem(&rpc_by_index, &index);
 	if (!entry)
 		return OTHER_INDEX;
@@ -34,6 +38,7 @@ static __noinline __u32 rpc_look_up(const struct rpc_key *key)
 		return index;
 	}
 	entry->in_use = 0;
+	share_give(account, POOL_RPCS);
 	bpf_map_push_elem(&free_rpcs, &index, 0);
 	known = bpf_map_lookup_elem(&index_by_rpc, key);
 	return known ? *known : OTHER_INDEX;

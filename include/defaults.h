@@ -8,6 +8,7 @@
 #define EDGETAP_DEFAULTS_H
 
 #define DEFAULT_MAX_INSTANCES 2048
+#define USER_ACCOUNTS 1024 /* users are told apart modulo this */
 #define DEFAULT_MAX_STATUSES 8192
 #define DEFAULT_MAX_GROUPS 3072
 #define DEFAULT_MEMORY_BYTES (256ULL * 1024 * 1024) /* of connections and threads */

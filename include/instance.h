@@ -65,6 +65,7 @@ enum instance_count {
 	COUNT_OOM_KILLS,    /* processes killed by the kernel for want of memory */
 	COUNT_RUN_DELAY_NS, /* time that threads were ready to run, and waited for a CPU */
 	COUNT_CONNECTIONS_UNOBSERVED, /* not followed, or not inside: no memory left for it */
+	COUNT_ENTRIES_REFUSED,	      /* of the shared tables: its owner has its share */
 	GAUGE_LISTEN_BACKLOG,	      /* what the last new connection met, itself included */
 	GAUGE_LISTEN_BACKLOG_LIMIT,
 	GAUGE_RPC_METHODS,  /* rpc entries that the instance has */
@@ -76,8 +77,22 @@ struct instance_slot {
 	struct instance_key key;
 	__u32 generation; /* changes whenever the slot changes hands */
 	__u32 in_use;
+	__u32 account; /* index of whose entries are counted together, itself among them */
+	__u32 pad;
 	__u64 born_ns; /* CLOCK_MONOTONIC */
 	__u64 count[INSTANCE_COUNTS];
+};
+
+/* Tables that all instances share. */
+enum pool { POOL_SLOTS, POOL_STATUSES, POOL_GROUPS, POOL_RPCS, POOL_DESTINATIONS, POOLS };
+
+/*
+ * Entries that one owner has: a container, a unit, an executable of root's (each has the account
+ * of its slot's index), or all executables of a user outside of these (behind the slots').
+ */
+struct account {
+	__u32 used[POOLS];
+	__u32 pad;
 };
 
 enum http_method {
@@ -163,7 +178,8 @@ struct exit_key {
 };
 
 _Static_assert(sizeof(struct instance_key) == 24, "hash key");
-_Static_assert(sizeof(struct instance_slot) == 40 + 8 * INSTANCE_COUNTS, "no padding");
+_Static_assert(sizeof(struct instance_slot) == 48 + 8 * INSTANCE_COUNTS, "no padding");
+_Static_assert(sizeof(struct account) == 24, "no padding");
 _Static_assert(sizeof(struct status_key) == 8, "hash key");
 _Static_assert(sizeof(struct status_entry) == 16 + 8 * METHOD_N, "no padding");
 _Static_assert(sizeof(struct rpc_key) == 96, "hash key");

@@ -16,7 +16,7 @@ RSS_BUDGET = 40 * MIB  # of the agent, without map memory, at 1,000 instances
 class Tiny:
     """Servers that differ only by name: copies of one small program, each an instance."""
 
-    def __init__(self, env, count, prefix):
+    def __init__(self, env, count, prefix, **popen):
         program = lib.compiled("tiny.c")
         self.names = [f"{prefix}-{i}" for i in range(count)]
         self.ports = [lib.free_port() for _ in range(count)]
@@ -25,7 +25,7 @@ class Tiny:
         for name, port in zip(self.names, self.ports):
             path = env.dir / name
             shutil.copy(program, path)
-            self.children.append(subprocess.Popen([path, str(port)], stdin=subprocess.DEVNULL))
+            self.children.append(subprocess.Popen([path, str(port)], stdin=subprocess.DEVNULL, **popen))
         wanted = set(self.ports)
 
         def all_listening():
@@ -125,6 +125,70 @@ def test_beyond(env):
         assert lost >= 20 - len(named), f"{lost} under instances_full, {named} have names"
         connects = scrape.value("edgetap_edge_tcp_connects_total", app="__other__")
         assert connects >= 3 * (20 - len(named)), f"{connects} connections under __other__"
+
+    agent.expect(check)
+
+
+def test_share_of_a_user(env):
+    """One user's executables take half of what there is; whoever comes then has series of its own."""
+    room = 24
+    agent = env.agent(config=f"max_instances: {taken(env) + room}\nretention: 1h\n")
+    before = agent.scrape()
+    hog = Tiny(env, 40, "e2e-hog", user=4242, group=4242)
+    for _ in range(2):
+        hog.ask()
+    other_user = Tiny(env, 2, "e2e-other-user", user=4243, group=4243)
+    root = Tiny(env, 4, "e2e-roots")
+    for victim in (other_user, root):
+        for _ in range(3):
+            victim.ask()
+
+    def check(scrape):
+        got = scrape.by("edgetap_app_http_responses_total", "app", status="200")
+        for name in other_user.names + root.names:
+            equal(got.get((name,), 0), 3, f"responses of {name}")
+            equal(scrape.value("edgetap_edge_tcp_connects_total", app=name), 3, f"connects of {name}")
+        named = [name for name in hog.names if got.get((name,), 0)]
+        between(len(named), 1, room // 2 + 2, "instances of the user with a name")
+        lost = scrape.loss("instances_full") - before.loss("instances_full")
+        assert lost >= 40 - len(named), f"{lost} under instances_full, {len(named)} have names"
+
+    agent.expect(check)
+
+    # Those that run no more give their places back, long before their retention where places are wanting.
+    hog.stop()
+    again = Tiny(env, 6, "e2e-again", user=4242, group=4242)
+    done = {name: 0 for name in again.names}
+
+    def have_names():
+        again.ask()
+        for name in done:
+            done[name] += 1
+        got = agent.scrape().by("edgetap_app_http_responses_total", "app", status="200")
+        return all(got.get((name,), 0) for name in done)
+
+    lib.eventually(have_names, 20, "names of the user's new servers")
+
+
+def test_share_of_statuses(env):
+    """What an instance answers beyond its share is its own __other__, and others' statuses are told apart."""
+    from servers import odd
+
+    agent = env.agent(config="max_statuses: 64\n")
+    hog, victim = odd(env, "e2e-many-statuses"), odd(env, "e2e-few-statuses")
+    for server, statuses in ((hog, range(400, 500)), (victim, (200, 418, 503))):
+        with Connection(server.port) as c:
+            for status in statuses:
+                equal(c.get(f"/?status={status}")[0], status, "status")
+
+    def check(scrape):
+        got = scrape.by("edgetap_app_http_responses_total", "status", app=victim.name)
+        equal(got, {("200",): 1, ("418",): 1, ("503",): 1}, "responses of the second")
+        got = scrape.by("edgetap_app_http_responses_total", "status", app=hog.name)
+        equal(sum(got.values()), 100, "responses of the first")
+        between(got[("__other__",)], 100 - 32, 99, "of these, under its own __other__")
+        refused = scrape.value("edgetap_entries_refused_total", app=hog.name)
+        assert refused >= got[("__other__",)], f"{refused} refused, {got} counted"
 
     agent.expect(check)
 

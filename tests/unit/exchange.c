@@ -169,6 +169,7 @@ void world__begin(void)
 	memset(retired_sum_ns, 0, sizeof(retired_sum_ns));
 	live_sockets = 0;
 	memory_used = 0;
+	memset(pool_used, 0, sizeof(pool_used));
 	cfg_memory = DEFAULT_MEMORY_BYTES;
 	last_listener = 0;
 	last_connection = 0;
@@ -325,6 +326,13 @@ void world__retire(void)
 		bpf_map_delete_elem(&slot_by_instance, &slot->key);
 		for (int c = 0; c < INSTANCE_COUNTS; c++)
 			retired_count[c] += c == GAUGE_MEMORY_BYTES ? 0 : slot->count[c];
+		for (int pool = 0; pool < POOLS; pool++) {
+			struct account *account =
+				bpf_map_lookup_elem(&account_by_index, &slot->account);
+
+			pool_used[pool] -= account->used[pool];
+			account->used[pool] = 0;
+		}
 		*slot = (struct instance_slot){ .generation = slot->generation + 1 };
 		retire_statuses(i);
 		bpf_map_push_elem(&free_slots, &i, 0);

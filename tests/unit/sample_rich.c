@@ -84,6 +84,7 @@ void sample__init_rich(struct sample *sample, struct rollup **ret_rollup)
 	count[COUNT_OUTBOUND_REFUSED] = 3;
 	count[COUNT_OOM_KILLS] = 2;
 	count[COUNT_CONNECTIONS_UNOBSERVED] = 11;
+	count[COUNT_ENTRIES_REFUSED] = 13;
 	count[COUNT_RUN_DELAY_NS] = 1234567890123;
 	sample__exit(sample, 1, 0, 1);
 	sample__exit(sample, 1, 137, 2);

@@ -100,6 +100,30 @@ START_TEST(memory_for_two)
 }
 END_TEST
 
+/* Beyond its share of the statuses an instance has its own `__other__`, and leaves room for others.
+ */
+START_TEST(statuses_are_shared)
+{
+	struct connection *c = connection__open(1000);
+	char response[64];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(response, sizeof(response), "HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n",
+			 400 + i);
+		exchange(c, GET, response);
+	}
+	finish(c);
+	ck_assert_uint_eq(world__responses(0, METHOD_GET), 40);
+	/* of 24: twelve are its own, and then not more are free */
+	ck_assert_uint_eq(world__responses(411, METHOD_GET), 1);
+	ck_assert_uint_eq(world__responses(412, METHOD_GET), 0);
+	ck_assert_uint_eq(world__responses(STATUS_OTHER, METHOD_GET), 28);
+	ck_assert_uint_eq(world__count(COUNT_HTTP_ELSEWHERE), 0);
+	ck_assert_uint_eq(world__count(COUNT_ENTRIES_REFUSED), 28);
+	ck_assert_uint_eq(world__lost(LOSS_STATUSES_FULL), 28);
+}
+END_TEST
+
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
 
 /* The same for HTTP/2, which takes more: its bytes are counted. */
@@ -456,6 +480,7 @@ Suite *exchange_loss_suite(void)
 	tcase_add_test(core, memory_for_two);
 	tcase_add_test(core, memory_for_http2);
 	tcase_add_test(core, memory_is_shared);
+	tcase_add_test(core, statuses_are_shared);
 	tcase_add_test(core, peek);
 	tcase_add_test(core, unseen_content);
 	tcase_add_test(core, unseen_header);

@@ -489,6 +489,33 @@ START_TEST(methods_of_all_entries_are_bounded)
 }
 END_TEST
 
+/* Apps of one user leave room for those of others; what is beyond is `__other__`. */
+START_TEST(a_user_has_a_share)
+{
+	static const char *const names[] = { "user1", "user2", "user3", "container" };
+	struct rollup *shared;
+	char *text;
+
+	ck_assert_int_eq(rollup__new(&shared, 4, 8), 0);
+	for (uint32_t i = 0; i < 4; i++) {
+		sample__instance(&sample, i + 1, names[i], names[i]);
+		/* the last is a container, and has its slot's account */
+		sample.slots[i + 1].account = i < 3 ? 8 + 100 : i + 1;
+		sample__respond(&sample, i + 1, 200, METHOD_GET, 10, 3000000);
+		rollup__retire(shared, &sample.snapshot, i + 1, &sample.source);
+		sample__reuse(&sample, i + 1);
+	}
+	text = sample__render(&sample, shared, &view_apps, &encoder_text, NULL);
+	ck_assert(sum_of(text, RESPONSES, "app=\"user1\"") == 10);
+	ck_assert(sum_of(text, RESPONSES, "app=\"user2\"") == 10);
+	ck_assert(sum_of(text, RESPONSES, "app=\"user3\"") == 0);
+	ck_assert(sum_of(text, RESPONSES, "app=\"__other__\"") == 10);
+	ck_assert(sum_of(text, RESPONSES, "app=\"container\"") == 10);
+	free(text);
+	rollup__free(shared);
+}
+END_TEST
+
 /* Becoming part of the app's entry needs no room beyond what its own had, however often. */
 START_TEST(an_entry_that_is_absorbed_keeps_its_methods)
 {
@@ -597,6 +624,7 @@ Suite *rollup_suite(void)
 	tcase_add_test(tc, nor_where_the_very_same_labels_live_on);
 	tcase_add_test(tc, methods_without_room_keep_their_sum);
 	tcase_add_test(tc, methods_of_all_entries_are_bounded);
+	tcase_add_test(tc, a_user_has_a_share);
 	tcase_add_test(tc, an_entry_that_is_absorbed_keeps_its_methods);
 	tcase_add_test(tc, names_without_room_keep_their_sum);
 	tcase_add_test(tc, statuses_leave_room_for_groups_that_are_not_http);

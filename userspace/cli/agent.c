@@ -19,6 +19,7 @@
 
 #define NS_PER_S 1000000000ULL
 #define SWEEP_NS (10 * NS_PER_S)
+#define SWEEP_IN_A_HURRY_NS (NS_PER_S / 2)
 #define PROBES_SWEEP_NS                                                                            \
 	(5 * NS_PER_S) /* a breakpoint of nobody's is a cost to whoever maps the file */
 
@@ -371,12 +372,24 @@ static void on_event(void *ctx, const void *any, size_t bytes)
 	}
 }
 
+/* The next sweep comes soon where slots are wanting. */
+static void agent__plan_sweep(struct agent *agent, uint64_t now_ns, uint64_t next_ns)
+{
+	bool wanting = loader__wants_slots(agent->loader);
+
+	identity_table__hurry(agent->identity, wanting);
+	if (wanting && next_ns > now_ns + SWEEP_IN_A_HURRY_NS)
+		next_ns = now_ns + SWEEP_IN_A_HURRY_NS;
+	agent->next_sweep_ns = next_ns;
+}
+
 int agent__drain(struct agent *agent)
 {
 	int err;
 
 	pthread_mutex_lock(&agent->lock);
 	err = loader__drain(agent->loader, on_event, agent);
+	agent__plan_sweep(agent, clock__now_ns(), agent->next_sweep_ns);
 	pthread_mutex_unlock(&agent->lock);
 	if (err == -EINTR || err == -EAGAIN)
 		err = 0;
@@ -497,7 +510,7 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 		loader__sweep_streams(agent->loader);
 		databases__resolve(agent);
 		log__tick();
-		agent->next_sweep_ns = now_ns + SWEEP_NS;
+		agent__plan_sweep(agent, now_ns, now_ns + SWEEP_NS);
 	}
 	system__look(agent->system, now_ns);
 	pthread_mutex_unlock(&agent->lock);

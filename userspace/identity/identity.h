@@ -99,6 +99,13 @@ void identity_table__sweep(struct identity_table *table, uint64_t now_ns,
 			   void (*on_expired)(void *ctx, uint32_t slot), void *ctx);
 
 /*
+ * There is a want of slots, or not any more. While there is, what has died is searched for more
+ * often, and expires IDENTITY_HURRY_NS after its end, if the retention is longer.
+ */
+#define IDENTITY_HURRY_NS 1000000000ULL
+void identity_table__hurry(struct identity_table *table, bool hurries);
+
+/*
  * Looks which shared cgroups are gone, some of them at each call, and calls
  * on_gone for these: nothing tells of their end as long as no instance is keyed
  * by them alone.

@@ -55,6 +55,7 @@ struct identity_table {
 	uint32_t look_cursor; /* where the next sweep goes on looking inside cgroups */
 	uint64_t next_check_ns;
 	uint64_t next_scan_ns;
+	bool hurries; /* there is a want of slots */
 
 	char *line[DESCRIBE_LINES_MAX];
 	size_t line_count;

@@ -28,6 +28,7 @@ struct loader {
 	struct mapped_array statuses;
 	struct mapped_array groups;
 	struct mapped_array rpcs;
+	struct mapped_array accounts;
 
 	void (*on_event)(void *ctx, const void *event, size_t bytes);
 	void *on_event_ctx;

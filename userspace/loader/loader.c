@@ -107,6 +107,7 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 	uint32_t connections = max_connections(connection_memory(config));
 
 	/* index 0 of each pool is `__other__`, beyond what the user asked for */
+	bpf_map__set_max_entries(skeleton->maps.account_by_index, instances + 1 + USER_ACCOUNTS);
 	bpf_map__set_max_entries(skeleton->maps.slot_by_instance, instances);
 	bpf_map__set_max_entries(skeleton->maps.instance_by_slot, instances + 1);
 	bpf_map__set_max_entries(skeleton->maps.free_slots, instances);
@@ -154,6 +155,11 @@ static int controller_index(const struct btf *btf, const char *controller)
 	return -1;
 }
 
+static uint32_t pool_size(const struct bpf_map *map)
+{
+	return bpf_map__max_entries(map);
+}
+
 /* Opens the object with everything set but nothing loaded. */
 static struct edgetap *open_object(const struct loader *loader)
 {
@@ -166,6 +172,13 @@ static struct edgetap *open_object(const struct loader *loader)
 	memcpy((void *)&skeleton->rodata->cfg_grid, &loader->grid, sizeof(loader->grid));
 	skeleton->rodata->cfg_cgroup_subsys = loader->cgroup_subsys;
 	skeleton->rodata->cfg_memory = connection_memory(config);
+	skeleton->rodata->cfg_pool_size[POOL_SLOTS] = pool_size(skeleton->maps.slot_by_instance);
+	skeleton->rodata->cfg_pool_size[POOL_STATUSES] = pool_size(skeleton->maps.index_by_status);
+	skeleton->rodata->cfg_pool_size[POOL_GROUPS] = pool_size(skeleton->maps.index_by_group);
+	skeleton->rodata->cfg_pool_size[POOL_RPCS] = pool_size(skeleton->maps.index_by_rpc);
+	skeleton->rodata->cfg_pool_size[POOL_DESTINATIONS] =
+		pool_size(skeleton->maps.counts_by_destination);
+	skeleton->rodata->cfg_user_accounts = pool_size(skeleton->maps.slot_by_instance) + 1;
 	skeleton->rodata->cfg_status_by_code = config->status_by_code;
 	probes__prepare(skeleton->obj, config->tls_uprobes, loader->probe_links);
 	for (size_t i = 0; i < hook_count; i++) {
@@ -390,6 +403,8 @@ static int open_arrays(struct loader *loader)
 	if (!err)
 		err = mapped_array__open(&loader->rpcs, skeleton->maps.rpc_by_index);
 	if (!err)
+		err = mapped_array__open(&loader->accounts, skeleton->maps.account_by_index);
+	if (!err)
 		err = free_list__fill(skeleton->maps.free_slots, 1, loader->slots.count);
 	if (!err)
 		err = free_list__fill(skeleton->maps.free_statuses, 1, loader->statuses.count);
@@ -510,6 +525,7 @@ void loader__free(struct loader *loader)
 	mapped_array__close(&loader->statuses);
 	mapped_array__close(&loader->groups);
 	mapped_array__close(&loader->rpcs);
+	mapped_array__close(&loader->accounts);
 	if (loader->skeleton)
 		edgetap__destroy(loader->skeleton);
 	btf__free(loader->btf);

@@ -75,6 +75,9 @@ const struct snapshot *loader__snapshot(struct loader *loader);
 int loader__slot_detach(struct loader *loader, uint32_t slot);
 int loader__slot_reuse(struct loader *loader, uint32_t slot);
 
+/* Whether slots are wanting: few are left of all, or a user has many with what runs no more. */
+bool loader__wants_slots(const struct loader *loader);
+
 /*
  * Uprobes, loaded only if the configuration has tls_uprobes. Any thread, after
  * loader__attach and before loader__free.

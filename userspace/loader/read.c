@@ -352,11 +352,12 @@ int loader__slot_detach(struct loader *loader, uint32_t slot)
 }
 
 /*
- * Deletes a slot's entries of a map whose keys begin with the slot. The arrays of the
- * snapshot stay as they are: they may be those of other slots that are given back with it.
+ * Deletes a slot's entries of a map whose keys begin with the slot, and returns how many. The arrays
+ * of the snapshot stay as they are: they may be those of other slots that are given back with it.
  */
-static void forget_keys(const struct bpf_map *map, uint32_t slot)
+static uint32_t forget_keys(const struct bpf_map *map, uint32_t slot)
 {
+	uint32_t deleted = 0;
 	int fd = bpf_map__fd(map);
 	char key[64], next[64];
 	uint32_t n = bpf_map__max_entries(map);
@@ -368,18 +369,51 @@ static void forget_keys(const struct bpf_map *map, uint32_t slot)
 		/* first, as the walk starts over where a key is deleted under it */
 		more = bpf_map_get_next_key(fd, key, next) == 0;
 		memcpy(&owner, key, sizeof(owner));
-		if (owner == slot)
-			bpf_map_delete_elem(fd, key);
+		if (owner == slot && bpf_map_delete_elem(fd, key) == 0)
+			deleted++;
 		memcpy(key, next, sizeof(key));
 	}
+	return deleted;
 }
 
 _Static_assert(offsetof(struct destination_key, slot) == 0, "see forget_keys");
 _Static_assert(offsetof(struct exit_key, slot) == 0, "see forget_keys");
 
+/* As share_give() (bpf/share.h). */
+static void give_shares(const struct loader *loader, uint32_t index, const uint32_t given[POOLS])
+{
+	struct account *account;
+
+	if (index >= loader->accounts.count)
+		return;
+	account = (struct account *)loader->accounts.memory + index;
+	for (int pool = 0; pool < POOLS; pool++) {
+		__atomic_fetch_sub(&account->used[pool], given[pool], __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&loader->skeleton->bss->pool_used[pool], given[pool],
+				   __ATOMIC_RELAXED);
+	}
+}
+
+bool loader__wants_slots(const struct loader *loader)
+{
+	const uint32_t *used = loader->skeleton->bss->pool_used;
+	const uint32_t slots = loader->skeleton->rodata->cfg_pool_size[POOL_SLOTS];
+	const uint32_t groups = loader->skeleton->rodata->cfg_pool_size[POOL_GROUPS];
+	const struct account *account = loader->accounts.memory;
+
+	if (used[POOL_SLOTS] > slots - slots / 8 || used[POOL_GROUPS] > groups - groups / 8)
+		return true;
+	for (uint32_t i = slots + 1; i < loader->accounts.count; i++)
+		if (account[i].used[POOL_SLOTS] > slots / 8 ||
+		    account[i].used[POOL_GROUPS] > groups / 8)
+			return true;
+	return false;
+}
+
 int loader__slot_reuse(struct loader *loader, uint32_t slot)
 {
 	const struct edgetap *s = loader->skeleton;
+	uint32_t given[POOLS] = { [POOL_SLOTS] = 1 };
 	struct instance_slot *entry;
 
 	if (slot == OTHER_INDEX || slot >= loader->slots.count)
@@ -395,6 +429,7 @@ int loader__slot_reuse(struct loader *loader, uint32_t slot)
 			continue;
 		memset(status, 0, sizeof(*status));
 		free_list__push(s->maps.free_statuses, i);
+		given[POOL_STATUSES]++;
 	}
 	for (uint32_t i = 1; i < loader->groups.count; i++) {
 		struct row_group *group = group_at(loader, i);
@@ -403,6 +438,7 @@ int loader__slot_reuse(struct loader *loader, uint32_t slot)
 			continue;
 		memset(group, 0, sizeof(*group));
 		free_list__push(s->maps.free_groups, i);
+		given[POOL_GROUPS]++;
 	}
 	for (uint32_t i = 1; i < loader->rpcs.count; i++) {
 		struct rpc_entry *rpc = rpc_at(loader, i);
@@ -411,9 +447,11 @@ int loader__slot_reuse(struct loader *loader, uint32_t slot)
 			continue;
 		memset(rpc, 0, sizeof(*rpc));
 		free_list__push(s->maps.free_rpcs, i);
+		given[POOL_RPCS]++;
 	}
-	forget_keys(s->maps.counts_by_destination, slot);
+	given[POOL_DESTINATIONS] = forget_keys(s->maps.counts_by_destination, slot);
 	forget_keys(s->maps.exits_by_code, slot);
+	give_shares(loader, entry->account, given);
 	/* once more, for who looked the slot up just before it was detached; never back */
 	__atomic_fetch_add(&entry->generation, 1, __ATOMIC_SEQ_CST);
 	memset(&entry->key, 0, sizeof(entry->key));

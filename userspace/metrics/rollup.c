@@ -5,9 +5,19 @@
 
 #include "metrics/rollup_internal.h"
 
-/* The entry for these labels, made if there is room; NULL if there is not. */
+/* A user's executables may have no more entries than are still free. */
+static bool has_share(const struct rollup *rollup, uint32_t user, uint32_t used)
+{
+	uint32_t own = 0;
+
+	for (uint32_t i = 0; user && i < rollup->count; i++)
+		own += rollup->entry[i]->user == user;
+	return !user || used + own < rollup->max_each;
+}
+
+/* The entry for these labels, made if there is room, for a user (0: none); NULL if there is not. */
 static struct rollup_entry *find_entry(struct rollup *rollup, const struct model_labels *labels,
-				       unsigned int mask)
+				       unsigned int mask, uint32_t user)
 {
 	bool whole = mask == MODEL_ALL_LABELS;
 	struct rollup_entry *entry = rollup_entry__new(labels, mask);
@@ -25,18 +35,20 @@ static struct rollup_entry *find_entry(struct rollup *rollup, const struct model
 		}
 	}
 	of_kind = whole ? rollup->whole_count : rollup->count - rollup->whole_count - 1;
-	if (of_kind >= rollup->max_each) {
+	if (of_kind >= rollup->max_each || !has_share(rollup, user, of_kind)) {
 		rollup_entry__free(rollup, entry);
 		return NULL;
 	}
+	entry->user = user;
 	rollup->entry[rollup->count++] = entry;
 	rollup->whole_count += whole;
 	return entry;
 }
 
-static struct rollup_entry *app_entry(struct rollup *rollup, const struct model_labels *labels)
+static struct rollup_entry *app_entry(struct rollup *rollup, const struct model_labels *labels,
+				      uint32_t user)
 {
-	struct rollup_entry *entry = find_entry(rollup, labels, MODEL_APP_LABELS);
+	struct rollup_entry *entry = find_entry(rollup, labels, MODEL_APP_LABELS, user);
 
 	return entry ? entry : rollup->entry[OTHER_INDEX];
 }
@@ -69,7 +81,7 @@ static void settle(struct rollup *rollup, const struct snapshot *snapshot,
 			i++;
 			continue;
 		}
-		rollup_entry__absorb(rollup, app_entry(rollup, &entry->labels), entry);
+		rollup_entry__absorb(rollup, app_entry(rollup, &entry->labels, entry->user), entry);
 		rollup->entry[i] = rollup->entry[--rollup->count];
 		rollup->whole_count--;
 	}
@@ -119,6 +131,7 @@ void rollup__retire(struct rollup *rollup, const struct snapshot *snapshot, uint
 {
 	struct rollup_entry *entry = NULL;
 	struct model_labels labels;
+	uint32_t user;
 
 	if (slot == OTHER_INDEX || slot >= snapshot->slot_count || slot >= rollup->slot_count)
 		return;
@@ -126,11 +139,15 @@ void rollup__retire(struct rollup *rollup, const struct snapshot *snapshot, uint
 		return;
 	rollup->retired[slot] = (struct retired){ true, snapshot->slots[slot].born_ns };
 
+	/* behind those of the slots stand the users' */
+	user = snapshot->slots[slot].account;
+	if (user < snapshot->slot_count)
+		user = 0;
 	if (model_labels__of_slot(&labels, slot, identities)) {
 		if (like_lives(rollup, &labels, snapshot, identities))
-			entry = find_entry(rollup, &labels, MODEL_ALL_LABELS);
+			entry = find_entry(rollup, &labels, MODEL_ALL_LABELS, user);
 		if (!entry)
-			entry = app_entry(rollup, &labels);
+			entry = app_entry(rollup, &labels, user);
 		rollup_entry__add_slot(rollup, entry, snapshot, slot);
 	}
 	settle(rollup, snapshot, identities);

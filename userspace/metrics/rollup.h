@@ -107,7 +107,8 @@ struct rollup_named {
 
 struct rollup_entry {
 	struct model_labels labels; /* as they were given, not checked for UTF-8 */
-	bool whole; /* all labels, for a slot whose like still lives; else app and namespace */
+	bool whole;    /* all labels, for a slot whose like still lives; else app and namespace */
+	uint32_t user; /* account of the user whose executable it was made for; 0: none */
 	__u64 count[INSTANCE_COUNTS];
 	struct rollup_status *statuses;
 	uint32_t status_count;

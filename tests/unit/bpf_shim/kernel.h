@@ -121,6 +121,11 @@ struct sched_info {
 struct pt_regs {
 	unsigned long orig_ax, di, si, dx, cs, ax, bx, cx, r14;
 };
+struct cred {
+	struct {
+		unsigned int val;
+	} uid;
+};
 struct task_struct {
 	unsigned int flags;
 	int tgid, exit_code;
@@ -132,6 +137,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct css_set *cgroups;
 	struct mm_struct *mm;
+	struct cred *real_cred;
 	struct signal_struct *signal;
 	struct pt_regs regs;
 	char comm[16];
