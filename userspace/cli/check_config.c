@@ -37,7 +37,7 @@ static void add_warning(void *ctx, const char *sentence)
 static void print_warning(void *ctx, const char *sentence)
 {
 	(void)ctx;
-	fprintf(stderr, "edgetap: %s\n", sentence);
+	log__info("%s", sentence);
 }
 
 static json_t *warnings_of(const struct config *config)
