@@ -206,7 +206,7 @@ class Metrics:
 class Agent(Metrics):
     """`edgetap serve` on a port of its own."""
 
-    def __init__(self, env, config=None, flags=(), **popen):
+    def __init__(self, env, config=None, flags=(), environ=None, **popen):
         if not EDGETAP.exists():
             raise AssertionError(f"{EDGETAP} is missing: run make first")
         self.env = env
@@ -217,7 +217,7 @@ class Agent(Metrics):
             path = env.dir / f"edgetap-{self.port}.yaml"
             path.write_text(config)
             argv += ["--config", path]
-        self.process = env.start(argv + list(flags), name="edgetap", **popen)
+        self.process = env.start(argv + list(flags), name="edgetap", env=environ, **popen)
         eventually(self._ready, 30, "edgetap ready")
 
     def _ready(self):
@@ -250,8 +250,8 @@ class Env:
         self.defer(process.stop)
         return process
 
-    def agent(self, config=None, flags=(), **popen):
-        return Agent(self, config, flags, **popen)
+    def agent(self, config=None, flags=(), environ=None, **popen):
+        return Agent(self, config, flags, environ, **popen)
 
     def renamed(self, program, name):
         """

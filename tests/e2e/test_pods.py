@@ -13,10 +13,13 @@ import lib
 from client import ab
 from cri import NAMESPACE, Containerd, Pod
 from lib import equal
-from places import boxed_nginx
+from places import Cgroup, boxed_nginx
+from prometheus import NATIVE, Prometheus, VictoriaMetrics, job_of
 
 # A containerd that was slow on a busy machine is asked again after 10 s, at the next sweep.
 LOOK_AGAIN = 30
+# What Prometheus makes of the agent's own pod where it finds that by a PodMonitor or annotations.
+TARGET = {"namespace": "agent-ns", "pod": "agent-pod", "container": "agent"}
 OWN = """location /own { default_type text/plain; return 200 "shop_orders_total $server_port\\n"; }"""
 
 
@@ -85,6 +88,63 @@ def test_silent(env):
     expect_pod(agent, pod, 50, "shop")
     labels = [l["app"] for l, _ in agent.scrape().select("edgetap_instance_up", instance=pod.id[:12])]
     equal(labels, ["shop"], "apps of what is read of the pod")
+
+
+def exposer(env, name, cgroup=None):
+    """A process outside pods with metrics of its own."""
+    port = lib.free_port()
+    argv, environ = env.python(name)
+    preexec = cgroup.enter if cgroup else None
+    process = env.start([argv, lib.HERE / "exposers.py", "good", str(port)], name=name, env=environ, preexec=preexec)
+    lib.listening(port, owner=process)
+    return port
+
+
+def test_labels_of_the_scraped(env):
+    """Scraped with the labels of the agent's pod, no series has these; those of pods have their own."""
+    bare, unit = f"e2e-bare-{os.getpid()}", f"e2e-unit-{os.getpid()}"
+    ports = exposer(env, bare), exposer(env, unit, Cgroup(env, f"/system.slice/{unit}.service"))
+    rules = "".join(f"  - {{ match: {{ app: {app} }}, port: {port} }}\n" for app, port in zip((bare, unit), ports))
+    agent = env.agent(config=f"custom_interval: 1s\nmetrics:\n{rules}")
+    pages = {"native": "/metrics", "apps": "/metrics/apps", "fly": "/metrics/fly", "custom": "/metrics/custom"}
+    jobs = [job_of(name, agent.port, path, TARGET) for name, path in pages.items()]
+    databases = [
+        Prometheus(env, agent.port, jobs=[*jobs, job_of("plain", agent.port)]),
+        Prometheus(env, agent.port, [NATIVE], jobs),
+        VictoriaMetrics(env, agent.port, jobs=jobs),
+    ]
+    containerd = Containerd(env)
+    plain = "count(count_over_time(edgetap_build_info{job='plain'}[1h]))"
+    lib.eventually(lambda: databases[0].ask(plain), 20, "the first scrape")
+    # met when the agent runs already
+    pod = nginx(env, containerd, "front-5d4f8c7b9-x2x4z", {"app.kubernetes.io/name": "shop"}, {})
+    ab(pod.port, 20)
+    expect_pod(agent, pod, 20, "shop")
+    for database in databases:
+        lib.eventually(lambda it=database: check_labels(it, pod, bare, unit), 20)
+    # a label without a value is none: no series became another with the first pod
+    equal(databases[0].one(plain), 1, "series of the agent, ever")
+
+
+def check_labels(prometheus, pod, bare, unit):
+    rows = prometheus.ask("count by (job, app, namespace, pod, container) ({job=~'native|apps|fly|custom',__name__!~'up|scrape_.*'})")
+    seen = {}
+    for labels, _ in rows:
+        page, app = labels.pop("job"), labels.pop("app", "")
+        seen.setdefault((page, app), []).append(labels)
+    wrong = {where: had for where, had in seen.items() if any(set(l.values()) & set(TARGET.values()) for l in had)}
+    equal(wrong, {}, "series with labels of the agent's pod")
+    own = {"namespace": NAMESPACE, "pod": pod.name, "container": "web"}
+    shown = {"native": own, "apps": {"namespace": NAMESPACE}, "fly": {}, "custom": own}
+    for page, want in shown.items():
+        found = seen.get((page, "shop"), [])
+        assert want in found, f"{page} of the pod: {found}"
+        for app in (bare, unit, *(("__node__",) if page in ("native", "fly") else ())):
+            equal(seen.get((page, app)), [{}], f"{page} of {app}")
+    equal(seen["native", ""], [{}], "series of the agent itself")
+    # and the target does have them
+    equal(prometheus.one("count(up{namespace='agent-ns',pod='agent-pod',container='agent'} == 1)"), 4, "pages up")
+    return True
 
 
 def test_daemon_set(env):

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "custom/endpoint.h"
 #include "custom/listener.h"
 #include "custom/memory.h"
 #include "custom/targets.h"
@@ -106,6 +107,59 @@ START_TEST(no_series_twice)
 	ck_assert_uint_eq(left_out[1].duplicate, 2);
 	ck_assert_uint_eq(left_out[2].duplicate, 0);
 	ck_assert_uint_eq(left_out[3].duplicate, 1);
+}
+END_TEST
+
+/* A scraper's labels stay off where a line has none; its own stay. */
+START_TEST(labels_of_pods_are_bare)
+{
+	add("app=\"1\"", "1",
+	    "a 1\na{b=\"c\"} 2\na{pod=\"p\"} 3\na{namespace=\"n\",pods=\"}\\\"\"} 4 5\n"
+	    "a{b=\"pod=\"} 6\na{a=\"\\\",pod=\\\"\"} 7\n"
+	    "a{container=\"c\",namespace=\"n\",pod=\"\"} 8\n");
+	sources[0].bare = 1U << MODEL_NAMESPACE | 1U << MODEL_POD;
+	add("app=\"2\",pod=\"q\"", "2", "a 1\na{b=\"c\"} 2\n");
+	sources[1].bare = 1U << MODEL_CONTAINER;
+	add("app=\"3\"", "3", "a 1\n");
+	check_page("# TYPE a untyped\n"
+		   "a{app=\"1\",namespace=\"\",pod=\"\"} 1\n"
+		   "a{app=\"1\",namespace=\"\",pod=\"\",b=\"c\"} 2\n"
+		   "a{app=\"1\",namespace=\"\",pod=\"p\"} 3\n"
+		   "a{app=\"1\",pod=\"\",namespace=\"n\",pods=\"}\\\"\"} 4 5\n"
+		   "a{app=\"1\",namespace=\"\",pod=\"\",b=\"pod=\"} 6\n"
+		   "a{app=\"1\",namespace=\"\",pod=\"\",a=\"\\\",pod=\\\"\"} 7\n"
+		   "a{app=\"1\",pod=\"\",container=\"c\",namespace=\"n\"} 8\n"
+		   "a{app=\"2\",pod=\"q\",container=\"\"} 1\n"
+		   "a{app=\"2\",pod=\"q\",container=\"\",b=\"c\"} 2\n"
+		   "a{app=\"3\"} 1\n");
+}
+END_TEST
+
+/* Only where there are pods, and only those that the instance has not. */
+START_TEST(an_instance_says_which_are_bare)
+{
+	const struct custom_place nowhere = { "r", "h", false }, cluster = { "r", "h", true };
+	struct custom_target target = { .cgroup = "", .path = "/metrics", .port = 1 };
+	const struct {
+		struct model_labels labels;
+		unsigned int bare;
+	} instances[] = {
+		{ { { "a", "", "i", "", "" } },
+		  1U << MODEL_NAMESPACE | 1U << MODEL_POD | 1U << MODEL_CONTAINER },
+		{ { { "a", "n", "i", "p", "c" } }, 0 },
+		{ { { "a", "n", "i", "p", "" } }, 1U << MODEL_CONTAINER },
+	};
+
+	for (size_t i = 0; i < sizeof(instances) / sizeof(instances[0]); i++) {
+		struct endpoint_target *copy;
+
+		target.labels = instances[i].labels;
+		copy = endpoint_target__new(&target);
+		ck_assert_ptr_nonnull(copy);
+		ck_assert_uint_eq(endpoint_target__bare(copy, &cluster), instances[i].bare);
+		ck_assert_uint_eq(endpoint_target__bare(copy, &nowhere), 0);
+		endpoint_target__free(copy);
+	}
 }
 END_TEST
 
@@ -249,6 +303,8 @@ Suite *custom_page_suite(void)
 	tcase_add_test(tcase, an_undeclared_one_is_no_histogram);
 	tcase_add_test(tcase, no_series_twice);
 	tcase_add_test(tcase, families_one_by_one);
+	tcase_add_test(tcase, labels_of_pods_are_bare);
+	tcase_add_test(tcase, an_instance_says_which_are_bare);
 	tcase_add_test(tcase, memory_is_shared_fairly);
 	tcase_add_test(tcase, rules_and_labels_name_endpoints);
 	tcase_add_test(tcase, lines_of_listeners);

@@ -127,6 +127,46 @@ START_TEST(test_other)
 }
 END_TEST
 
+/* A pod that is met later, and what a kubelet makes before its first; never taken back. */
+START_TEST(test_has_pods)
+{
+	static const char *const places[] = { "/" ID, "/kubepods", "/kubepods/" ID };
+	char inner[3][400];
+	bool before;
+
+	if (!begin("has_pods", HOST_V1))
+		return;
+	before = identity_table__has_pods(table);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct event event;
+
+		snprintf(inner[i], sizeof(inner[i]), "%s%s", dir, places[i]);
+		ck_assert_int_eq(mkdir(inner[i], 0755), 0);
+		if (i == 1)
+			continue;
+		event = event_of(1 + i, 0, inner[i], "x");
+		ck_assert_int_eq(identity_table__born(table, &event), 0);
+		ck_assert_int_eq(identity_table__get(table, 1 + i)->kind, INSTANCE_CONTAINER);
+		ck_assert_int_eq(identity_table__has_pods(table), before || i == 2);
+	}
+	rmdir(inner[2]);
+	identity_table__forget(table, 3);
+	ck_assert(identity_table__has_pods(table));
+	identity_table__free(table);
+
+	ck_assert_int_eq(identity_table__new(&table, &config, SLOTS), 0);
+	ck_assert(identity_table__has_pods(table));
+	identity_table__free(table);
+
+	rmdir(inner[1]);
+	rmdir(inner[0]);
+	ck_assert_int_eq(setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", 1), 0);
+	ck_assert_int_eq(identity_table__new(&table, &config, SLOTS), 0);
+	ck_assert(identity_table__has_pods(table));
+	end();
+}
+END_TEST
+
 static bool is_shared(uint64_t id)
 {
 	const uint64_t *ids;
@@ -477,6 +517,7 @@ Suite *identity_table_suite(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, test_other, 0, 2);
+	tcase_add_test(tcase, test_has_pods);
 	tcase_add_loop_test(tcase, test_shared, 0, 2);
 	tcase_add_loop_test(tcase, test_container_lives_and_dies, 0, 2);
 	tcase_add_loop_test(tcase, test_unit_and_rules, 0, 2);

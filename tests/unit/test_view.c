@@ -161,6 +161,12 @@ START_TEST(expositions_are_as_they_were_read)
 }
 END_TEST
 
+static bool has_pods(const struct identity_table *table)
+{
+	(void)table;
+	return true;
+}
+
 START_TEST(promtool_has_nothing_to_say)
 {
 	static const struct view *const views[] = { &view_native, &view_apps };
@@ -171,7 +177,8 @@ START_TEST(promtool_has_nothing_to_say)
 	if (!have("promtool_has_nothing_to_say", "command -v promtool",
 		  "promtool is not installed"))
 		return;
-	text = sample__render(&sample, rollup, views[_i], &encoder_text, &length);
+	sample.source.has_pods = _i % 2 ? has_pods : NULL;
+	text = sample__render(&sample, rollup, views[_i / 2], &encoder_text, &length);
 	said = run_tool("promtool check metrics", text, length, &status);
 	ck_assert_str_eq(said, "");
 	ck_assert_int_eq(status, 0);
@@ -209,7 +216,9 @@ START_TEST(the_reference_parser_reads_openmetrics)
 		  "/usr/bin/python3 -c 'import prometheus_client.openmetrics.parser'",
 		  "python3-prometheus-client is not installed"))
 		return;
-	text = sample__render(&sample, rollup, expositions[_i].view, &encoder_openmetrics, &length);
+	sample.source.has_pods = _i % 2 ? has_pods : NULL;
+	text = sample__render(&sample, rollup, expositions[_i / 2].view, &encoder_openmetrics,
+			      &length);
 	said = run_tool(script, text, length, &status);
 	ck_assert_str_eq(said, "0 0 True True\n");
 	free(said);
@@ -302,6 +311,82 @@ START_TEST(protoc_decodes_what_is_meant)
 	ck_assert_uint_eq(count, 0);
 	ck_assert_uint_gt(histograms, 5);
 	free(text);
+}
+END_TEST
+
+/* Takes every occurrence out; returns how many there were. */
+static size_t cut_all(char *text, const char *what)
+{
+	size_t length = strlen(what), count = 0;
+
+	for (; (text = strstr(text, what)); count++)
+		memmove(text, text + length, strlen(text + length) + 1);
+	return count;
+}
+
+static size_t count_of(const char *text, const char *what)
+{
+	size_t count = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		count++;
+	return count;
+}
+
+static const char *const of_pods[] = { "namespace", "pod", "container" };
+
+/* Where there are pods each series has each of their labels once, and nothing else changes. */
+START_TEST(no_series_goes_without_the_labels_of_pods)
+{
+	char *before, *text, label[64];
+	size_t series = 0;
+
+	before = sample__render(&sample, rollup, expositions[_i].view, expositions[_i].encoder,
+				NULL);
+	for (const char *line = before; *line; line = strchr(line, '\n') + 1)
+		series += *line != '#';
+	ck_assert_uint_gt(series, 100);
+	sample.source.has_pods = has_pods;
+	text = sample__render(&sample, rollup, expositions[_i].view, expositions[_i].encoder, NULL);
+	for (int i = 0; i < 3; i++) {
+		snprintf(label, sizeof(label), ",%s=\"", of_pods[i]);
+		ck_assert_uint_eq(count_of(text, label), series);
+		strcat(label, "\"");
+		ck_assert_uint_eq(count_of(before, label), 0);
+		ck_assert_uint_gt(cut_all(text, label), 0);
+	}
+	ck_assert_str_eq(text, before);
+	free(text);
+	free(before);
+}
+END_TEST
+
+START_TEST(protobuf_has_labels_without_a_value)
+{
+	char *data, *text, *before, label[64];
+	size_t length, series;
+
+	if (!have("protobuf_has_labels_without_a_value", "command -v protoc",
+		  "protoc is not installed"))
+		return;
+	data = sample__render(&sample, rollup, &view_native, &encoder_protobuf, &length);
+	before = decode_all(data, length);
+	free(data);
+	series = count_of(before, "\nmetric {");
+	sample.source.has_pods = has_pods;
+	data = sample__render(&sample, rollup, &view_native, &encoder_protobuf, &length);
+	text = decode_all(data, length);
+	free(data);
+	for (int i = 0; i < 3; i++) {
+		snprintf(label, sizeof(label), "    name: \"%s\"\n", of_pods[i]);
+		ck_assert_uint_eq(count_of(text, label), series);
+		snprintf(label, sizeof(label),
+			 "  label {\n    name: \"%s\"\n    value: \"\"\n  }\n", of_pods[i]);
+		ck_assert_uint_gt(cut_all(text, label), 0);
+	}
+	ck_assert_str_eq(text, before);
+	free(text);
+	free(before);
 }
 END_TEST
 
@@ -416,8 +501,10 @@ Suite *view_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60); /* other programs are started */
 	tcase_add_loop_test(tc, expositions_are_as_they_were_read, 0, 5);
-	tcase_add_loop_test(tc, promtool_has_nothing_to_say, 0, 2);
-	tcase_add_loop_test(tc, the_reference_parser_reads_openmetrics, 0, 4);
+	tcase_add_loop_test(tc, promtool_has_nothing_to_say, 0, 4);
+	tcase_add_loop_test(tc, no_series_goes_without_the_labels_of_pods, 0, 5);
+	tcase_add_test(tc, protobuf_has_labels_without_a_value);
+	tcase_add_loop_test(tc, the_reference_parser_reads_openmetrics, 0, 8);
 	tcase_add_test(tc, protoc_decodes_what_is_meant);
 	tcase_add_test(tc, an_empty_machine_still_tells_of_the_agent);
 	tcase_add_test(tc, memory_is_used_again);

@@ -83,7 +83,7 @@ static int agent__new_exposition(struct agent *agent)
 		.revision = EDGETAP_REVISION,
 		.classic_ns = agent->config.bucket_ns,
 		.classic_count = agent->config.bucket_count,
-		.identities = { identity_table__get, agent->identity },
+		.identities = { identity_table__get, agent->identity, identity_table__has_pods },
 		.rollup = agent->rollup,
 		.readings = agent->readings,
 		.await_readings = agent__finish_reading,
@@ -454,7 +454,8 @@ uint64_t agent__connections(struct agent *agent)
  */
 static void agent__reuse(struct agent *agent, uint64_t now_ns)
 {
-	const struct model_identities identities = { identity_table__get, agent->identity };
+	const struct model_identities identities = { .get = identity_table__get,
+						     .table = agent->identity };
 	const struct snapshot *snapshot = NULL;
 	uint32_t slot;
 

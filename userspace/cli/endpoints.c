@@ -184,7 +184,8 @@ static char *copy_place(struct agent *agent, struct custom_place *ret_place)
 	if (text) {
 		memcpy(text, agent->config.region, region);
 		memcpy(text + region, agent->config.host, host);
-		*ret_place = (struct custom_place){ text, text + region };
+		*ret_place = (struct custom_place){ text, text + region,
+						    identity_table__has_pods(agent->identity) };
 	}
 	pthread_mutex_unlock(&agent->lock);
 	return text;
@@ -231,7 +232,8 @@ int endpoints__invite(struct agent *agent, const struct scope *scope,
 		      struct exposition_guest *ret_guest)
 {
 	char host[HOST_ID_BYTES];
-	const struct custom_place place = { agent->config.region, host };
+	const struct custom_place place = { agent->config.region, host,
+					    identity_table__has_pods(agent->identity) };
 	struct custom_view *view;
 	int err;
 

@@ -358,7 +358,7 @@ static void take_results(struct custom *custom)
  */
 static void judge(struct custom *custom)
 {
-	static const struct custom_place nowhere = { "", "" };
+	static const struct custom_place nowhere = { "", "", false };
 	struct custom_view *view;
 
 	custom->next_judge_ns = 0;

@@ -92,6 +92,7 @@ void custom__exposers(struct custom *custom, const char *prefix,
 /* Labels of every series; "": no such label. */
 struct custom_place {
 	const char *region, *host;
+	bool has_pods; /* see identity_table__has_pods() */
 };
 
 /*

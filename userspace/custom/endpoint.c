@@ -40,6 +40,17 @@ char *endpoint_target__labels(const struct endpoint_target *target,
 	return buffer__take(&text, &length);
 }
 
+unsigned int endpoint_target__bare(const struct endpoint_target *target,
+				   const struct custom_place *place)
+{
+	unsigned int bare = 0;
+
+	for (int i = 0; place->has_pods && i < MODEL_LABELS; i++)
+		if (model_label__of_targets((enum model_label)i) && !target->labels.value[i][0])
+			bare |= 1U << i;
+	return bare;
+}
+
 struct endpoint_target *endpoint_target__new(const struct custom_target *target)
 {
 	struct endpoint_target *copy = calloc(1, sizeof(*copy));

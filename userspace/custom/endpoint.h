@@ -47,6 +47,13 @@ char *endpoint_target__labels(const struct endpoint_target *target,
 			      const struct custom_place *place);
 
 /*
+ * Those that a scraper would give to its series (see model_label__of_targets), as bits of
+ * enum model_label. Its own are nobody's to overwrite, except in a pod.
+ */
+unsigned int endpoint_target__bare(const struct endpoint_target *target,
+				   const struct custom_place *place);
+
+/*
  * Reads what fetch has in its body. Returns what is exposed, with a reference, or NULL
  * and the reason and, for a text that is not in the format, where.
  */

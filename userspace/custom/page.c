@@ -271,6 +271,15 @@ static bool clear_seen(struct page *page, size_t count)
 	return true;
 }
 
+/* The quote that ends the label which begins at `at`. */
+static const char *end_of_label(const char *at, const char *end)
+{
+	at = memchr(at, '"', (size_t)(end - at));
+	for (at++; *at != '"'; at++)
+		at += *at == '\\';
+	return at;
+}
+
 /* The same whatever the order: the sum of the hashes of `name="value"` pairs. */
 static uint64_t hash_labels(const struct page *page, const char *at, const char *end)
 {
@@ -279,10 +288,7 @@ static uint64_t hash_labels(const struct page *page, const char *at, const char 
 	while (at < end) {
 		const char *start = at;
 
-		at = memchr(at, '"', (size_t)(end - at));
-		for (at++; *at != '"'; at++)
-			at += *at == '\\';
-		at++;
+		at = end_of_label(at, end) + 1;
 		sum += siphash(page->key, start, (size_t)(at - start));
 		at++; /* comma or brace */
 	}
@@ -311,16 +317,45 @@ static bool was_seen(struct page *page, const struct page_source *source, uint32
 	return false;
 }
 
-static void write_line(struct buffer *out, const char *labels, size_t labels_length,
-		       const char *line, size_t length)
+/* Whether one of the labels from at to the brace at the end has this name. */
+static bool has_label(const char *at, const char *end, const char *name)
 {
-	size_t name = 0;
+	size_t length = strlen(name);
 
-	while (line[name] != '{' && line[name] != ' ')
-		name++;
+	while (at < end) {
+		if (strncmp(at, name, length) == 0 && at[length] == '=')
+			return true;
+		at = end_of_label(at, end) + 2; /* behind the comma */
+	}
+	return false;
+}
+
+/* The source's labels, and those without a value; at, end: the line's own, up to its brace. */
+static void write_labels(struct buffer *out, const struct page_source *source, const char *at,
+			 const char *end)
+{
+	buffer__append_text(out, source->labels);
+	for (int i = 0; source->bare >> i; i++) {
+		const char *name = model_label__of_targets((enum model_label)i);
+
+		if (!(source->bare & 1U << i) || has_label(at, end, name))
+			continue;
+		buffer__append_char(out, ',');
+		buffer__append_text(out, name);
+		buffer__append(out, "=\"\"", 3);
+	}
+}
+
+static void write_line(struct buffer *out, const struct page_source *source, const char *line,
+		       size_t length)
+{
+	size_t name = strcspn(line, "{ ");
+	/* values and timestamps have no brace */
+	const char *brace = line[name] == '{' ? memrchr(line, '}', length) : NULL;
+
 	buffer__append(out, line, name);
 	buffer__append_char(out, '{');
-	buffer__append(out, labels, labels_length);
+	write_labels(out, source, line + name + 1, brace ? brace : line);
 	if (line[name] == '{')
 		buffer__append_char(out, ',');
 	else
@@ -334,7 +369,6 @@ static void write_part(struct page *page, const struct part *part, struct buffer
 	const struct page_source *source = &page->source[part->source];
 	const char *line = source->exposed->text + part->family->lines;
 	const char *end = line + part->family->lines_length;
-	size_t labels_length = strlen(source->labels);
 	bool has_twin = page->has_twin[part->source];
 
 	while (line < end) {
@@ -344,7 +378,7 @@ static void write_part(struct page *page, const struct part *part, struct buffer
 		if (has_twin && was_seen(page, source, page->twin[part->source], line, length))
 			page->left_out[part->source].duplicate++;
 		else if (out)
-			write_line(out, source->labels, labels_length, line, length);
+			write_line(out, source, line, length);
 		line += length;
 	}
 }

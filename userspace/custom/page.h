@@ -13,9 +13,11 @@
 
 #include "custom/exposed.h"
 #include "encoders/buffer.h"
+#include "metrics/rollup.h"
 
 struct page_source {
 	const char *labels; /* as in the text format, without braces; never empty */
+	unsigned int bare;  /* bits of enum model_label: without a value where a line has none */
 	const char *owner;  /* only sources with the same can have the same series */
 	const struct exposed *exposed;
 };

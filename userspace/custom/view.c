@@ -110,6 +110,7 @@ static int collect(struct custom_view *view, const struct scope *scope,
 		view->id[view->count] = endpoint->id;
 		view->source[view->count] = (struct page_source){
 			.labels = text[TEXT_LABELS],
+			.bare = endpoint_target__bare(endpoint->target, place),
 			.owner = text[TEXT_OWNER],
 			.exposed = endpoint->exposed,
 		};

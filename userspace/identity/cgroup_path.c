@@ -383,6 +383,7 @@ void cgroup_path__classify(const char *path, struct cgroup_path *ret_class)
 			match_kubepods(&v, name);
 		v.previous = name;
 	}
+	ret_class->in_kubepods = v.in_kubepods && !ret_class->is_users;
 	if (ret_class->kind == CGROUP_SHARED)
 		ret_class->is_users = false;
 }

@@ -113,6 +113,12 @@ void identity_table__hurry(struct identity_table *table, bool hurries);
 void identity_table__sweep_shared(struct identity_table *table,
 				  void (*on_gone)(void *ctx, uint64_t cgroup_id), void *ctx);
 
+/*
+ * Whether this machine has pods, or the agent runs in one: told by KUBERNETES_SERVICE_HOST,
+ * by cgroups of a kubelet at the start, or by a pod met since. Once true it stays so.
+ */
+bool identity_table__has_pods(const struct identity_table *table);
+
 /* Labels of a slot in use, or NULL if it was never announced. */
 const struct identity *identity_table__get(const struct identity_table *table, uint32_t slot);
 

@@ -162,6 +162,7 @@ static void name_container(struct identity_table *table, const struct cgroup_pat
 
 	draft->kind = INSTANCE_CONTAINER;
 	draft->runtime = runtime_lookup__find(table->lookup, class, monitor, facts);
+	table->has_pods |= class->in_kubepods || facts->pod[0];
 	cgroup_path__instance(class, draft->instance);
 	if (facts->app[0])
 		memcpy(draft->app, facts->app, sizeof(draft->app));

@@ -87,6 +87,13 @@ static int visit_cgroup(void *ctx, const char *path, uint64_t id)
 {
 	struct identity_table *table = ctx;
 
+	/* a kubelet's cgroups are there before its pods: the labels need not change with the first */
+	if (!table->has_pods) {
+		struct cgroup_path class;
+
+		cgroup_path__classify(path, &class);
+		table->has_pods = class.in_kubepods;
+	}
 	return resolve__is_shared(table, path) ? add_shared(table, id) : 0;
 }
 
@@ -153,6 +160,8 @@ int identity_table__new(struct identity_table **ret_table, const struct config *
 		table->config = config;
 		table->slot_count = slot_count;
 		table->host_root = host_root;
+		/* in every pod's environment */
+		table->has_pods = getenv("KUBERNETES_SERVICE_HOST") != NULL;
 		table->slot = calloc(slot_count ? slot_count : 1, sizeof(*table->slot));
 		table->other = (struct identity){
 			.kind = INSTANCE_OTHER,
@@ -306,6 +315,11 @@ void identity_table__executable_exited(struct identity_table *table, uint32_t sl
 {
 	if (slot < table->slot_count && table->slot[slot])
 		table->slot[slot]->hinted = true;
+}
+
+bool identity_table__has_pods(const struct identity_table *table)
+{
+	return table->has_pods;
 }
 
 const struct identity *identity_table__get(const struct identity_table *table, uint32_t slot)

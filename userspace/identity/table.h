@@ -41,6 +41,7 @@ struct identity_table {
 	const char *other_controller;
 	struct runtime_index *index;
 	struct runtime_lookup *lookup;
+	bool has_pods;
 
 	struct identity other; /* slot 0 */
 	struct table_entry **slot;

@@ -4,6 +4,17 @@
 #include "defaults.h"
 #include "metrics/rollup.h"
 
+const char *model_label__of_targets(enum model_label label)
+{
+	static const char *const names[MODEL_LABELS] = {
+		[MODEL_NAMESPACE] = "namespace",
+		[MODEL_POD] = "pod",
+		[MODEL_CONTAINER] = "container",
+	};
+
+	return label < MODEL_LABELS ? names[label] : NULL;
+}
+
 bool model_labels__of_slot(struct model_labels *ret_labels, uint32_t slot,
 			   const struct model_identities *identities)
 {

@@ -41,6 +41,13 @@ struct model_labels {
 	const char *value[MODEL_LABELS]; /* "": absent */
 };
 
+/*
+ * The name under which a scraper in Kubernetes gives its targets this label, that of the
+ * agent's own pod; NULL if it gives none. With honor_labels it leaves out those that a
+ * series has, be it without a value, which then is no label (as Pushgateway does).
+ */
+const char *model_label__of_targets(enum model_label label);
+
 /* Of the living, not summed; they are the last of the counts. */
 static inline bool count_is_gauge(int count)
 {
@@ -51,6 +58,7 @@ static inline bool count_is_gauge(int count)
 struct model_identities {
 	const struct identity *(*get)(const struct identity_table *table, uint32_t slot);
 	const struct identity_table *table;
+	bool (*has_pods)(const struct identity_table *table); /* NULL: there are none */
 };
 
 /* Facts that are counted by names, many of which the peers choose. */

@@ -213,6 +213,11 @@ static int walk_table(struct walk *walk, const struct family_table *table)
 	return err;
 }
 
+static bool has_pods(const struct model_identities *identities)
+{
+	return identities->has_pods && identities->has_pods(identities->table);
+}
+
 int exposition__render(struct exposition *exposition, const struct snapshot *snapshot,
 		       const struct view *view, const struct encoder *encoder,
 		       const struct scope *scope, struct buffer *out)
@@ -224,6 +229,7 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 			     .scope = scope,
 			     .guest = view->has_guests ? exposition->guest : NULL,
 			     .encoding = &exposition->encoding,
+			     .has_pods = has_pods(&exposition->identities),
 			     .series = &exposition->series };
 	uint64_t start_ns = clock__now_ns();
 	int err;

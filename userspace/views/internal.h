@@ -45,6 +45,7 @@ struct walk {
 	const struct scope *scope;
 	const struct exposition_guest *guest;
 	struct encoding *encoding;
+	bool has_pods; /* the machine has: no series goes without the labels of pods */
 
 	const struct family *family;
 	bool begun;		/* the family's head is written */

@@ -55,17 +55,23 @@ static const char *value_of(const struct exposition *exposition, enum standard_l
 	}
 }
 
+/*
+ * Where there are pods, a label that scrapers would give to what has none of its own is
+ * written without a value, also where the view or the family does not have it.
+ */
 static void render_labels(struct walk *walk, struct buffer *out, unsigned int standard,
 			  const struct model_labels *labels)
 {
 	for (int i = 0; i < STANDARD_LABELS; i++) {
-		const char *value;
+		const char *of_targets = model_label__of_targets(model_label_of[i]);
+		const char *value = "";
 
-		if (!(standard & 1U << i))
-			continue;
-		value = value_of(walk->exposition, (enum standard_label)i, labels);
+		if (standard & 1U << i)
+			value = value_of(walk->exposition, (enum standard_label)i, labels);
 		if (*value)
 			walk->encoder->label(out, walk->view->label[i], value);
+		else if (walk->has_pods && of_targets)
+			walk->encoder->label(out, of_targets, "");
 	}
 }
 

@@ -17,7 +17,11 @@
 #include "postgres/result.h"
 #include "readings/readings.h"
 
-/* Labels that any series may carry; empty ones are left out. */
+/*
+ * Labels that any series may carry; empty ones are left out. Where the machine has pods
+ * every series has those that scrapers in Kubernetes give to targets, if need be without a
+ * value (model_label__of_targets).
+ */
 enum standard_label {
 	STANDARD_APP,
 	STANDARD_REGION,
