@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config/databases.h"
+#include "config/host_name.h"
 #include "config/option.h"
 #include "config/place.h"
 #include "defaults.h"
@@ -44,11 +45,9 @@ _Static_assert(DEFAULT_BUCKETS <= GRID_MAX_CLASSIC, "the default fits the grid")
 
 int config__init(struct config *config, struct config_error *error)
 {
-	char host[256] = "";
+	char host[HOST_NAME_BYTES];
 
-	/* Fails for no reason that a machine has; an empty name is a label left out. */
-	if (gethostname(host, sizeof(host) - 1))
-		host[0] = '\0';
+	host_name__find(host);
 	*config = (struct config){
 		.listen = strdup(DEFAULT_LISTEN),
 		.region = strdup(REGION_AUTO),
