@@ -29,6 +29,14 @@ case $dir in
 	;;
 esac
 
+host=${EDGETAP_HOST:-$(uname -n)}
+case $host in
+*[!a-zA-Z0-9._-]*)
+	echo "${0##*/}: EDGETAP_HOST may have letters, digits and . _ - only: $host" >&2
+	exit 1
+	;;
+esac
+
 database=("$kind")
 case $kind in
 prometheus)
@@ -54,8 +62,9 @@ umask 077
 for name in scrape reader; do
 	[[ -s $dir/$name.token ]] || od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$dir/$name.token"
 done
-cp "$here/scrape.yml" "$dir/scrape.yml"
-sed "s|@DIR@|$dir|g; s|@URL@|$url|g" "$here/edgetap.yaml" >"$dir/edgetap.yaml"
+for file in scrape.yml edgetap.yaml; do
+	sed "s|@DIR@|$dir|g; s|@URL@|$url|g; s|@HOST@|$host|g" "$here/$file" >"$dir/$file"
+done
 
 started=()
 finish() {

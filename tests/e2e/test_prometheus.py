@@ -1,14 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A real Prometheus scrapes the agent, as text and as protobuf with native histograms."""
-import json
+import os
 import re
+import signal
+import socket
 import subprocess
-import urllib.parse
 import urllib.request
+
+import yaml
 
 import lib
 from lib import between, equal
+from places import hierarchies
+from prometheus import NATIVE, Prometheus
 from servers import Logged
 
 # Milliseconds and how many of twenty: every percentile that wrk prints falls inside a group.
@@ -22,43 +27,6 @@ function request()
 	return wrk.format("GET", "/slow?ms=" .. delays[i %% #delays + 1])
 end
 """
-
-
-class Prometheus:
-    def __init__(self, env, agent, *flags):
-        self.port = lib.free_port()
-        config = env.dir / f"prometheus-{self.port}.yml"
-        config.write_text(
-            f"""global: {{ scrape_interval: 1s, scrape_timeout: 1s }}
-scrape_configs:
-- job_name: edgetap
-  honor_labels: true
-  static_configs: [ {{ targets: ["127.0.0.1:{agent.port}"] }} ]
-"""
-        )
-        argv = [
-            lib.need("prometheus"), f"--config.file={config}",
-            f"--storage.tsdb.path={env.dir}/tsdb-{self.port}",
-            f"--web.listen-address=127.0.0.1:{self.port}", *flags,
-        ]
-        self.process = env.start(argv, name="prometheus")
-        lib.listening(self.port, seconds=30, owner=self.process)
-
-    def ask(self, query):
-        """[(labels, number)] of an instant query."""
-        url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": query})
-        try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                found = json.load(answer)
-        except OSError as e:
-            raise AssertionError(f"{query}: {e}") from None
-        equal(found["status"], "success", query)
-        return [(row["metric"], float(row["value"][1])) for row in found["data"]["result"]]
-
-    def one(self, query):
-        found = self.ask(query)
-        assert len(found) == 1, f"{query}: {found}"
-        return found[0][1]
 
 
 def measure(env, name):
@@ -113,9 +81,80 @@ def test_promtool(env):
             equal(done.returncode, 0, f"promtool on {path}")
 
 
+def in_uts_namespace(name):
+    """As in a container: the host name is another."""
+    def enter():
+        if lib.libc.unshare(0x04000000) or lib.libc.sethostname(name.encode(), len(name)):  # CLONE_NEWUTS
+            raise OSError("no UTS namespace can be made")
+
+    return enter
+
+
+def without_pods():
+    return {k: v for k, v in os.environ.items() if k not in ("KUBERNETES_SERVICE_HOST", "EDGETAP_HOST")}
+
+
+def test_host(env):
+    """The label host is the machine's name, whatever the agent's own surroundings are called, and until it is told."""
+    for name in "0123456789ab", "ba9876543210":
+        agent = env.agent(environ=without_pods(), preexec=in_uts_namespace(name))
+        (labels, _), = agent.scrape().select("edgetap_build_info")
+        equal(labels["host"], socket.gethostname(), "host")
+        os.kill(agent.process.pid, signal.SIGHUP)
+        lib.eventually(lambda it=agent: "configuration read again" in it.process.output(), 10, "the second look")
+        (labels, _), = agent.scrape().select("edgetap_build_info")
+        equal(labels["host"], socket.gethostname(), "host after a reload")
+        agent.stop()
+
+
+def test_without_pods(env):
+    """Nothing is added where there are none."""
+    if any(next(mount.rglob("kubepods*"), None) for mount, _ in hierarchies()):
+        raise lib.Skip("this machine has pods")
+    agent = env.agent(environ=without_pods())
+    for path in ("/metrics", "/metrics/apps", "/metrics/fly", "/metrics/custom"):
+        equal(re.findall(rb'[{,][a-z_]+=""', agent.get(path)[2]), [], f"labels without a value on {path}")
+
+
+def test_shipped_jobs(env):
+    """The jobs in deploy/: `up` can be joined with what the agents say, and has the labels of their pods alone."""
+    text = (lib.REPO / "deploy/prometheus.yml").read_text()
+    commented = re.search(r"^  # - job_name: edgetap-pods\n(  #   .*\n)+", text, re.M)[0]
+    jobs = {job["job_name"]: job for job in yaml.safe_load(text + re.sub(r"^  # ", "  ", commented, flags=re.M))["scrape_configs"]}
+    agent = env.agent(environ={**without_pods(), "EDGETAP_HOST": "node-1", "KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+    discovered = {
+        "__meta_kubernetes_pod_label_app_kubernetes_io_name": "edgetap", "__meta_kubernetes_pod_container_port_name":
+        "metrics", "__meta_kubernetes_pod_node_name": "node-1", "__meta_kubernetes_namespace": "agent-ns",
+        "__meta_kubernetes_pod_name": "agent-pod",
+    }
+    del jobs["edgetap-pods"]["kubernetes_sd_configs"]
+    jobs["edgetap-pods"]["static_configs"] = [{"targets": [], "labels": discovered}]
+    for job in jobs.values():
+        for group in job.get("static_configs", ()):
+            group["targets"] = [f"127.0.0.1:{agent.port}"]
+    jobs["edgetap-kubernetes"].update(static_configs=[{"targets": [f"127.0.0.1:{agent.port}"]}])
+    del jobs["edgetap-kubernetes"]["dns_sd_configs"]
+    prometheus = Prometheus(env, agent.port, jobs=list(jobs.values()))
+
+    def check():
+        for job in "edgetap", "edgetap-pods":
+            found = prometheus.ask(f'up{{job="{job}"}} * on (job, host) group_left (version) edgetap_build_info')
+            equal([(l["host"], v) for l, v in found], [("node-1", 1)], f"up by host of {job}")
+        found = prometheus.ask('up{job="edgetap-custom"} * on (host) group_left (version) edgetap_build_info{job="edgetap"}')
+        equal([v for _, v in found], [1], "up by host of edgetap-custom")
+        for job in "edgetap", "edgetap-pods", "edgetap-kubernetes":
+            found = prometheus.ask(f'up{{job="{job}"}} * on (job, instance) group_left (host) edgetap_build_info')
+            equal([(l["host"], v) for l, v in found], [("node-1", 1)], f"up by instance of {job}")
+        found = prometheus.ask('count by (__name__) ({pod="agent-pod",__name__!~"scrape_.*"})')
+        equal([l["__name__"] for l, _ in found], ["up"], "series of the agent's pod")
+        return True
+
+    lib.eventually(check, 20)
+
+
 def test_text(env):
     agent = env.agent()
-    prometheus = Prometheus(env, agent)
+    prometheus = Prometheus(env, agent.port)
     server, percentiles, total = measure(env, "e2e-prom-text")
     metric = "edgetap_edge_http_response_time_seconds"
     match = f'{{app="{server.name}"}}'
@@ -134,7 +173,7 @@ def test_text(env):
 
 def test_native_histograms(env):
     agent = env.agent()
-    prometheus = Prometheus(env, agent, "--enable-feature=native-histograms")
+    prometheus = Prometheus(env, agent.port, [NATIVE])
     server, percentiles, total = measure(env, "e2e-prom-native")
     metric = "edgetap_edge_http_response_time_seconds"
     match = f'{{app="{server.name}"}}'

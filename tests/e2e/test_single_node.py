@@ -70,6 +70,9 @@ def single_node(env, kind):
         for name in ("edgetap_edge_http_responses_total", "fly_edge_http_responses_count"):
             rows = ask(f'sum by (app) (increase({name}{{app="e2e-node"}}[30s])) > 0')
             equal([row["metric"] for row in rows], [{"app": "e2e-node"}], name)
+        rows = ask("up * on (host) group_left (version) edgetap_build_info")
+        equal(sorted((row["metric"]["job"], row["value"][1]) for row in rows),
+              [(job, "1") for job in ("edgetap", "edgetap-custom", "edgetap-fly")[:len(pages)]], "up of the machine")
         return True
 
     lib.eventually(seen, 25)
