@@ -4,20 +4,22 @@ What a Grafana dashboard is made of, in the form of schema version 37: Grafana 9
 reads it as it is, newer ones migrate it when they import it.
 
 Queries are written with these short forms, so that none of them forgets a filter:
-an expression's <S> is the filter by app, instance and region, <A> that by app and
-region (of series that have no instance), <R> that by region alone (of the agent's
-own series); <I> is the interval of a rate, in a graph or in a table. What is
+an expression's <S> is the filter by all variables of its dashboard, <A> that without
+instance and pod (of series that have none), <R> that by region and host alone (of the
+agent's own series); <I> is the interval of a rate, in a graph or in a table. What is
 grouped by app, instance or database is grouped by what its name is unique in, too.
 """
 import json
 import re
 
 SOURCE = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
-FILTERS = {
-    "<S>": 'app=~"$app",instance=~"$instance",region=~"$region"',
-    "<A>": 'app=~"$app",region=~"$region"',
-    "<R>": 'region=~"$region"',
-}
+LABELS = {"<S>": ("app", "instance", "pod", "namespace", "region", "host"),
+          "<A>": ("app", "namespace", "region", "host"),
+          "<R>": ("region", "host")}
+# Labels by which a dashboard can be narrowed: their headings, which of LABELS narrows what is offered, and what stands
+# for all values. Not every series has each of them, so all of them are none, too.
+VARIABLES = {"region": ("Region", None, ".*"), "app": ("App", "<A>", ".+"), "instance": ("Instance", "<S>", ".+"),
+             "namespace": ("Namespace", "<R>", ".*"), "pod": ("Pod", "<A>", ".*"), "host": ("Host", "<R>", ".*")}
 # An app's name is that of its namespace, a unit's or volume's that of its machine, a database's that of its server.
 UNIQUE = {"app": ("namespace", "app"), "instance": ("host", "instance"), "datname": ("host", "instance", "datname")}
 SHOWN = {"app": "{{app}} {{namespace}}", "instance": "{{instance}} {{host}}", "datname": "{{datname}} {{instance}}"}
@@ -40,14 +42,11 @@ class Query:
 
     def target(self, place, kind):
         """kind: time_series, heatmap, or table, which shows one moment."""
-        expr = self.expr
-        for short, filters in FILTERS.items():
-            expr = expr.replace(short, filters)
         instant = kind == "table"
         return {
             "datasource": SOURCE,
             "editorMode": "code",
-            "expr": expr.replace("<I>", "$__range" if instant else "$__rate_interval"),
+            "expr": self.expr.replace("<I>", "$__range" if instant else "$__rate_interval"),
             "format": kind,
             "instant": instant,
             "legendFormat": self.legend or "__auto",
@@ -219,8 +218,16 @@ class Row:
         self.closed = closed
 
 
-def _variable(name, label, query, every):
-    """Values of a label; every: the expression that stands for all of them."""
+def _filters(short, labels, other_than=None):
+    """What one of LABELS stands for in a dashboard with variables for these labels."""
+    return ",".join(f'{l}=~"${l}"' for l in LABELS[short] if l in labels and l != other_than)
+
+
+def _variable(name, living, labels):
+    """Values of a label of the living, as far as the others allow."""
+    label, narrowed, every = VARIABLES[name]
+    filters = _filters(narrowed, labels, name) if narrowed else ""
+    query = f"label_values({living}{{{filters}}}, {name})" if filters else f"label_values({living}, {name})"
     return {
         "allValue": every,
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
@@ -265,9 +272,19 @@ def _placed(rows):
     return out
 
 
-def dashboard(uid, title, description, living, rows):
-    """living: the metric of the series that every instance has, for the variables."""
-    panels = _placed(rows)
+def _filtered(panels, labels):
+    """The same panels with the short forms of filters written out."""
+    for panel in panels:
+        for target in panel.get("targets", ()):
+            for short in LABELS:
+                target["expr"] = target["expr"].replace(short, _filters(short, labels))
+        _filtered(panel.get("panels", ()), labels)
+    return panels
+
+
+def dashboard(uid, title, description, living, labels, rows):
+    """living: the metric of the series that every instance has, for the variables, which are of these labels."""
+    panels = _filtered(_placed(rows), labels)
     types = {p["type"] for p in panels for p in [p, *p.get("panels", [])]} - {"row"}
     required = [{"id": "grafana", "name": "Grafana", "type": "grafana", "version": "9.0.0"},
                 {"id": "prometheus", "name": "Prometheus", "type": "datasource", "version": "1.0.0"}]
@@ -295,12 +312,7 @@ def dashboard(uid, title, description, living, rows):
         "schemaVersion": 37,
         "style": "dark",
         "tags": ["edgetap"],
-        "templating": {"list": [
-            # Without a region there is no such label, so all of them are none, too.
-            _variable("region", "Region", f"label_values({living}, region)", ".*"),
-            _variable("app", "App", f'label_values({living}{{{FILTERS["<R>"]}}}, app)', ".+"),
-            _variable("instance", "Instance", f'label_values({living}{{{FILTERS["<A>"]}}}, instance)', ".+"),
-        ]},
+        "templating": {"list": [_variable(name, living, labels) for name in labels]},
         "time": {"from": "now-1h", "to": "now"},
         "timepicker": {},
         "timezone": "",

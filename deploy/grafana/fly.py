@@ -309,5 +309,6 @@ def dashboard():
         "with honor_labels. What is of the edge, and volumes, have no instance: that variable leaves them as they "
         "are.",
         "fly_instance_up",
+        ("region", "app", "instance", "host"),
         [row() for row in rows],
     )

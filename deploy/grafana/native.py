@@ -424,5 +424,6 @@ def dashboard():
         "HTTP, gRPC, WebSocket, TLS and TCP of every container, unit and process, as edgetap sees them from the "
         "kernel. Needs the scrape of /metrics with honor_labels and classic histograms.",
         "edgetap_instance_up",
+        ("region", "app", "instance", "namespace", "pod", "host"),
         [row() for row in rows],
     )

@@ -459,6 +459,12 @@ def shares(base, start):
                 assert not wrong, f"{name}: {panel['title']}: {wrong[:5]}"
 
 
+def living(board):
+    """Instances that live, by the filters of the dashboard's panels."""
+    name = "edgetap_instance_up" if board["uid"] == "edgetap" else "fly_instance_up"
+    return next(t["expr"] for p in panels(board) for t in p["targets"] if f"{name}{{" in t["expr"])
+
+
 def variables(base, apps):
     """Each variable offers what is there, and narrows the next one."""
     for name in NAMES:
@@ -468,9 +474,15 @@ def variables(base, apps):
         equal(offered["region"], ["here"], f"{name}: regions")
         equal(sorted(apps - set(offered["app"])), [], f"{name}: apps not offered")
         values["app"] = "e2e-dash-nginx"
-        variable = board["templating"]["list"][2]
-        narrowed = base.values(variable, values)
+        by_name = {v["name"]: v for v in board["templating"]["list"]}
+        narrowed = base.values(by_name["instance"], values)
         assert 0 < len(narrowed) < len(offered["instance"]), f"{name}: instances {narrowed}"
+        equal(len(base.values(by_name["host"], values)), 1, f"{name}: hosts")
+        for label in offered:
+            # a value that nothing has leaves nothing of the instances
+            chosen = all_of(board, __range="1m", **{label: "nothing"})
+            found = base.ask("query", query=substituted(living(board), chosen))["result"]
+            equal(found, [], f"{name}: {label} does not narrow")
 
 
 def first_table(base, start):
