@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 Endpoints that expose metrics, run as a program: `client PORT` with the client library, `good PORT`
-(`good6` on ::1), or `hostile FIRST`, which listens on a port for each name in HOSTILE, from FIRST on.
+(`good6` on ::1), `texts PORT FILE PORT FILE ...`, or `hostile FIRST`, which listens on a port for each name
+in HOSTILE, from FIRST on.
 """
 import gzip
 import socket
@@ -69,6 +70,9 @@ def misbehave(name, c, good_port):
         c.sendall(whole(b"".join(b'x{a="%d"} 1\n' % i for i in range(50001))))
     elif name == "no_http":
         c.sendall(b"hello\n" * 10)
+    elif name.startswith("text:"):
+        with open(name.removeprefix("text:"), "rb") as f:
+            c.sendall(whole(f.read()))
     elif name.startswith("good"):
         c.sendall(whole(b'# TYPE good gauge\ngood{app="another",region="mars",a="b"} 1.50\n'))
 
@@ -80,7 +84,7 @@ def serve(name, port, good_port):
 
     def answer(c):
         try:
-            while name.startswith("good"):
+            while name.startswith(("good", "text:")):
                 if not c.recv(65536):
                     return
                 misbehave(name, c, good_port)
@@ -115,6 +119,9 @@ def main():
     what, port = sys.argv[1], int(sys.argv[2])
     if what == "client":
         client(port)
+    elif what == "texts":
+        for at, path in zip(sys.argv[2::2], sys.argv[3::2]):
+            threading.Thread(target=serve, args=(f"text:{path}", int(at), 0), daemon=True).start()
     elif what.startswith("good"):
         threading.Thread(target=serve, args=(what, port, port), daemon=True).start()
     else:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Metrics that instances expose themselves: found, asked, checked, and shown under their own names."""
+import base64
 import json
 import os
 import subprocess
@@ -180,6 +181,111 @@ def test_hostile(env):
     with open(f"/proc/{agent.process.pid}/status") as f:
         rss = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
     between(rss, 1, 150 * 1024, "KiB of memory at most")
+
+
+# Of one app. The other's declarations contradict each, and are older.
+VICTIM = """# HELP orders_total Orders.
+# TYPE orders_total counter
+orders_total 42
+# TYPE pay_seconds summary
+pay_seconds{quantile="0.5"} 3
+pay_seconds_sum 1
+pay_seconds_count 2
+# TYPE wait_seconds histogram
+wait_seconds_bucket{le="1"} 1
+wait_seconds_bucket{le="+Inf"} 2
+wait_seconds_sum 3
+wait_seconds_count 2
+# TYPE pg_stat_activity summary
+pg_stat_activity_sum 5
+pg_stat_activity_count 6
+# HELP other Undisputed.
+# TYPE other gauge
+other 1
+"""
+SQUATTER = """# HELP orders_total Mine.
+# TYPE orders_total gauge
+orders_total 0
+# TYPE pay_seconds_sum gauge
+pay_seconds_sum 0
+# TYPE wait_seconds summary
+wait_seconds{quantile="0.5"} 0
+"""
+STRICT = """
+import sys
+from prometheus_client.parser import text_string_to_metric_families
+for family in text_string_to_metric_families(sys.stdin.read()):
+    for sample in family.samples:
+        print(family.type, sample.name, sample.labels["app"])
+"""
+
+
+def noise(port):
+    """A text that does not get smaller."""
+    lines = (base64.b64encode(os.urandom(3600)).decode() for _ in range(700))
+    return "".join(f'noise{{i="{port}-{i}",v="{line}"}} 1\n' for i, line in enumerate(lines))
+
+
+def test_apart(env):
+    """No app takes another's metrics away: not by types, by size, by work nor by the number of its endpoints."""
+    ports = [lib.free_port() for _ in range(12)]
+    squat, victim, *greedy = ports
+    texts = {
+        squat: SQUATTER,
+        victim: VICTIM,
+        greedy[0]: "".join(f"m{i} 1\n" for i in range(49999)),
+        greedy[1]: "".join(f'a{{i="{i}"}} 1\n' for i in range(49999)),
+        **{port: noise(port) for port in greedy[2:]},
+    }
+    files = {port: env.dir / f"text-{port}" for port in ports}
+    for port, text in texts.items():
+        files[port].write_text(text)
+    everything = [item for port in greedy for item in (port, files[port])]
+    exposer(env, "greedy-app", "texts", *everything, port=greedy[-1])
+    exposer(env, "squat-app", "texts", squat, files[squat], port=squat)
+    items = [("greedy-app", port) for port in greedy] + [("squat-app", squat), ("victim-app", victim)]
+    agent = env.agent(config=rules(*items, seconds=2) + "custom_endpoints: 11\n")
+    is_up(agent, squat)
+    exposer(env, "victim-app", "texts", victim, files[victim], port=victim)
+
+    def shown():
+        """Every page, whatever else is on it, is whole; at last it has the victim."""
+        for path in ("/metrics/custom", "/metrics/fly"):
+            scrape = agent.scrape(path)
+            found = {name: value for (name, labels), value in scrape.series.items() if dict(labels).get("app") == "victim-app"
+                     and not name.startswith("fly_")}
+            equal(found, {"orders_total": 42, "pay_seconds": 3, "pay_seconds_sum": 1, "pay_seconds_count": 2,
+                          "wait_seconds_bucket": found.get("wait_seconds_bucket"), "wait_seconds_sum": 3,
+                          "wait_seconds_count": 2, "pg_stat_activity_sum": 5, "pg_stat_activity_count": 6, "other": 1},
+                  f"what {path} shows of the victim")
+            promtool(scrape.text)
+        return True
+
+    lib.eventually(shown, 25)
+    scrape = agent.scrape("/metrics/custom")
+    equal({name: scrape.types[name] for name in ("orders_total", "pay_seconds", "pay_seconds_sum", "wait_seconds_count", "other")},
+          {"orders_total": "untyped", "pay_seconds": "untyped", "pay_seconds_sum": "untyped",
+           "wait_seconds_count": "untyped", "other": "gauge"}, "types")
+    done = subprocess.run([lib.PYTHON, "-c", "import prometheus_client"], capture_output=True, check=False)
+    if done.returncode == 0:
+        done = subprocess.run([lib.PYTHON, "-c", STRICT], input=scrape.text, capture_output=True, text=True, check=True)
+        found = {line for line in done.stdout.splitlines() if line.endswith(" victim-app")}
+        assert {"unknown orders_total victim-app", "unknown pay_seconds_sum victim-app", "gauge other victim-app",
+                "unknown wait_seconds_bucket victim-app"} <= found, found
+
+    def told():
+        scrape = agent.scrape()
+        for app, count in (("squat-app", 3), ("victim-app", 7)):
+            equal(scrape.value("edgetap_custom_families_untyped", app=app), count, f"families without a type of {app}")
+        equal(scrape.value("edgetap_custom_endpoints_left_out", app="greedy-app"), 1, "endpoints left out")
+        reasons = set(scrape.by("edgetap_custom_scrapes_failed_total", "reason", app="greedy-app"))
+        assert ("page",) in reasons and reasons <= {("page",), ("time",)}, f"why there is no more of the greedy app: {reasons}"
+        between(scrape.value("edgetap_custom_up", app="greedy-app"), 1, len(greedy) - 2, "endpoints of it that are up")
+        for port in (squat, victim):
+            equal(scrape.value("edgetap_custom_scrapes_failed_total", endpoint=f":{port}/metrics"), 0, f"failures of {port}")
+        return True
+
+    lib.eventually(told, 15)
 
 
 def agent_host(agent):

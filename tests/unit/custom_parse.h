@@ -44,17 +44,17 @@ static inline struct exposed *custom_expose(custom_parse_fn parse, const char *t
 
 /* The page of some sources; the caller frees it. */
 static inline char *custom_page(const struct page_source *sources, size_t count,
-				struct page_left_out *ret_left_out)
+				struct page_tally *ret_tally)
 {
 	struct buffer out;
 	struct page *page;
 	size_t length;
 
 	buffer__init(&out);
-	ck_assert_int_eq(page__new(&page, sources, count, custom_key), 0);
+	ck_assert_int_eq(page__new(&page, sources, count, custom_key, NULL, 0), 0);
 	page__rest(page, &out);
-	for (size_t i = 0; ret_left_out && i < count; i++)
-		ret_left_out[i] = *page__left_out(page, i);
+	for (size_t i = 0; ret_tally && i < count; i++)
+		ret_tally[i] = *page__tally(page, i);
 	page__free(page);
 	buffer__append_char(&out, '\0');
 	return buffer__take(&out, &length);

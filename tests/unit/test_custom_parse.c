@@ -266,6 +266,21 @@ START_TEST(too_much)
 	ck_assert_uint_eq(exposed->samples, 1001);
 	exposed__unref(exposed);
 
+	/* so many families, too, whether they have samples or not */
+	buffer__clear(&text);
+	for (int i = 0; i <= 1001; i++) {
+		char line[32];
+
+		buffer__append(&text, line,
+			       (size_t)snprintf(line, sizeof(line), "# TYPE a%d gauge\n", i));
+	}
+	ck_assert_int_eq(parse__text(text.data, text.length, &options, &exposed, &error), -EBADMSG);
+	ck_assert(error.too_many);
+	ck_assert_int_eq(parse__openmetrics(text.data, text.length, &options, &exposed, &error),
+			 -EBADMSG);
+	ck_assert(error.too_many);
+	ck_assert_uint_eq(error.line, 1002);
+
 	buffer__clear(&text);
 	buffer__append_text(&text, "a{");
 	for (int i = 0; i <= PARSE_MAX_LABELS; i++) {

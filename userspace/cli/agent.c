@@ -543,7 +543,7 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 	snapshot = agent__snapshot(agent);
 	err = snapshot ? 0 : -ENODATA;
 	if (!err && view->has_guests)
-		err = endpoints__invite(agent, scope, &guest);
+		err = endpoints__invite(agent, view, scope, &guest);
 	if (!err) {
 		agent__start_reading(agent);
 		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);

@@ -135,7 +135,6 @@ static void read_state(void *ctx, const struct custom_state *state)
 		uint64_t count;
 	} left_out[] = {
 		{ "reserved_name", state->reserved },
-		{ "other_type", state->of_other_type },
 		{ "labels_overwritten", state->coincident },
 		{ "duplicate", state->duplicate },
 	};
@@ -150,6 +149,9 @@ static void read_state(void *ctx, const struct custom_state *state)
 		      NULL, NULL);
 	readings__add(readings, owner, READING_CUSTOM_SAMPLES, state->samples, state->endpoint,
 		      NULL, NULL);
+	if (state->untyped)
+		readings__add(readings, owner, READING_CUSTOM_UNTYPED, state->untyped,
+			      state->endpoint, NULL, NULL);
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
 		if (left_out[i].count)
 			readings__add(readings, owner, READING_CUSTOM_LEFT_OUT, left_out[i].count,
@@ -160,15 +162,21 @@ static void read_state(void *ctx, const struct custom_state *state)
 				      state->failures_total[i], state->endpoint, reasons[i], NULL);
 }
 
+static void read_not_asked(void *ctx, const struct model_labels *labels, uint32_t count)
+{
+	struct readings *readings = ctx;
+	int64_t owner = readings__owner(readings, labels);
+
+	if (owner >= 0)
+		readings__add(readings, owner, READING_CUSTOM_NOT_ASKED, count, NULL, NULL, NULL);
+}
+
 void endpoints__read(struct agent *agent)
 {
-	static const struct model_labels nobody = { { "", "", "", "", "" } };
-
 	if (!agent->custom)
 		return;
 	custom__each(agent->custom, read_state, agent->readings);
-	readings__add(agent->readings, readings__owner(agent->readings, &nobody),
-		      READING_CUSTOM_NOT_ASKED, custom__left_out(agent->custom), NULL, NULL, NULL);
+	custom__each_not_asked(agent->custom, read_not_asked, agent->readings);
 }
 
 /* Copies, as a reload may change them. NULL without memory. */
@@ -201,7 +209,7 @@ int endpoints__render(struct agent *agent, const struct scope *scope, struct buf
 	if (!agent->custom)
 		return buffer__flush(out);
 	text = copy_place(agent, &place);
-	err = text ? custom_view__new(&view, agent->custom, scope, &place) : -ENOMEM;
+	err = text ? custom_view__new(&view, agent->custom, scope, &place, NULL, 0) : -ENOMEM;
 	free(text);
 	if (err)
 		return err;
@@ -213,14 +221,7 @@ int endpoints__render(struct agent *agent, const struct scope *scope, struct buf
 
 static void guest_family(void *ctx, const struct metric_head *head, struct buffer *out)
 {
-	static const enum exposed_type types[] = {
-		[METRIC_COUNTER] = EXPOSED_COUNTER,
-		[METRIC_GAUGE] = EXPOSED_GAUGE,
-		[METRIC_HISTOGRAM] = EXPOSED_HISTOGRAM,
-		[METRIC_INFO] = EXPOSED_GAUGE, /* as the text format has it */
-	};
-
-	page__family(custom_view__page(ctx), head->name, types[head->type], out);
+	page__family(custom_view__page(ctx), head->name, out);
 }
 
 static void guest_rest(void *ctx, struct buffer *out)
@@ -228,20 +229,41 @@ static void guest_rest(void *ctx, struct buffer *out)
 	page__rest(custom_view__page(ctx), out);
 }
 
-int endpoints__invite(struct agent *agent, const struct scope *scope,
+/* Names of the families that the view may have itself. The caller frees them; NULL: no memory. */
+static const char **list_families(const struct view *view, size_t *ret_count)
+{
+	size_t more = view->readings ? view->readings->count : 0;
+	const char **name = calloc(view->family_count + more + 1, sizeof(*name));
+
+	if (!name)
+		return NULL;
+	for (size_t i = 0; i < view->family_count; i++)
+		name[i] = view->family[i].head.name;
+	for (size_t i = 0; i < more; i++)
+		name[view->family_count + i] = view->readings->family[i].head.name;
+	*ret_count = view->family_count + more;
+	return name;
+}
+
+int endpoints__invite(struct agent *agent, const struct view *on, const struct scope *scope,
 		      struct exposition_guest *ret_guest)
 {
 	char host[HOST_ID_BYTES];
 	const struct custom_place place = { agent->config.region, host,
 					    identity_table__has_pods(agent->identity) };
 	struct custom_view *view;
+	const char **taken;
+	size_t taken_count;
 	int err;
 
 	*ret_guest = (struct exposition_guest){ 0 };
 	if (!agent->custom)
 		return 0;
 	host_id__of(host, agent->config.host);
-	err = custom_view__new(&view, agent->custom, scope, &place);
+	taken = list_families(on, &taken_count);
+	err = taken ? custom_view__new(&view, agent->custom, scope, &place, taken, taken_count)
+		    : -ENOMEM;
+	free(taken);
 	if (err)
 		return err;
 	/* now: what they expose must not stand beside what the server says itself */

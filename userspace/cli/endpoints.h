@@ -18,10 +18,10 @@ void endpoints__read(struct agent *agent);
 int endpoints__render(struct agent *agent, const struct scope *scope, struct buffer *out);
 
 /*
- * Makes what instances expose the guest of the next expositions, in the labels of the view
- * of Fly.io, until endpoints__see_off. The agent's lock is held for both. 0 or -ENOMEM.
+ * Makes what instances expose the guest of the next expositions on a view, in the labels of
+ * that of Fly.io, until endpoints__see_off. The agent's lock is held for both. 0 or -ENOMEM.
  */
-int endpoints__invite(struct agent *agent, const struct scope *scope,
+int endpoints__invite(struct agent *agent, const struct view *on, const struct scope *scope,
 		      struct exposition_guest *ret_guest);
 void endpoints__see_off(struct agent *agent, struct exposition_guest *guest);
 

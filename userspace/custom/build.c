@@ -119,6 +119,11 @@ int64_t build__family(struct build *build, struct slice name)
 
 	if (found >= 0)
 		return found;
+	/* also of those without a sample */
+	if (build->family_count == build->options->max_samples) {
+		build->error->too_many = true;
+		return build__fail(build, "too many families");
+	}
 	if (2 * (build->family_count + 1) > build->family_slots && !grow_family_index(build))
 		return -ENOMEM;
 	if (!reserve((void **)&build->family, build->family_count, &build->family_room,
@@ -157,13 +162,31 @@ static int read_label(struct build *build, const char **at, const char *end, boo
 		return build__fail(build, message);
 	if (slice__is(label.name, "__name__"))
 		return build__fail(build, "a label must not be called __name__");
-	for (size_t i = 0; i < build->label_count; i++)
-		if (build->label[i].name.length == label.name.length &&
-		    memcmp(build->label[i].name.data, label.name.data, label.name.length) == 0)
-			return build__fail(build, "a label is there twice");
 	if (build->label_count == PARSE_MAX_LABELS)
 		return build__fail(build, "a sample has too many labels");
 	build->label[build->label_count++] = label;
+	return 0;
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+	const struct build_label *x = a, *y = b;
+	size_t length = x->name.length < y->name.length ? x->name.length : y->name.length;
+	int order = memcmp(x->name.data, y->name.data, length);
+
+	return order ? order
+		     : (x->name.length > y->name.length) - (x->name.length < y->name.length);
+}
+
+/* In the order of their names: then none is compared with all others. */
+static int sort_labels(struct build *build)
+{
+	struct build_label *label = build->label;
+
+	qsort(label, build->label_count, sizeof(*label), compare_labels);
+	for (size_t i = 1; i < build->label_count; i++)
+		if (compare_labels(&label[i - 1], &label[i]) == 0)
+			return build__fail(build, "a label is there twice");
 	return 0;
 }
 
@@ -194,7 +217,7 @@ int build__read_labels(struct build *build, const char **at, const char *end, bo
 		if (*at == end || **at != '}')
 			return build__fail(build, ", or } is expected behind a label");
 		(*at)++;
-		return 0;
+		return sort_labels(build);
 	}
 }
 
@@ -204,16 +227,6 @@ const struct build_label *build__label(const struct build *build, const char *na
 		if (slice__is(build->label[i].name, name))
 			return &build->label[i];
 	return NULL;
-}
-
-static int compare_labels(const void *a, const void *b)
-{
-	const struct build_label *x = a, *y = b;
-	size_t length = x->name.length < y->name.length ? x->name.length : y->name.length;
-	int order = memcmp(x->name.data, y->name.data, length);
-
-	return order ? order
-		     : (x->name.length > y->name.length) - (x->name.length < y->name.length);
 }
 
 /*
@@ -358,7 +371,6 @@ int build__sample(struct build *build, uint32_t family, struct slice name, struc
 	}
 	build->total++;
 	f->samples++;
-	qsort(build->label, build->label_count, sizeof(build->label[0]), compare_labels);
 	stripped = append_series(build, name, false) > 0;
 	keep = check_series(build, name, line, stripped);
 	if (keep < 0)
@@ -387,6 +399,7 @@ int build__sample(struct build *build, uint32_t family, struct slice name, struc
 		.line = line,
 	};
 	f->lines_length += lines->length - line;
+	f->lines++;
 	return 0;
 }
 
@@ -426,6 +439,7 @@ static void fill(const struct build *build, struct exposed *exposed, size_t *nex
 		*to = (struct exposed_family){
 			.name = (uint32_t)used,
 			.name_length = (uint32_t)from->name.length,
+			.samples = from->lines,
 			.type = from->type,
 		};
 		memcpy(exposed->text + used, from->name.data, from->name.length);

@@ -19,9 +19,9 @@ struct build_family {
 	uint8_t type;
 	bool has_help;
 	bool has_type;
-	bool is_closed; /* OpenMetrics: another has begun */
 	bool is_reserved;
-	uint32_t samples;
+	uint32_t samples; /* those left out included */
+	uint32_t lines;
 	size_t lines_length;
 };
 
@@ -68,11 +68,12 @@ int build__fail(struct build *build, const char *message);
 /* The family of this name, or -1. */
 int64_t build__find(const struct build *build, struct slice name);
 
-/* The same, added if there is none. Index or -ENOMEM. */
+/* The same, added if there is none. Index, -EBADMSG for too many, or -ENOMEM. */
 int64_t build__family(struct build *build, struct slice name);
 
 /*
- * Reads `name="value"` pairs up to and including the closing brace, into label. spaces: blanks
+ * Reads `name="value"` pairs up to and including the closing brace, into label, in
+ * the order of their names. spaces: blanks
  * may stand between, and a comma before the brace. Returns 0 or -EBADMSG.
  */
 int build__read_labels(struct build *build, const char **at, const char *end, bool spaces);

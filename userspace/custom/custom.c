@@ -20,7 +20,22 @@
 #include "custom/internal.h"
 
 #define NS_PER_MS 1000000ULL
-#define OWN_BYTES ((size_t)64 * 1024)
+/* Of each endpoint, whatever others have. */
+#define OWN_BYTES ((uint64_t)64 * 1024)
+#define OWN_PACKED_BYTES ((uint64_t)4 * 1024)
+/*
+ * Of all apps beyond: a page that is written within a second or two, and whose compressed
+ * form fits beside others into what the server holds (http/server.c).
+ */
+#define PAGE_BYTES ((uint64_t)128 << 20)
+#define PACKED_BYTES ((uint64_t)6 << 20)
+/* Of each interval, the time of the thread for those who need most; and for each app. */
+#define TIME_SHARE 2
+#define OWN_TIME_SHARE 64
+/* What curl takes to receive and unpack a byte, about. */
+#define RECEIVE_NS 4
+/* The thread finds out what pages leave out in so small a part of its time. */
+#define JUDGE_SHARE 20
 #define CONNECT_MS 3000
 #define END_WAIT_S 5
 #define NICE 10 /* of no hurry beside what it observes */
@@ -46,7 +61,15 @@ int custom__new(struct custom **ret_custom, const struct custom_options *options
 		.timeout_ms = custom->options.timeout_ms,
 		.connect_ms = CONNECT_MS,
 	};
-	custom->memory = (struct memory){ .own = OWN_BYTES, .common = options->max_common_bytes };
+	custom->shares = (struct shares){
+		.limit = {
+			[SHARE_MEMORY] = { OWN_BYTES, options->max_common_bytes },
+			[SHARE_PAGE] = { OWN_BYTES, PAGE_BYTES },
+			[SHARE_PACKED] = { OWN_PACKED_BYTES, PACKED_BYTES },
+		},
+		.time = { options->interval_ns / OWN_TIME_SHARE, options->interval_ns / TIME_SHARE },
+		.period_ns = options->interval_ns,
+	};
 	if (getrandom(custom->key, sizeof(custom->key), 0) != sizeof(custom->key))
 		custom->key[0] =
 			clock__now_ns(); /* never: the pool is ready long before any agent */
@@ -60,23 +83,6 @@ int custom__new(struct custom **ret_custom, const struct custom_options *options
 			  (long)options->max_endpoints + SPARE_CONNECTIONS);
 	*ret_custom = custom;
 	return 0;
-}
-
-static void free_targets(struct endpoint_target **targets, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		endpoint_target__free(targets[i]);
-	free(targets);
-}
-
-static void free_endpoint(struct custom *custom, struct endpoint *endpoint)
-{
-	fetch__cancel(&endpoint->fetch, custom->multi);
-	fetch__free(&endpoint->fetch);
-	memory__resize(&custom->memory, &endpoint->fetch.held, 0);
-	exposed__unref(endpoint->exposed);
-	endpoint_target__free(endpoint->target);
-	free(endpoint);
 }
 
 void custom__free(struct custom *custom)
@@ -95,118 +101,12 @@ void custom__free(struct custom *custom)
 	/* one that hangs in somebody's /proc is left alone, with its memory */
 	if (custom->is_started && pthread_timedjoin_np(custom->thread, NULL, &until))
 		return;
-	for (size_t i = 0; i < custom->count; i++)
-		free_endpoint(custom, custom->endpoint[i]);
-	free(custom->endpoint);
-	if (custom->is_wanted)
-		free_targets(custom->wanted, custom->wanted_count);
+	wanted__free(custom);
 	if (custom->multi)
 		curl_multi_cleanup(custom->multi);
 	listener_cache__free(custom->listeners);
 	pthread_mutex_destroy(&custom->lock);
 	free(custom);
-}
-
-int custom__set_targets(struct custom *custom, const struct custom_target *targets, size_t count)
-{
-	size_t taken = count < custom->options.max_endpoints ? count
-							     : custom->options.max_endpoints;
-	struct endpoint_target **copies = calloc(taken + 1, sizeof(*copies));
-
-	for (size_t i = 0; copies && i < taken; i++) {
-		copies[i] = endpoint_target__new(&targets[i]);
-		if (!copies[i]) {
-			free_targets(copies, i);
-			copies = NULL;
-		}
-	}
-	if (!copies)
-		return -ENOMEM;
-	pthread_mutex_lock(&custom->lock);
-	if (custom->is_wanted)
-		free_targets(custom->wanted, custom->wanted_count);
-	custom->wanted = copies;
-	custom->wanted_count = taken;
-	custom->wanted_left_out = (uint32_t)(count - taken);
-	custom->is_wanted = true;
-	pthread_mutex_unlock(&custom->lock);
-	curl_multi_wakeup(custom->multi);
-	return 0;
-}
-
-/* Spread over the interval by what they are, so that not all are asked at one moment. */
-static uint64_t first_ns(const struct custom *custom, uint64_t id)
-{
-	return clock__now_ns() + (id * 0x9e3779b97f4a7c15) % custom->options.interval_ns;
-}
-
-static struct endpoint *new_endpoint(struct custom *custom, struct endpoint_target *target)
-{
-	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
-
-	if (!endpoint)
-		return NULL;
-	endpoint->id = custom->next_id++;
-	endpoint->reason = CUSTOM_NONE;
-	if (fetch__init(&endpoint->fetch, endpoint->id, target->port, target->path, &custom->limits,
-			&custom->memory)) {
-		free(endpoint);
-		return NULL;
-	}
-	endpoint->fetch.open_ctx = custom->options.open_ctx;
-	endpoint->target = target;
-	endpoint->next_ns = first_ns(custom, endpoint->id);
-	return endpoint;
-}
-
-static struct endpoint_target *find_wanted(struct custom *custom, const struct endpoint *endpoint)
-{
-	for (size_t i = 0; i < custom->wanted_count; i++)
-		if (endpoint_target__same(custom->wanted[i], endpoint->target))
-			return custom->wanted[i];
-	return NULL;
-}
-
-/* Those that stay keep what is known of them. Holds the lock. */
-static void take_targets(struct custom *custom)
-{
-	struct endpoint **fresh = calloc(custom->wanted_count + 1, sizeof(*fresh));
-	size_t count = 0;
-
-	if (!fresh)
-		return; /* the next time */
-	for (size_t i = 0; i < custom->count; i++) {
-		struct endpoint *endpoint = custom->endpoint[i];
-		struct endpoint_target *target = find_wanted(custom, endpoint);
-
-		if (!target || target->is_taken) {
-			free_endpoint(custom, endpoint);
-			continue;
-		}
-		target->is_taken = true;
-		endpoint_target__free(endpoint->target);
-		endpoint->target = target;
-		fresh[count++] = endpoint;
-	}
-	for (size_t i = 0; i < custom->wanted_count; i++) {
-		struct endpoint *endpoint;
-
-		if (custom->wanted[i]->is_taken)
-			continue;
-		endpoint = new_endpoint(custom, custom->wanted[i]);
-		if (endpoint)
-			fresh[count++] = endpoint;
-		else
-			endpoint_target__free(custom->wanted[i]);
-	}
-	free(custom->endpoint);
-	free(custom->wanted);
-	custom->endpoint = fresh;
-	custom->count = count;
-	custom->left_out = custom->wanted_left_out;
-	custom->wanted = NULL;
-	custom->wanted_count = 0;
-	custom->is_wanted = false;
 }
 
 /* Says it when an endpoint goes down or comes back, or fails for another reason. */
@@ -242,7 +142,6 @@ static void publish(struct custom *custom, struct endpoint *endpoint, struct exp
 	old = endpoint->exposed;
 	endpoint->exposed = exposed;
 	endpoint->exposed_ns = now;
-	endpoint->left_out = (struct page_left_out){ 0 };
 	endpoint->was_asked = true;
 	endpoint->reason = reason;
 	endpoint->duration_ns = now - endpoint->begun_ns;
@@ -250,28 +149,25 @@ static void publish(struct custom *custom, struct endpoint *endpoint, struct exp
 		endpoint->failures[reason]++;
 	pthread_mutex_unlock(&custom->lock);
 	exposed__unref(old);
-	custom->next_judge_ns = custom->next_judge_ns ? custom->next_judge_ns : now + NS_PER_S;
+	custom->is_changed = true;
 }
 
 static void finish(struct custom *custom, struct endpoint *endpoint, enum custom_reason reason)
 {
 	struct exposed *exposed = NULL;
 	const char *message = NULL;
+	enum custom_reason held;
 	uint32_t line = 0;
-	size_t kept = 0;
 
 	if (reason == CUSTOM_NONE)
 		exposed = endpoint__read(endpoint, custom->options.max_samples, custom->key,
 					 &reason, &line, &message);
 	fetch__drop_body(&endpoint->fetch);
-	/* what was kept goes, what comes takes its place */
-	if (exposed)
-		kept = exposed->bytes;
-	if (!memory__resize(&custom->memory, &endpoint->fetch.held, kept)) {
+	held = endpoint__hold(endpoint, exposed);
+	if (held != CUSTOM_NONE) {
 		exposed__unref(exposed);
 		exposed = NULL;
-		reason = CUSTOM_MEMORY;
-		memory__resize(&custom->memory, &endpoint->fetch.held, 0);
+		reason = held;
 	}
 	tell(custom, endpoint, reason, line, message);
 	publish(custom, endpoint, exposed, reason);
@@ -313,9 +209,19 @@ static enum custom_reason find_way(struct custom *custom, struct endpoint *endpo
 	return CUSTOM_NONE;
 }
 
+/* What the thread has used. */
+static uint64_t thread_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 static void begin(struct custom *custom, struct endpoint *endpoint)
 {
-	uint64_t now = clock__now_ns();
+	uint64_t now = clock__now_ns(), start_ns = thread_ns();
+	struct share *share = endpoint->fetch.share;
 	enum custom_reason reason;
 
 	/* late by more than a whole interval: what was missed is not made up for */
@@ -325,11 +231,14 @@ static void begin(struct custom *custom, struct endpoint *endpoint)
 	if (endpoint->fetch.is_running)
 		return;
 	endpoint->begun_ns = now;
-	reason = find_way(custom, endpoint);
+	reason = CUSTOM_TIME;
+	if (share__has_time(&custom->shares, share, now))
+		reason = find_way(custom, endpoint);
 	if (reason == CUSTOM_NONE && fetch__begin(&endpoint->fetch, custom->multi))
 		reason = CUSTOM_MEMORY;
 	if (reason != CUSTOM_NONE)
 		finish(custom, endpoint, reason);
+	share__spend(&custom->shares, share, thread_ns() - start_ns);
 }
 
 static void take_results(struct custom *custom)
@@ -340,6 +249,7 @@ static void take_results(struct custom *custom)
 	while ((message = curl_multi_info_read(custom->multi, &left))) {
 		CURLcode result = message->data.result;
 		enum custom_reason reason;
+		uint64_t start_ns = thread_ns(), received;
 		struct endpoint *endpoint;
 		void *fetch;
 
@@ -347,25 +257,31 @@ static void take_results(struct custom *custom)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &fetch);
 		endpoint = (struct endpoint *)((char *)fetch - offsetof(struct endpoint, fetch));
+		received = endpoint->fetch.received;
 		if (!fetch__end(&endpoint->fetch, custom->multi, result, &reason))
 			finish(custom, endpoint, reason);
+		share__spend(&custom->shares, endpoint->fetch.share,
+			     thread_ns() - start_ns + received * RECEIVE_NS);
 	}
 }
 
 /*
- * Finds out what a page would leave out, for who asks about endpoints only. Once a
- * second at most, when something has changed.
+ * Finds out what a page makes of each, for who asks about endpoints only: when something
+ * has changed, once a second at most, and less often where pages take long.
  */
 static void judge(struct custom *custom)
 {
 	static const struct custom_place nowhere = { "", "", false };
+	uint64_t start_ns = thread_ns(), wait_ns;
 	struct custom_view *view;
 
-	custom->next_judge_ns = 0;
-	if (custom_view__new(&view, custom, &scope_all, &nowhere) == 0) {
+	if (custom_view__new(&view, custom, &scope_all, &nowhere, NULL, 0) == 0) {
 		page__rest(custom_view__page(view), NULL);
 		custom_view__free(view);
 	}
+	wait_ns = JUDGE_SHARE * (thread_ns() - start_ns);
+	custom->judge_from_ns = clock__now_ns() + (wait_ns > NS_PER_S ? wait_ns : NS_PER_S);
+	custom->is_changed = false;
 }
 
 static void *run(void *ctx)
@@ -380,11 +296,10 @@ static void *run(void *ctx)
 
 		pthread_mutex_lock(&custom->lock);
 		is_ending = custom->is_ending;
-		if (!is_ending && custom->is_wanted)
-			take_targets(custom);
 		pthread_mutex_unlock(&custom->lock);
 		if (is_ending)
 			return NULL;
+		wanted__take(custom);
 		now = clock__now_ns();
 		next = now + WAIT_MAX_MS * NS_PER_MS;
 		for (size_t i = 0; i < custom->count; i++) {
@@ -396,7 +311,7 @@ static void *run(void *ctx)
 		curl_multi_perform(custom->multi, &running);
 		take_results(custom);
 		now = clock__now_ns();
-		if (custom->next_judge_ns && custom->next_judge_ns <= now)
+		if (custom->is_changed && custom->judge_from_ns <= now)
 			judge(custom);
 		curl_multi_poll(custom->multi, NULL, 0,
 				next > now ? (int)((next - now) / NS_PER_MS) + 1 : 0, NULL);

@@ -26,7 +26,7 @@ struct custom_options {
 	uint32_t max_samples; /* of an endpoint */
 	size_t max_body_bytes;
 	size_t max_wire_bytes;
-	size_t max_common_bytes; /* of all endpoints, beyond the 64 KiB that each has */
+	size_t max_common_bytes; /* of all apps, beyond the 64 KiB that each endpoint has */
 	uint16_t own_port;	 /* edgetap's, in its own network namespace; 0: none */
 	/*
 	 * A non-blocking TCP socket in the network namespace of a process, or a negative
@@ -61,8 +61,8 @@ bool custom__is_started(const struct custom *custom);
 void custom__free(struct custom *custom);
 
 /*
- * What shall be asked from now on, in place of what was. Those beyond the limit are left
- * out, the youngest first. 0 or -ENOMEM.
+ * What shall be asked from now on, in place of what was. Beyond the limit are left out
+ * those of the apps that have most, the youngest first. 0 or -ENOMEM.
  */
 int custom__set_targets(struct custom *custom, const struct custom_target *targets, size_t count);
 
@@ -72,18 +72,25 @@ struct custom_state {
 	const char *endpoint; /* ":PORT/PATH" */
 	bool was_asked;	      /* else nothing below is known */
 	bool is_up;
-	uint64_t duration_ns; /* of the last scrape */
-	uint32_t samples;     /* of the last scrape that are shown */
-	uint32_t reserved, of_other_type, coincident, duplicate; /* that are not */
-	const uint64_t *failures_total;				 /* by enum custom_reason */
+	uint64_t duration_ns;			  /* of the last scrape */
+	uint32_t samples;			  /* of the last scrape that are shown */
+	uint32_t reserved, coincident, duplicate; /* that are not */
+	uint32_t untyped; /* families shown without their type, as endpoints disagree */
+	const uint64_t *failures_total; /* by enum custom_reason */
 };
 
 /* Calls on_state for each endpoint, under a lock. Any thread. */
 void custom__each(struct custom *custom,
 		  void (*on_state)(void *ctx, const struct custom_state *state), void *ctx);
 
-/* Endpoints that are left out because of the limit. */
-uint32_t custom__left_out(struct custom *custom);
+/*
+ * Calls on_app for each app of which endpoints are left out because of the limit, under a
+ * lock; once for nobody (no label) and 0 if there is none. Any thread.
+ */
+void custom__each_not_asked(struct custom *custom,
+			    void (*on_app)(void *ctx, const struct model_labels *labels,
+					   uint32_t count),
+			    void *ctx);
 
 /* Calls on_app for each endpoint that exposes a family whose name begins so: "pg_". Any thread. */
 void custom__exposers(struct custom *custom, const char *prefix,
@@ -96,12 +103,13 @@ struct custom_place {
 };
 
 /*
- * What the scope allows of what is known now, as a page. Any thread. Not affected by what
- * comes later. 0 or -ENOMEM.
+ * What the scope allows of what is known now, as a page. taken: as in page__new. Any thread;
+ * the one that asks is not kept waiting. Not affected by what comes later. 0 or -ENOMEM.
  */
 struct custom_view;
 int custom_view__new(struct custom_view **ret_view, struct custom *custom,
-		     const struct scope *scope, const struct custom_place *place);
+		     const struct scope *scope, const struct custom_place *place,
+		     const char *const *taken, size_t taken_count);
 struct page *custom_view__page(struct custom_view *view);
 void custom_view__free(struct custom_view *view);
 

@@ -4,9 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "custom/parse.h"
 #include "encoders/encoder.h"
+#include "metrics/utf8.h"
+
+/* Names, quotes and commas of the labels of a line, and the values that are the same for all. */
+#define PLACE_BYTES 192
+#define PACKED_LABELS_BYTES 8
 
 static bool is_kubernetes(const struct model_labels *labels)
 {
@@ -51,13 +57,24 @@ unsigned int endpoint_target__bare(const struct endpoint_target *target,
 	return bare;
 }
 
+/* Names of files are bytes; on a page one that is no UTF-8 would be the end of everybody's. */
+static char *copy_label(const char *value)
+{
+	char *copy = malloc(UTF8_REPAIR_GROWTH * strlen(value) + 1);
+
+	if (copy)
+		utf8__repair(copy, value);
+	return copy;
+}
+
 struct endpoint_target *endpoint_target__new(const struct custom_target *target)
 {
 	struct endpoint_target *copy = calloc(1, sizeof(*copy));
-	bool good = copy;
+	bool good = true;
 
 	if (!copy)
 		return NULL;
+	copy->references = 1;
 	copy->slot = target->slot;
 	copy->generation = target->generation;
 	copy->pid = target->pid;
@@ -66,37 +83,56 @@ struct endpoint_target *endpoint_target__new(const struct custom_target *target)
 	copy->port = target->port;
 	copy->path = strdup(target->path);
 	for (int i = 0; i < MODEL_LABELS; i++) {
-		copy->labels.value[i] = strdup(target->labels.value[i]);
+		copy->labels.value[i] = copy_label(target->labels.value[i]);
 		good &= copy->labels.value[i] != NULL;
 	}
 	if (asprintf(&copy->name, ":%u%s", target->port, target->path) < 0)
 		copy->name = NULL;
-	if (asprintf(&copy->owner, "%s\n%s", target->labels.value[MODEL_APP],
-		     target->labels.value[MODEL_INSTANCE]) < 0)
+	if (!good) {
+		endpoint_target__unref(copy);
+		return NULL;
+	}
+	if (asprintf(&copy->app, "%s\n%s", copy->labels.value[MODEL_APP],
+		     copy->labels.value[MODEL_NAMESPACE]) < 0)
+		copy->app = NULL;
+	if (asprintf(&copy->owner, "%s\n%s", copy->labels.value[MODEL_APP],
+		     copy->labels.value[MODEL_INSTANCE]) < 0)
 		copy->owner = NULL;
-	if (good && copy->cgroup && copy->path && copy->name && copy->owner)
+	if (copy->cgroup && copy->path && copy->name && copy->app && copy->owner)
 		return copy;
-	endpoint_target__free(copy);
+	endpoint_target__unref(copy);
 	return NULL;
 }
 
-void endpoint_target__free(struct endpoint_target *target)
+struct endpoint_target *endpoint_target__ref(struct endpoint_target *target)
 {
-	if (!target)
+	atomic_fetch_add(&target->references, 1);
+	return target;
+}
+
+void endpoint_target__unref(struct endpoint_target *target)
+{
+	if (!target || atomic_fetch_sub(&target->references, 1) > 1)
 		return;
 	for (int i = 0; i < MODEL_LABELS; i++)
 		free((char *)target->labels.value[i]);
 	free(target->cgroup);
 	free(target->path);
 	free(target->name);
+	free(target->app);
 	free(target->owner);
 	free(target);
 }
 
-bool endpoint_target__same(const struct endpoint_target *a, const struct endpoint_target *b)
+int endpoint_target__compare(const struct endpoint_target *a, const struct endpoint_target *b)
 {
-	return a->slot == b->slot && a->generation == b->generation && a->port == b->port &&
-	       strcmp(a->path, b->path) == 0;
+	if (a->slot != b->slot)
+		return a->slot < b->slot ? -1 : 1;
+	if (a->generation != b->generation)
+		return a->generation < b->generation ? -1 : 1;
+	if (a->port != b->port)
+		return a->port < b->port ? -1 : 1;
+	return strcmp(a->path, b->path);
 }
 
 struct exposed *endpoint__read(const struct endpoint *endpoint, uint32_t max_samples,
@@ -129,6 +165,65 @@ struct exposed *endpoint__read(const struct endpoint *endpoint, uint32_t max_sam
 	*ret_line = error.line;
 	*ret_message = error.message;
 	return NULL;
+}
+
+/* What a page of these takes when it is compressed, about, or 0 without memory. */
+static uint64_t packed_bytes(const struct exposed *exposed)
+{
+	const struct exposed_family *last;
+	unsigned char window[16 * 1024];
+	z_stream z = { 0 };
+	uint64_t bytes;
+	int result;
+
+	if (!exposed->family_count || deflateInit(&z, Z_BEST_SPEED) != Z_OK)
+		return 0;
+	last = &exposed->family[exposed->family_count - 1];
+	z.next_in = (unsigned char *)exposed->text;
+	z.avail_in = last->lines + last->lines_length;
+	do {
+		z.next_out = window;
+		z.avail_out = sizeof(window);
+		result = deflate(&z, Z_FINISH);
+	} while (result == Z_OK);
+	bytes = z.total_out;
+	deflateEnd(&z);
+	/* the labels that each line gets are there already, a few bytes before */
+	return bytes + (uint64_t)exposed->samples * PACKED_LABELS_BYTES;
+}
+
+static size_t labels_bytes(const struct endpoint_target *target)
+{
+	size_t bytes = PLACE_BYTES;
+
+	for (int i = 0; i < MODEL_LABELS; i++)
+		bytes += strlen(target->labels.value[i]);
+	return bytes;
+}
+
+enum custom_reason endpoint__hold(struct endpoint *endpoint, const struct exposed *exposed)
+{
+	struct shares *shares = endpoint->fetch.shares;
+	struct share *share = endpoint->fetch.share;
+	enum custom_reason reason = CUSTOM_NONE;
+
+	/* what was kept goes first, so that who has much does not keep it for having it */
+	share__resize(shares, share, SHARE_MEMORY, &endpoint->fetch.held, 0);
+	share__resize(shares, share, SHARE_PAGE, &endpoint->page_held, 0);
+	share__resize(shares, share, SHARE_PACKED, &endpoint->packed_held, 0);
+	if (!exposed)
+		return reason;
+	if (!share__resize(shares, share, SHARE_MEMORY, &endpoint->fetch.held,
+			   exposed->bytes + page__memory(exposed)))
+		return CUSTOM_MEMORY;
+	if (!share__resize(shares, share, SHARE_PAGE, &endpoint->page_held,
+			   page__bytes(exposed, labels_bytes(endpoint->target))) ||
+	    !share__resize(shares, share, SHARE_PACKED, &endpoint->packed_held,
+			   packed_bytes(exposed)))
+		reason = CUSTOM_PAGE;
+	if (reason != CUSTOM_NONE)
+		endpoint__hold(endpoint, NULL);
+	return reason;
 }
 
 const char *custom_reason__words(enum custom_reason reason)

@@ -6,8 +6,9 @@
 #include "custom/custom.h"
 #include "custom/fetch.h"
 
-/* What tells endpoints apart, in one piece of memory. */
+/* What tells endpoints apart. Shared with pages, and does not change but for is_taken. */
 struct endpoint_target {
+	_Atomic uint32_t references;
 	uint32_t slot, generation;
 	pid_t pid;
 	bool by_executable;
@@ -15,6 +16,7 @@ struct endpoint_target {
 	uint16_t port;
 	struct model_labels labels;
 	char *path;
+	char *app;   /* who shares: app and namespace */
 	char *owner; /* as in struct page_source */
 	char *name;  /* ":PORT/PATH" */
 	bool is_taken;
@@ -24,23 +26,26 @@ struct endpoint {
 	uint64_t id;
 	struct endpoint_target *target;
 	struct fetch fetch;
-	size_t kept; /* of fetch.held: what is exposed */
+	uint64_t page_held, packed_held; /* of its app's share */
 	uint64_t next_ns, begun_ns;
 
 	/* What others may read under the lock. */
 	struct exposed *exposed; /* NULL: down, or never asked */
 	uint64_t exposed_ns;
-	struct page_left_out left_out;
+	struct page_tally tally; /* of the last page, which may be of the scrape before */
 	bool was_asked;
 	enum custom_reason reason; /* of the last scrape */
 	uint64_t duration_ns;
 	uint64_t failures[CUSTOM_REASON_N];
 };
 
-/* The deep copy that the scraper works with. NULL without memory. */
+/* The deep copy that the scraper works with, with one reference. NULL without memory. */
 struct endpoint_target *endpoint_target__new(const struct custom_target *target);
-void endpoint_target__free(struct endpoint_target *target);
-bool endpoint_target__same(const struct endpoint_target *a, const struct endpoint_target *b);
+struct endpoint_target *endpoint_target__ref(struct endpoint_target *target);
+/* NULL is allowed. */
+void endpoint_target__unref(struct endpoint_target *target);
+/* Equal if they are of the same endpoint. */
+int endpoint_target__compare(const struct endpoint_target *a, const struct endpoint_target *b);
 
 /* Its standard labels as in the text format, the caller's. NULL without memory. */
 char *endpoint_target__labels(const struct endpoint_target *target,
@@ -60,6 +65,12 @@ unsigned int endpoint_target__bare(const struct endpoint_target *target,
 struct exposed *endpoint__read(const struct endpoint *endpoint, uint32_t max_samples,
 			       const uint64_t key[2], enum custom_reason *ret_reason,
 			       uint32_t *ret_line, const char **ret_message);
+
+/*
+ * Takes from the app's share what these need in place of what the endpoint has; NULL: nothing.
+ * Returns CUSTOM_NONE, or what there is no more of; then it has nothing.
+ */
+enum custom_reason endpoint__hold(struct endpoint *endpoint, const struct exposed *exposed);
 
 /* The words of a reason for a sentence. Static. */
 const char *custom_reason__words(enum custom_reason reason);

@@ -26,6 +26,7 @@ struct exposed_family {
 	uint32_t name, name_length;
 	uint32_t help, help_length; /* escaped as the format wants it */
 	uint32_t lines, lines_length;
+	uint32_t samples;
 	uint8_t type; /* enum exposed_type */
 };
 

@@ -27,6 +27,11 @@ static bool stop(struct fetch *fetch, enum custom_reason reason)
 	return false;
 }
 
+static bool hold(struct fetch *fetch, uint64_t bytes)
+{
+	return share__resize(fetch->shares, fetch->share, SHARE_MEMORY, &fetch->held, bytes);
+}
+
 static bool make_room(struct fetch *fetch, size_t bytes)
 {
 	size_t room = fetch->room ? fetch->room : FIRST_BODY_BYTES;
@@ -38,11 +43,11 @@ static bool make_room(struct fetch *fetch, size_t bytes)
 		room = fetch->limits->body_bytes;
 	if (room <= fetch->room)
 		return true;
-	if (!memory__resize(fetch->memory, &fetch->held, fetch->held + room - fetch->room))
+	if (!hold(fetch, fetch->held + room - fetch->room))
 		return stop(fetch, CUSTOM_MEMORY);
 	body = realloc(fetch->body, room);
 	if (!body) {
-		memory__resize(fetch->memory, &fetch->held, fetch->held - (room - fetch->room));
+		hold(fetch, fetch->held - (room - fetch->room));
 		return stop(fetch, CUSTOM_MEMORY);
 	}
 	fetch->body = body;
@@ -57,6 +62,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 	size_t bytes = size * count;
 	long status = 0;
 
+	fetch->received += bytes;
 	if (bytes > fetch->limits->body_bytes - fetch->length) {
 		stop(fetch, CUSTOM_TOO_LARGE);
 		return 0;
@@ -77,6 +83,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 	struct fetch *fetch = ctx;
 
 	(void)data;
+	fetch->received += size * count;
 	fetch->header_bytes += size * count;
 	if (fetch->header_bytes > HEADERS_MAX_BYTES) {
 		stop(fetch, CUSTOM_TOO_LARGE);
@@ -173,7 +180,7 @@ static bool set_options(struct fetch *fetch, const char *url)
 }
 
 int fetch__init(struct fetch *fetch, uint64_t id, uint16_t port, const char *path,
-		const struct fetch_limits *limits, struct memory *memory)
+		const struct fetch_limits *limits, struct shares *shares, struct share *share)
 {
 	char *url;
 	bool good;
@@ -183,7 +190,8 @@ int fetch__init(struct fetch *fetch, uint64_t id, uint16_t port, const char *pat
 		.limits = limits,
 		.id = id,
 		.port = port,
-		.memory = memory,
+		.shares = shares,
+		.share = share,
 		.reason = CUSTOM_NONE,
 	};
 	if (asprintf(&url, "http://e%llu.invalid:%u%s", (unsigned long long)id, port, path) < 0)
@@ -211,6 +219,7 @@ static int begin(struct fetch *fetch, CURLM *multi, const char *address)
 {
 	fetch->reason = CUSTOM_NONE;
 	fetch->header_bytes = 0;
+	fetch->received = 0;
 	fetch__drop_body(fetch);
 	if (!set_address(fetch, address) || curl_multi_add_handle(multi, fetch->easy) != CURLM_OK)
 		return -ENOMEM;
@@ -293,7 +302,7 @@ void fetch__drop_body(struct fetch *fetch)
 {
 	free(fetch->body);
 	if (fetch->room)
-		memory__resize(fetch->memory, &fetch->held, fetch->held - fetch->room);
+		hold(fetch, fetch->held - fetch->room);
 	fetch->body = NULL;
 	fetch->length = fetch->room = 0;
 }

@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "custom/memory.h"
 #include "custom/reason.h"
+#include "custom/share.h"
 
 struct fetch_limits {
 	size_t body_bytes; /* unpacked */
@@ -36,11 +36,13 @@ struct fetch {
 	int (*open_socket)(void *ctx, pid_t pid, int family); /* a descriptor or an errno */
 	void *open_ctx;
 
-	struct memory *memory;
-	size_t held; /* of memory, kept answers included */
+	struct shares *shares;
+	struct share *share;
+	uint64_t held; /* of memory, kept answers included */
 	char *body;
 	size_t length, room;
 	size_t header_bytes;
+	uint64_t received; /* bytes, as they were sent and unpacked, dropped ones included */
 	enum custom_reason reason; /* why it stopped the transfer itself */
 };
 
@@ -50,7 +52,7 @@ struct fetch {
  * slash. 0 or -ENOMEM.
  */
 int fetch__init(struct fetch *fetch, uint64_t id, uint16_t port, const char *path,
-		const struct fetch_limits *limits, struct memory *memory);
+		const struct fetch_limits *limits, struct shares *shares, struct share *share);
 
 /* Not while it runs. Gives back all memory but what is kept. */
 void fetch__free(struct fetch *fetch);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One page of what many endpoints expose: families of one name under one head, the
- * standard labels in front, no series twice. Pure.
+ * standard labels in front, no series twice. Pure; the work grows with families (n log n),
+ * samples and bytes, whatever they are called and whoever has them.
  *
- * Sources come in the order of their age: the first that declares a type decides,
- * and a family of another that disagrees is left out, so that a newcomer takes
- * nothing from who was there before. So it is with names that a histogram or
- * summary gives to its samples, and with one series of two sources.
+ * No source takes anything from another by what it declares. A family of which sources
+ * declare different types is shown once, untyped and without a HELP, with the series
+ * of all. So is a histogram or summary one of whose names (F_sum) is a family of its own
+ * too: its samples are then untyped families, each by its name. Else the HELP is the
+ * first there is, in the order of the sources, which is that of their age; of a series
+ * of two sources of one owner the first is shown.
  */
 #ifndef EDGETAP_CUSTOM_PAGE_H
 #define EDGETAP_CUSTOM_PAGE_H
@@ -22,29 +25,37 @@ struct page_source {
 	const struct exposed *exposed;
 };
 
-/* What of a source the page does not show, in samples. */
-struct page_left_out {
-	uint32_t of_other_type;
-	uint32_t duplicate; /* of an older source's series */
+/* What a page does to a source. */
+struct page_tally {
+	uint32_t duplicate; /* samples left out: an older source of the owner has the series */
+	uint32_t untyped;   /* families without the type declared, as sources disagree */
 };
 
 struct page;
 
-/* Sources must stay until the page is freed. key: as in parse_options. 0 or -ENOMEM. */
+/*
+ * Sources must stay until the page is freed. key: as in parse_options. taken: names of
+ * families that stand on the same page already, for page__family; each counts as declared
+ * by one more. 0 or -ENOMEM.
+ */
 int page__new(struct page **ret_page, const struct page_source *source, size_t count,
-	      const uint64_t key[2]);
+	      const uint64_t key[2], const char *const *taken, size_t taken_count);
 void page__free(struct page *page);
 
 /*
  * Appends the lines of one family without HELP and TYPE, for a page that has written
- * these and lines of its own. Nothing if the type has other lines than that one.
+ * these and lines of its own. The name must be one of those taken.
  */
-void page__family(struct page *page, const char *name, enum exposed_type type, struct buffer *out);
+void page__family(struct page *page, const char *name, struct buffer *out);
 
 /* Appends every family that was not written yet, in the order of their names. out may be NULL. */
 void page__rest(struct page *page, struct buffer *out);
 
 /* Once everything is written. */
-const struct page_left_out *page__left_out(const struct page *page, size_t source);
+const struct page_tally *page__tally(const struct page *page, size_t source);
+
+/* Bytes on a page, and of working memory while it is made, at most; labels: their length. */
+uint64_t page__bytes(const struct exposed *exposed, size_t labels);
+uint64_t page__memory(const struct exposed *exposed);
 
 #endif

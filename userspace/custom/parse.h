@@ -27,15 +27,15 @@
 struct parse_options {
 	const char *const *overwritten; /* labels to take away */
 	size_t overwritten_count;
-	uint32_t max_samples;
-	uint64_t key[2]; /* of the hash, nobody else's to know */
+	uint32_t max_samples; /* and as many families */
+	uint64_t key[2];      /* of the hash, nobody else's to know */
 };
 
 struct parse_error {
 	uint32_t line;	     /* from 1; 0: of the whole */
 	const char *message; /* static */
 	bool duplicate;	     /* a series was there twice */
-	bool too_many;	     /* more than max_samples */
+	bool too_many;	     /* more than max_samples, or families */
 };
 
 /*

@@ -110,6 +110,7 @@ static int begin_family(struct reader *r, struct slice name)
 
 	if (build__find(&r->names, name) >= 0)
 		return fail(r, "a family's lines are not together");
+	r->names.line = r->build.line;
 	index = build__family(&r->names, name);
 	if (index < 0)
 		return (int)index;
@@ -404,11 +405,10 @@ int parse__openmetrics(const char *bytes, size_t length, const struct parse_opti
 		       struct exposed **ret_exposed, struct parse_error *error)
 {
 	struct reader r;
-	struct parse_error unused;
 	int err;
 
 	build__init(&r.build, options, error);
-	build__init(&r.names, options, &unused);
+	build__init(&r.names, options, error);
 	r.current = (struct current){ 0 };
 	bytes = length ? bytes : "";
 	err = read_lines(&r, bytes, bytes + length);

@@ -16,7 +16,9 @@
 	X(STATUS, "status", "the answer's status is not 200")                                      \
 	X(TOO_LARGE, "too_large", "the answer is too large")                                       \
 	X(WIRE_TOO_LARGE, "wire_too_large", "too many bytes were sent")                            \
-	X(MEMORY, "memory", "other endpoints hold the memory there is")                            \
+	X(MEMORY, "memory", "its app holds its share of the memory")                               \
+	X(PAGE, "page", "its app has its share of the page")                                       \
+	X(TIME, "time", "its app has spent its share of the time")                                 \
 	X(TOO_MANY, "too_many_samples", "there are too many samples")                              \
 	X(DUPLICATE, "duplicate", "a series is there twice")                                       \
 	X(FORMAT, "format", "the text is not in the format")

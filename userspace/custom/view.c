@@ -27,29 +27,82 @@ void custom__each(struct custom *custom,
 			.was_asked = endpoint->was_asked,
 			.is_up = is_fresh(custom, endpoint),
 			.duration_ns = endpoint->duration_ns,
-			.of_other_type = endpoint->left_out.of_other_type,
-			.duplicate = endpoint->left_out.duplicate,
 			.failures_total = endpoint->failures,
 		};
 
 		if (state.is_up) {
 			state.reserved = exposed->reserved;
 			state.coincident = exposed->coincident;
-			state.samples = exposed->samples - state.of_other_type - state.duplicate;
+			state.duplicate = endpoint->tally.duplicate;
+			if (state.duplicate > exposed->samples)
+				state.duplicate = exposed->samples;
+			state.samples = exposed->samples - state.duplicate;
+			state.untyped = endpoint->tally.untyped;
 		}
 		on_state(ctx, &state);
 	}
 	pthread_mutex_unlock(&custom->lock);
 }
 
-uint32_t custom__left_out(struct custom *custom)
+void custom__each_not_asked(struct custom *custom,
+			    void (*on_app)(void *ctx, const struct model_labels *labels,
+					   uint32_t count),
+			    void *ctx)
 {
-	uint32_t left_out;
+	struct model_labels labels = { { "", "", "", "", "" } };
 
 	pthread_mutex_lock(&custom->lock);
-	left_out = custom->left_out;
+	for (size_t i = 0; i < custom->not_asked_count; i++) {
+		labels.value[MODEL_APP] = custom->not_asked[i].app;
+		labels.value[MODEL_NAMESPACE] = custom->not_asked[i].namespace_;
+		on_app(ctx, &labels, custom->not_asked[i].count);
+	}
+	if (!custom->not_asked_count)
+		on_app(ctx, &labels, 0);
 	pthread_mutex_unlock(&custom->lock);
-	return left_out;
+}
+
+/* What an endpoint exposes, held: neither changes. */
+struct showing {
+	uint64_t id;
+	struct endpoint_target *target;
+	struct exposed *exposed;
+};
+
+/*
+ * What is known now, of all. The lock is held to take hold of it, not to look at it.
+ * NULL without memory.
+ */
+static struct showing *take_showings(struct custom *custom, size_t *ret_count)
+{
+	struct showing *showing;
+	size_t count = 0;
+
+	pthread_mutex_lock(&custom->lock);
+	showing = calloc(custom->count + 1, sizeof(*showing));
+	for (size_t i = 0; showing && i < custom->count; i++) {
+		const struct endpoint *endpoint = custom->endpoint[i];
+
+		if (!is_fresh(custom, endpoint))
+			continue;
+		showing[count++] = (struct showing){
+			.id = endpoint->id,
+			.target = endpoint_target__ref(endpoint->target),
+			.exposed = exposed__ref(endpoint->exposed),
+		};
+	}
+	pthread_mutex_unlock(&custom->lock);
+	*ret_count = count;
+	return showing;
+}
+
+static void drop_showings(struct showing *showing, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		endpoint_target__unref(showing[i].target);
+		exposed__unref(showing[i].exposed);
+	}
+	free(showing);
 }
 
 static bool has_prefix(const struct exposed *exposed, const char *prefix)
@@ -63,86 +116,95 @@ static bool has_prefix(const struct exposed *exposed, const char *prefix)
 	return false;
 }
 
+static void tell_exposers(const struct showing *showing, size_t count, const char *prefix,
+			  void (*on_app)(void *ctx, const char *app), void *ctx)
+{
+	for (size_t i = 0; i < count; i++)
+		if (has_prefix(showing[i].exposed, prefix))
+			on_app(ctx, showing[i].target->labels.value[MODEL_APP]);
+}
+
 void custom__exposers(struct custom *custom, const char *prefix,
 		      void (*on_app)(void *ctx, const char *app), void *ctx)
 {
-	pthread_mutex_lock(&custom->lock);
-	for (size_t i = 0; i < custom->count; i++) {
-		const struct endpoint *endpoint = custom->endpoint[i];
+	struct showing *showing;
+	size_t count;
 
-		if (is_fresh(custom, endpoint) && has_prefix(endpoint->exposed, prefix))
-			on_app(ctx, endpoint->target->labels.value[MODEL_APP]);
-	}
-	pthread_mutex_unlock(&custom->lock);
+	showing = take_showings(custom, &count);
+	if (!showing)
+		return; /* it is asked again */
+	tell_exposers(showing, count, prefix, on_app, ctx);
+	drop_showings(showing, count);
 }
-
-enum { TEXT_LABELS, TEXT_OWNER, TEXT_APP, TEXTS };
 
 /* What a page points to, held. */
 struct custom_view {
 	struct custom *custom;
 	struct page *page;
+	struct showing *showing;
 	size_t count;
-	bool is_whole; /* every endpoint: what is left out is told */
-	uint64_t *id;
-	struct exposed **exposed;
-	char **text; /* labels, owner and app of each */
+	bool is_whole; /* every endpoint: what the page makes of each is told */
+	char **labels;
 	struct page_source *source;
 };
 
-/* Takes hold of what the scope allows. Holds the lock. */
-static int collect(struct custom_view *view, const struct scope *scope,
-		   const struct custom_place *place)
+/* Keeps what the scope allows. */
+static void narrow(struct custom_view *view, const struct scope *scope)
 {
-	struct custom *custom = view->custom;
+	size_t count = 0;
 
-	for (size_t i = 0; i < custom->count; i++) {
-		const struct endpoint *endpoint = custom->endpoint[i];
-		const char *app = endpoint->target->labels.value[MODEL_APP];
-		char **text = &view->text[TEXTS * view->count];
+	for (size_t i = 0; i < view->count; i++) {
+		struct showing *showing = &view->showing[i];
 
-		if (!is_fresh(custom, endpoint) || !scope__allows(scope, app))
+		if (scope__allows(scope, showing->target->labels.value[MODEL_APP])) {
+			view->showing[count++] = *showing;
 			continue;
-		text[TEXT_LABELS] = endpoint_target__labels(endpoint->target, place);
-		text[TEXT_OWNER] = strdup(endpoint->target->owner);
-		text[TEXT_APP] = strdup(app);
-		view->exposed[view->count] = exposed__ref(endpoint->exposed);
-		view->id[view->count] = endpoint->id;
-		view->source[view->count] = (struct page_source){
-			.labels = text[TEXT_LABELS],
-			.bare = endpoint_target__bare(endpoint->target, place),
-			.owner = text[TEXT_OWNER],
-			.exposed = endpoint->exposed,
-		};
-		view->count++;
-		if (!text[TEXT_LABELS] || !text[TEXT_OWNER] || !text[TEXT_APP])
+		}
+		endpoint_target__unref(showing->target);
+		exposed__unref(showing->exposed);
+	}
+	view->count = count;
+}
+
+static int make_sources(struct custom_view *view, const struct custom_place *place)
+{
+	view->labels = calloc(view->count + 1, sizeof(char *));
+	view->source = calloc(view->count + 1, sizeof(*view->source));
+	if (!view->labels || !view->source)
+		return -ENOMEM;
+	for (size_t i = 0; i < view->count; i++) {
+		view->labels[i] = endpoint_target__labels(view->showing[i].target, place);
+		if (!view->labels[i])
 			return -ENOMEM;
+		view->source[i] = (struct page_source){
+			.labels = view->labels[i],
+			.bare = endpoint_target__bare(view->showing[i].target, place),
+			.owner = view->showing[i].target->owner,
+			.exposed = view->showing[i].exposed,
+		};
 	}
 	return 0;
 }
 
 int custom_view__new(struct custom_view **ret_view, struct custom *custom,
-		     const struct scope *scope, const struct custom_place *place)
+		     const struct scope *scope, const struct custom_place *place,
+		     const char *const *taken, size_t taken_count)
 {
 	struct custom_view *view = calloc(1, sizeof(*view));
 	int err = -ENOMEM;
-	size_t room;
 
 	if (!view)
 		return err;
 	view->custom = custom;
-	view->is_whole = scope->all;
-	pthread_mutex_lock(&custom->lock);
-	room = custom->count + 1;
-	view->id = calloc(room, sizeof(*view->id));
-	view->exposed = calloc(room, sizeof(struct exposed *));
-	view->text = calloc(TEXTS * room, sizeof(char *));
-	view->source = calloc(room, sizeof(*view->source));
-	if (view->id && view->exposed && view->text && view->source)
-		err = collect(view, scope, place);
-	pthread_mutex_unlock(&custom->lock);
+	view->is_whole = scope->all && !taken_count;
+	view->showing = take_showings(custom, &view->count);
+	if (view->showing) {
+		narrow(view, scope);
+		err = make_sources(view, place);
+	}
 	if (!err)
-		err = page__new(&view->page, view->source, view->count, custom->key);
+		err = page__new(&view->page, view->source, view->count, custom->key, taken,
+				taken_count);
 	if (err) {
 		custom_view__free(view);
 		return err;
@@ -154,9 +216,7 @@ int custom_view__new(struct custom_view **ret_view, struct custom *custom,
 void custom_view__exposers(const struct custom_view *view, const char *prefix,
 			   void (*on_app)(void *ctx, const char *app), void *ctx)
 {
-	for (size_t i = 0; i < view->count; i++)
-		if (has_prefix(view->exposed[i], prefix))
-			on_app(ctx, view->text[TEXTS * i + TEXT_APP]);
+	tell_exposers(view->showing, view->count, prefix, on_app, ctx);
 }
 
 struct page *custom_view__page(struct custom_view *view)
@@ -165,7 +225,7 @@ struct page *custom_view__page(struct custom_view *view)
 }
 
 /* Both lists are in the order of age, which is that of the ids. */
-static void tell_left_out(struct custom_view *view)
+static void tell_tallies(struct custom_view *view)
 {
 	struct custom *custom = view->custom;
 	size_t at = 0;
@@ -174,11 +234,11 @@ static void tell_left_out(struct custom_view *view)
 	for (size_t i = 0; i < custom->count && at < view->count; i++) {
 		struct endpoint *endpoint = custom->endpoint[i];
 
-		while (at < view->count && view->id[at] < endpoint->id)
+		while (at < view->count && view->showing[at].id < endpoint->id)
 			at++;
-		if (at < view->count && view->id[at] == endpoint->id &&
-		    view->exposed[at] == endpoint->exposed)
-			endpoint->left_out = *page__left_out(view->page, at);
+		if (at < view->count && view->showing[at].id == endpoint->id &&
+		    view->showing[at].exposed == endpoint->exposed)
+			endpoint->tally = *page__tally(view->page, at);
 	}
 	pthread_mutex_unlock(&custom->lock);
 }
@@ -188,16 +248,12 @@ void custom_view__free(struct custom_view *view)
 	if (!view)
 		return;
 	if (view->page && view->is_whole)
-		tell_left_out(view);
+		tell_tallies(view);
 	page__free(view->page);
-	for (size_t i = 0; i < view->count; i++) {
-		for (int k = 0; k < TEXTS; k++)
-			free(view->text[TEXTS * i + (size_t)k]);
-		exposed__unref(view->exposed[i]);
-	}
-	free(view->id);
-	free(view->exposed);
-	free(view->text);
+	for (size_t i = 0; view->labels && i < view->count; i++)
+		free(view->labels[i]);
+	free(view->labels);
 	free(view->source);
+	drop_showings(view->showing, view->count);
 	free(view);
 }

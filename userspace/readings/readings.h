@@ -124,8 +124,9 @@
 	X(CUSTOM_DURATION, "ns")                                                                   \
 	X(CUSTOM_SAMPLES, "")                                                                      \
 	X(CUSTOM_LEFT_OUT, "")                                                                     \
+	X(CUSTOM_UNTYPED, "")                                                                      \
 	X(CUSTOM_FAILURES, "")                                                                     \
-	X(CUSTOM_NOT_ASKED, "") /* of nobody */
+	X(CUSTOM_NOT_ASKED, "") /* of apps */
 
 enum reading_kind {
 #define READING_KIND(name, unit) READING_##name,
