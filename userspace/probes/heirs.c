@@ -14,7 +14,6 @@ struct heirs {
 	const char *controller;
 	struct estate estate[HEIRS_MAX];
 	size_t count;
-	unsigned int looks; /* left to this search */
 };
 
 int heirs__new(struct heirs **ret_heirs, const char *controller)
@@ -38,11 +37,20 @@ size_t heirs__waiting(const struct heirs *heirs)
 	return heirs->count;
 }
 
-static struct estate *new_estate(struct heirs *heirs, bool was_seen, const char *app)
+static uint64_t owner_of(const struct estate *estate)
+{
+	return estate->was_seen ? estate->kin.owner : estate->serving.owner;
+}
+
+static struct estate *new_estate(struct heirs *heirs, uint64_t owner, bool was_seen,
+				 const char *app)
 {
 	struct estate *estate;
+	size_t of_owner = 0;
 
-	if (heirs->count == HEIRS_MAX)
+	for (size_t i = 0; i < heirs->count; i++)
+		of_owner += owner_of(&heirs->estate[i]) == owner;
+	if (of_owner + 1 > HEIRS_MAX - heirs->count)
 		return NULL;
 	estate = &heirs->estate[heirs->count++];
 	memset(estate, 0, sizeof(*estate));
@@ -78,7 +86,7 @@ int heirs__ended(struct heirs *heirs, pid_t pid, const struct kin *kin, const ch
 	uint8_t kept = 0;
 
 	if (!estate)
-		estate = new_estate(heirs, true, app);
+		estate = new_estate(heirs, kin->owner, true, app);
 	if (!estate)
 		return -ENOSPC;
 	estate->kin = *kin;
@@ -103,11 +111,12 @@ int heirs__missed(struct heirs *heirs, const struct serving *serving)
 		const struct serving *other = &heirs->estate[i].serving;
 
 		if (!heirs->estate[i].was_seen && other->kind == serving->kind &&
+		    other->owner == serving->owner &&
 		    strcmp(other->instance, serving->instance) == 0 &&
 		    strcmp(other->comm, serving->comm) == 0)
 			return 0;
 	}
-	estate = new_estate(heirs, false, serving->app);
+	estate = new_estate(heirs, serving->owner, false, serving->app);
 	if (!estate)
 		return -ENOSPC;
 	estate->serving = *serving;
@@ -140,6 +149,7 @@ static void try_process(struct heirs *heirs, const struct heirs_ops *ops, pid_t 
 	struct process_exe exe;
 	struct file_id program;
 	struct kin_stat stat;
+	struct heir_of of;
 
 	/* kernel threads have none; we are nobody's heir */
 	if (pid == getpid() || process__exe(pid, &exe, NULL) || kin_stat__read(&stat, pid))
@@ -153,24 +163,27 @@ static void try_process(struct heirs *heirs, const struct heirs_ops *ops, pid_t 
 				note_young(estate, pid, stat.start);
 			continue;
 		}
-		if (!estate->missing || !heirs->looks)
+		if (!estate->missing || !estate->looks)
 			continue;
 		if (!file_id__equals(&estate->kin.program, &program) && !is_led(estate, &stat))
 			continue;
 		/* another instance is not ours to look at: its rule may forbid it */
 		if (kin__place(pid, heirs->controller) != estate->kin.place)
 			continue;
-		heirs->looks--;
-		estate->missing &= (uint8_t)~ops->look(ops->ctx, pid, estate->app, estate->file,
-						       estate->file_count);
+		estate->looks--;
+		of = (struct heir_of){ estate->app, owner_of(estate) };
+		estate->missing &=
+			(uint8_t)~ops->look(ops->ctx, &of, pid, estate->file, estate->file_count);
 	}
 }
 
 static void look_at_young(struct estate *estate, const struct heirs_ops *ops)
 {
+	const struct heir_of of = { estate->app, owner_of(estate) };
+
 	for (size_t i = 0; i < HEIRS_YOUNGEST; i++)
 		if (estate->youngest[i].pid)
-			ops->look(ops->ctx, estate->youngest[i].pid, estate->app, NULL, 0);
+			ops->look(ops->ctx, &of, estate->youngest[i].pid, NULL, 0);
 }
 
 void heirs__search(struct heirs *heirs, const struct heirs_ops *ops)
@@ -179,7 +192,8 @@ void heirs__search(struct heirs *heirs, const struct heirs_ops *ops)
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
 
-	heirs->looks = HEIRS_LOOKS;
+	for (size_t i = 0; i < count; i++)
+		heirs->estate[i].looks = (uint16_t)(HEIRS_LOOKS / count);
 	while (proc && (entry = readdir(proc))) {
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);

@@ -136,6 +136,7 @@ struct task_struct {
 	void *io_uring;
 	struct files_struct *files;
 	struct css_set *cgroups;
+	struct cred *real_cred;
 	struct mm_struct *mm;
 	struct cred *real_cred;
 	struct signal_struct *signal;
