@@ -506,8 +506,9 @@ START_TEST(an_owner_that_costs_too_much)
 		looks++;
 	ck_assert_int_gt(looks, 0);
 	ck_assert_int_lt(looks, 100);
+	step_ns = S;
 	for (looks = 0; attached__cost(attached, 1, now_ns) != UINT64_MAX && looks < 100; looks++)
-		look_of(1, pid, now_ns += 2 * S / OWNERS_RATE);
+		look_of(1, pid, now_ns += S);
 	ck_assert_int_lt(looks, 100);
 	ck_assert_uint_eq(attached__cost(attached, 2, now_ns), 0);
 	ck_assert_uint_lt(attached__cost(attached, 1, now_ns + 100 * S), OWNERS_BURST_NS);

@@ -34,6 +34,7 @@ uint16_t owners__account(struct owners *owners, uint64_t owner, uint64_t now_ns)
 bool owners__take(struct owners *owners, uint16_t account, enum owners_table table, uint32_t count);
 void owners__give(struct owners *owners, uint16_t account, enum owners_table table, uint32_t count);
 
+/* How many it holds. */
 uint32_t owners__held(const struct owners *owners, uint16_t account, enum owners_table table);
 
 /* How many hold something of the table. */

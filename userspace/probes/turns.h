@@ -31,6 +31,7 @@ int turns__push(struct turns *turns, const struct serving *serving);
 bool turns__pop(struct turns *turns, uint64_t (*cost_of)(void *ctx, uint64_t owner), void *ctx,
 		struct serving *ret_serving);
 
+/* How many wait. */
 uint32_t turns__count(const struct turns *turns);
 
 #endif
