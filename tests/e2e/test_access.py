@@ -12,6 +12,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -602,6 +603,140 @@ def test_tls(env):
     versions_and_certificates(agent, web)
     client_certificates(agent, web)
     slow_handshakes_end(agent)
+
+
+class Flood:
+    """Connections of one address, each of which asks all the time and takes what it gets, until the end."""
+
+    def __init__(self, env, port, address, count=16, text=b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"):
+        self.port, self.address, self.text = port, address, text * 8
+        self.ends, self.bytes = threading.Event(), 0
+        threads = [threading.Thread(target=self.run, daemon=True) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            env.defer(thread.join)
+        env.defer(self.ends.set)
+        lib.eventually(lambda: self.bytes > 100000 or count > 16 and self.bytes, 20, "the flood is answered")
+
+    def run(self):
+        while not self.ends.is_set():
+            try:
+                with socket.socket() as s:
+                    s.settimeout(1)
+                    s.bind((self.address, 0))
+                    s.connect(("127.0.0.1", self.port))
+                    while not self.ends.is_set():
+                        s.sendall(self.text)
+                        got = len(s.recv(1 << 18))
+                        self.bytes += got
+                        if not got:
+                            break
+            except OSError:
+                self.ends.wait(0.01)
+
+
+def asks(port, address, path="/metrics", more="", seconds=10):
+    """(status, body, seconds) of one request from an address; None for a connection that ended without an answer."""
+    start = time.monotonic()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds, source_address=(address, 0))
+        connection.putrequest("GET", path)
+        for field in more.splitlines():
+            connection.putheader(*field.split(": ", 1))
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read(), time.monotonic() - start
+    except (OSError, http.client.HTTPException) as e:
+        return None, repr(e).encode(), time.monotonic() - start
+    finally:
+        connection.close()
+
+
+def get_in(port, address, times, path="/metrics", more=""):
+    """All of them are answered; returns the longest time."""
+    longest = 0
+    for i in range(times):
+        status, body, seconds = asks(port, address, path, more)
+        equal(status, 200, f"{path} from {address}, number {i}: {body[:100]!r}")
+        longest = max(longest, seconds)
+    return longest
+
+
+def counted(agent, name, more="", **labels):
+    """A counter of the agent's own."""
+    text = asks(agent.port, "127.0.0.1", more=more)[1].decode()
+    found = [s for l, s in Scrape(text).samples[name] if all(l[k] == v for k, v in labels.items())]
+    equal(len(found), 1, f"{name} {labels}")
+    return found[0]
+
+
+def test_floods_starve_nobody(env):
+    """Whoever floods waits behind itself only; who comes together shares a rendering."""
+    agent = env.agent("postgres: false\ntls_uprobes: false\nscrapers: [127.0.4.1, '127.0.5.0/24']\n")
+    Flood(env, agent.port, "127.0.7.7")
+    print(f"  longest scrape beside a flood: {get_in(agent.port, '127.0.0.1', 10):.2f} s")
+    print(f"  longest health check: {get_in(agent.port, '127.0.0.1', 10, '/-/healthy'):.2f} s")
+    requests, renderings = (counted(agent, f"edgetap_exporter_{n}_total") for n in ("requests", "renderings"))
+    print(f"  {requests:.0f} requests took {renderings:.0f} renderings")
+    assert renderings < requests / 4, (requests, renderings)
+    Flood(env, agent.port, "127.0.7.8", 200)
+    get_in(agent.port, "127.0.0.1", 5)
+    get_in(agent.port, "127.0.0.1", 5, "/-/healthy")
+    refused = counted(agent, "edgetap_exporter_connections_cut_total", reason="address_limit")
+    assert refused >= 100, refused
+    # More addresses than there are places, all of which keep what they have.
+    held = []
+    for i in range(80):
+        s = socket.socket()
+        env.defer(s.close)
+        s.bind((f"127.0.9.{i + 1}", 0))
+        s.connect(("127.0.0.1", agent.port))
+        held.append(s)
+    get_in(agent.port, "127.0.4.1", 5)
+    get_in(agent.port, "127.0.5.77", 5)
+    get_in(agent.port, "127.0.4.1", 5, "/-/healthy")
+    assert counted(agent, "edgetap_exporter_connections_cut_total", reason="displaced") > 0
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        pages = list(pool.map(lambda i: asks(agent.port, f"127.0.5.{i + 1}"), range(8)))
+    equal({status for status, *_ in pages}, {200}, "scrapes that come together")
+
+
+def test_floods_without_credentials(env):
+    """They get neither the connections nor the places of who has some, also from the same address."""
+    two_apps(env)
+    config, _ = config_of(env)
+    agent = Agent(env, config + "\npostgres: false\ntls_uprobes: false\nhttp_connections: 24\n")
+    field = f"Authorization: Bearer {ALL_TOKEN}"
+    known = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=10, source_address=("127.0.7.0", 0))
+    env.defer(known.close)
+    known.request("GET", "/metrics", headers=dict([field.split(": ")]))
+    known.getresponse().read()
+    known.auto_open = False
+    for i in range(3):
+        Flood(env, agent.port, f"127.0.7.{i}", 17 if i else 60)
+    get_in(agent.port, "127.0.0.1", 10, more=field)
+    for _ in range(5):
+        known.request("GET", "/metrics", headers=dict([field.split(": ")]))
+        answer = known.getresponse()
+        equal(answer.status, 200, "on a connection that has shown credentials before")
+        answer.read()
+    # A token that sees one app only floods too: what it gets is never another's.
+    narrow = f"Authorization: Bearer {A_TOKEN}"
+    ask = f"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {TEXT}\r\n{{}}\r\n\r\n"
+    Flood(env, agent.port, "127.0.8.1", text=ask.format(narrow).encode())
+    for _ in range(5):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            fields = [f"{f}\nAccept: {TEXT}" for f in (field, narrow, field, narrow)]
+            pages = list(pool.map(lambda i: asks(agent.port, f"127.0.8.{i + 2}", more=fields[i]), range(4)))
+        for (status, body, _), more in zip(pages, fields):
+            equal(status, 200, f"beside floods: {body[:100]!r}")
+            apps = {dict(labels).get("app") for _, labels in series(body.decode())}
+            if more.startswith(narrow):
+                equal(apps, {A}, "what the restricted one sees")
+            else:
+                assert {A, B} <= apps, apps
+    equal(asks(agent.port, "127.0.0.1")[0], 401, "without")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,34 @@ START_TEST(an_empty_name_is_no_app)
 }
 END_TEST
 
+START_TEST(what_is_the_same_scope)
+{
+	const char *const ab[] = { "a", "b" }, *const a_b[] = { "a,b" }, *const ac[] = { "a", "c" };
+	const struct scope scopes[] = {
+		scope_all,
+		scope_none,
+		{ .all = true, .org = "o" },
+		{ .all = true, .org = "p" },
+		{ .app = ab, .app_count = 1 },
+		{ .app = ab, .app_count = 2 },
+		{ .app = ac, .app_count = 2 },
+		{ .app = a_b, .app_count = 1 },
+		{ .app = ab, .app_count = 2, .org = "o" },
+	};
+	const size_t count = sizeof(scopes) / sizeof(*scopes);
+
+	for (size_t i = 0; i < count; i++) {
+		struct scope *copy;
+
+		for (size_t j = 0; j < count; j++)
+			ck_assert_int_eq(scope__is_same(&scopes[i], &scopes[j]), i == j);
+		ck_assert_int_eq(scope__copy(&copy, &scopes[i]), 0);
+		ck_assert(scope__is_same(copy, &scopes[i]));
+		free(copy);
+	}
+}
+END_TEST
+
 START_TEST(organisations)
 {
 	const struct scope one = { .all = true, .org = "personal" };
@@ -174,6 +202,7 @@ Suite *access_scope_suite(void)
 
 	tcase_add_test(names, names_are_compared_whole);
 	tcase_add_test(names, an_empty_name_is_no_app);
+	tcase_add_test(names, what_is_the_same_scope);
 	tcase_add_test(names, organisations);
 	tcase_add_test(names, a_copy_is_its_own);
 	suite_add_tcase(suite, names);

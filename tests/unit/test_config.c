@@ -125,6 +125,19 @@ static const struct {
 	  "edgetap.yaml:4: apps.rules.set: expected app: NAME, or uprobes: false" },
 	{ "apps:\n  rules:\n    - match: {}\n      set: {uprobes: no}\n",
 	  "edgetap.yaml:4: apps.rules.set.uprobes: expected true or false, got \"no\"" },
+	{ "scrapers: 10.0.0.1\n",
+	  "edgetap.yaml:1: scrapers: expected a list of addresses or networks, "
+	  "got a single value" },
+	{ "scrapers: []\n", "edgetap.yaml:1: scrapers: expected at least one address or network" },
+	{ "scrapers:\n  - 10.0.0.0/8\n  - 10.0.0.1/8\n",
+	  "edgetap.yaml:3: scrapers: expected addresses or networks whose bits behind the prefix are "
+	  "0, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, got \"10.0.0.1/8\"" },
+	{ "scrapers: ['::1', a.example]\n",
+	  "edgetap.yaml:1: scrapers: expected addresses or networks whose bits behind the prefix are "
+	  "0, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, got \"a.example\"" },
+	{ "scrapers: [0.0.0.1, 0.0.0.2, 0.0.0.3, 0.0.0.4, 0.0.0.5, 0.0.0.6, 0.0.0.7, 0.0.0.8, 1.0.0.1, "
+	  "1.0.0.2, 1.0.0.3, 1.0.0.4, 1.0.0.5, 1.0.0.6, 1.0.0.7, 1.0.0.8, 2.0.0.1]\n",
+	  "edgetap.yaml:1: scrapers: expected at most 16 networks" },
 	{ "tls_libraries: openssl\n",
 	  "edgetap.yaml:1: tls_libraries: expected a list of names, got a single value" },
 	{ "tls_libraries: []\n", "edgetap.yaml:1: tls_libraries: expected at least one name" },
@@ -284,6 +297,31 @@ START_TEST(test_format_is_what_set_reads)
 		config_option__format(&options[i], &config, after);
 		ck_assert_str_eq(before, after);
 	}
+}
+END_TEST
+
+START_TEST(test_networks)
+{
+	static const char longest[] = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127";
+	const struct config_option *option = config_option__find("scrapers");
+	char text[OPTION_VALUE_BYTES], all[OPTION_VALUE_BYTES] = "";
+
+	ck_assert_uint_eq(config.scraper_count, 0);
+	ck_assert_int_eq(config_option__set(option, &config, "10.0.0.0/8,::1", "x", &error), 0);
+	ck_assert_uint_eq(config.scraper_count, 2);
+	config_option__format(option, &config, text);
+	ck_assert_str_eq(text, "10.0.0.0/8,::1");
+	ck_assert_int_lt(config_option__set(option, &config, "10.0.0.1,", "x", &error), 0);
+	ck_assert_int_lt(config_option__set(option, &config, "10.0.0.1, ::1", "x", &error), 0);
+	for (int i = 0; i < CONFIG_MAX_SCRAPERS; i++) {
+		strcat(all, i ? "," : "");
+		strcat(all, longest);
+	}
+	ck_assert_int_eq(config_option__set(option, &config, all, "x", &error), 0);
+	config_option__format(option, &config, text);
+	ck_assert_str_eq(text, all);
+	ck_assert_int_eq(config_option__set(option, &config, "", "x", &error), 0);
+	ck_assert_uint_eq(config.scraper_count, 0);
 }
 END_TEST
 
@@ -491,6 +529,7 @@ Suite *config_suite(void)
 	tcase_add_test(tc, test_file_sets_everything);
 	tcase_add_test(tc, test_shipped_example_is_the_default);
 	tcase_add_test(tc, test_format_is_what_set_reads);
+	tcase_add_test(tc, test_networks);
 	tcase_add_test(tc, test_sets_of_names);
 	tcase_add_test(tc, test_precedence);
 	tcase_add_test(tc, test_variable_names_the_file);

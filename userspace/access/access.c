@@ -165,6 +165,7 @@ static int decide(struct access *access, const struct rules *rules, struct http_
 	}
 	if (decision.verdict == VERDICT_ALLOW) {
 		http_request__give_scope(request, decision.scope);
+		http_request__give_holder(request, decision.holder);
 		return 0;
 	}
 	err = challenge(rules, &decision, reply);
@@ -271,10 +272,21 @@ void access__free(struct access *access)
 	free(access);
 }
 
+static bool wants_credentials(void *ctx)
+{
+	struct access *access = ctx;
+	struct rules *rules = current(access);
+	bool are_wanted = !rules__are_open(rules) || rules__verify_clients(rules);
+
+	rules__unref(rules);
+	return are_wanted;
+}
+
 void access__attach(struct access *access, struct http_server_options *options)
 {
 	options->before = before;
 	options->check = check;
+	options->wants_credentials = wants_credentials;
 	options->before_ctx = access;
 	if (!access->priorities)
 		return;

@@ -9,6 +9,9 @@
 #include "access/rules.h"
 #include "access/token.h"
 
+/* Of whatever certificate: an address still tells them apart. */
+#define HOLDER_OF_CERTIFICATE 1
+
 #define ORG_PATH "/prometheus/"
 
 static void deny(struct decision *ret, unsigned int status, const char *error, const char *why)
@@ -57,8 +60,19 @@ static bool is_foreign(const char *path, const struct scope *scope)
 	return strlen(scope->org) != length || memcmp(scope->org, path, length) != 0;
 }
 
+/* Never 0. */
+static uint64_t hash_of(const void *bytes, size_t size)
+{
+	unsigned char digest[SECRET_DIGEST_BYTES];
+	uint64_t hash;
+
+	crypto_hash_sha256(digest, bytes, size);
+	memcpy(&hash, digest, sizeof(hash));
+	return hash ? hash : 1;
+}
+
 static int allow(struct decision *ret, const struct rules_request *request,
-		 const struct scope *scope)
+		 const struct scope *scope, uint64_t holder)
 {
 	struct scope *copy;
 
@@ -68,7 +82,7 @@ static int allow(struct decision *ret, const struct rules_request *request,
 	}
 	if (scope__copy(&copy, scope))
 		return -ENOMEM;
-	*ret = (struct decision){ .verdict = VERDICT_ALLOW, .scope = copy };
+	*ret = (struct decision){ .verdict = VERDICT_ALLOW, .scope = copy, .holder = holder };
 	return 0;
 }
 
@@ -127,7 +141,8 @@ static int decide_macaroon(const struct rules *rules, const struct rules_request
 		return 0;
 	}
 	scope = grant__scope(&grant, apps);
-	return allow(ret, request, &scope);
+	/* What is made of a token by narrowing it has the same identifier. */
+	return allow(ret, request, &scope, hash_of(token.identifier.bytes, token.identifier.size));
 }
 
 static int decide_token(const struct rules *rules, const struct rules_request *request,
@@ -136,7 +151,7 @@ static int decide_token(const struct rules *rules, const struct rules_request *r
 	const struct scope *scope = find_token(rules, text, length);
 
 	if (scope)
-		return allow(ret, request, scope);
+		return allow(ret, request, scope, hash_of(text, length));
 	if (rules->keys && token__is_one(text, length))
 		return decide_macaroon(rules, request, text, length, ret);
 	deny_token(ret, "the token is not valid");
@@ -182,7 +197,7 @@ static int decide_password(const struct rules *rules, const struct rules_request
 	}
 	if (user &&
 	    password__is_known(request->passwords, user->name, user->hash, authorization->password))
-		return allow(ret, request, &scope_all);
+		return allow(ret, request, &scope_all, hash_of(user->name, strlen(user->name)));
 	*ret = (struct decision){ .verdict = VERDICT_UNSURE };
 	return 0;
 }
@@ -214,7 +229,8 @@ int rules__decide(const struct rules *rules, const struct rules_request *request
 	int err = 0;
 
 	if (rules__are_open(rules))
-		return allow(ret_decision, request, &scope_all);
+		return allow(ret_decision, request, &scope_all,
+			     rules__verify_clients(rules) ? HOLDER_OF_CERTIFICATE : 0);
 	if (request->authorization_count == 0 || !request->authorization) {
 		deny(ret_decision, 401, NULL, "credentials are needed");
 		return 0;

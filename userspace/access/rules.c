@@ -241,3 +241,8 @@ bool rules__are_open(const struct rules *rules)
 {
 	return !rules->token_count && !rules->keys && !rules->web.user_count;
 }
+
+bool rules__verify_clients(const struct rules *rules)
+{
+	return rules->web.has_tls && rules->web.client_auth == CLIENT_AUTH_REQUIRE_VERIFIED;
+}

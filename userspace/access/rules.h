@@ -71,6 +71,9 @@ void rules__note_files(struct rules *rules);
 /* Whether nothing restricts access by what a request carries. */
 bool rules__are_open(const struct rules *rules);
 
+/* Whether a client's certificate is verified before its first request. */
+bool rules__verify_clients(const struct rules *rules);
+
 /* What a request tells about itself. */
 struct rules_request {
 	const char *method, *path;
@@ -89,6 +92,7 @@ enum verdict {
 struct decision {
 	enum verdict verdict;
 	struct scope *scope; /* from malloc */
+	uint64_t holder;     /* whose the credentials are, by their hash; 0: there are none */
 	unsigned int status;
 	const char *error; /* of RFC 6750 (3.1), or NULL */
 	const char *why;   /* static, for the client: no secret */

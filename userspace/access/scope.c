@@ -25,6 +25,22 @@ bool scope__allows_org(const struct scope *scope, const char *org)
 	return !scope->org || (org && strcmp(scope->org, org) == 0);
 }
 
+static bool is_same_name(const char *name, const char *other)
+{
+	return name && other ? strcmp(name, other) == 0 : name == other;
+}
+
+bool scope__is_same(const struct scope *scope, const struct scope *other)
+{
+	if (scope->all != other->all || !is_same_name(scope->org, other->org) ||
+	    scope->app_count != other->app_count)
+		return false;
+	for (size_t i = 0; i < scope->app_count; i++)
+		if (strcmp(scope->app[i], other->app[i]) != 0)
+			return false;
+	return true;
+}
+
 static char *put(char **end, const char *text)
 {
 	char *start = *end;

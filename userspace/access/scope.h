@@ -29,6 +29,9 @@ bool scope__allows(const struct scope *scope, const char *app);
 /* Whether an organisation of this name may be asked about. */
 bool scope__allows_org(const struct scope *scope, const char *org);
 
+/* Whether whoever has the one may see just what who has the other may. */
+bool scope__is_same(const struct scope *scope, const struct scope *other);
+
 /* A copy with all it points to in one piece of memory, to be freed by free(). 0 or -ENOMEM. */
 int scope__copy(struct scope **ret_copy, const struct scope *scope);
 

@@ -45,6 +45,9 @@ static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
 	if (server)
 		http_server__stats(server, &stats);
 	ret_counts[EXPORTER_REQUESTS] = stats.requests;
+	ret_counts[EXPORTER_RENDERINGS] = stats.renderings;
+	ret_counts[EXPORTER_REFUSED_CONNECTIONS] = stats.refused_connections;
+	ret_counts[EXPORTER_DISPLACED] = stats.displaced;
 	ret_counts[EXPORTER_REFUSED_BUSY] = stats.refused_busy;
 	ret_counts[EXPORTER_REFUSED_LATE] = stats.refused_late;
 	ret_counts[EXPORTER_REFUSED_MEMORY] = stats.refused_memory;

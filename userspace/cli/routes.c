@@ -34,6 +34,20 @@ static int write_reply(void *ctx, const char *data, size_t length)
 	return http_reply__write(sink->reply, sink->request, data, length);
 }
 
+/* The page is the same for all who get it in the same format. */
+static const void *variant_of_view(const struct http_request *request)
+{
+	const struct view *view = find_view(http_request__path(request));
+
+	return view ? view__encoder(view, http_request__header(request, "Accept")) : NULL;
+}
+
+static const void *variant_of_custom(const struct http_request *request)
+{
+	(void)request;
+	return &encoder_text;
+}
+
 static int handle_view(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	const struct view *view = find_view(http_request__path(request));
@@ -98,11 +112,13 @@ size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct confi
 			.path = views[i]->path,
 			.description = views[i]->description,
 			.handle = handle_view,
+			.variant = variant_of_view,
 		};
 	ret_routes[used++] = (struct http_route){
 		.path = "/metrics/custom",
 		.description = "What instances expose themselves, with the standard labels",
 		.handle = handle_custom,
+		.variant = variant_of_custom,
 	};
 	ret_routes[used++] = (struct http_route){
 		.path = "/-/ready",

@@ -172,6 +172,8 @@ static int serve__start_server(struct serve *serve, const char **ret_message)
 	if (options.max_connections_per_address > config->http_connections)
 		options.max_connections_per_address = config->http_connections;
 	options.request_timeout_ms = config->http_timeout_ms;
+	options.scrapers = config->scrapers;
+	options.scraper_count = config->scraper_count;
 	access__attach(serve->access, &options);
 	options.slow_threads = config->query_threads;
 	options.slow_timeout_ms = config->query_timeout_ms;

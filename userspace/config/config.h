@@ -11,12 +11,14 @@
 #include <stdint.h>
 
 #include "grid.h"
+#include "http/network.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/edgetap.yaml"
 #define CONFIG_FILE_MAX_BYTES (1024 * 1024)
 #define CONFIG_MAX_RULES 1024
 #define CONFIG_MAX_TOKENS 256
 #define CONFIG_MAX_TOKEN_APPS 64
+#define CONFIG_MAX_SCRAPERS 16
 #define CONFIG_ERROR_BYTES 512
 
 /* Libraries whose plain text is seen. Bits of tls_libraries, in the order of their names. */
@@ -108,6 +110,8 @@ struct config {
 
 	uint32_t http_connections; /* clients at once */
 	uint32_t http_timeout_ms;
+	struct http_network scrapers[CONFIG_MAX_SCRAPERS]; /* for whom places are kept */
+	size_t scraper_count;
 
 	char *query_url;	/* of a Prometheus or VictoriaMetrics; NULL: none */
 	char *query_org;	/* the organisation in /prometheus/ORG/ */

@@ -163,6 +163,28 @@ static int read_buckets(struct reader *r, const yaml_event_t *start, const char 
 	return err;
 }
 
+static int on_network(struct reader *r, yaml_event_t *event, const char *where)
+{
+	const char *text;
+	int err = reader__text(r, event, where, "an address or a network", true, &text);
+
+	return err ? err : config_networks__add(file_of(r)->config, text, where, r->error);
+}
+
+static int read_networks(struct reader *r, const yaml_event_t *start, const char *where)
+{
+	int err;
+
+	if (start->type == YAML_SEQUENCE_START_EVENT)
+		config_networks__clear(file_of(r)->config);
+	err = reader__list(r, start, where, "scrapers", "a list of addresses or networks",
+			   on_network);
+	if (!err && file_of(r)->config->scraper_count == 0)
+		return config_error__set(r->error, -EINVAL, where,
+					 "expected at least one address or network");
+	return err;
+}
+
 static int on_name(struct reader *r, yaml_event_t *event, const char *where)
 {
 	const char *text;
@@ -221,6 +243,8 @@ static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const 
 		return config_databases__read(r, file_of(r)->config, event, where);
 	if (options[key].type == OPTION_BUCKETS)
 		return read_buckets(r, event, where);
+	if (options[key].type == OPTION_NETWORKS)
+		return read_networks(r, event, where);
 	if (options[key].type == OPTION_SET)
 		return read_set(r, &options[key], event, where);
 	quotes = options[key].type != OPTION_NUMBER && options[key].type != OPTION_BOOL &&

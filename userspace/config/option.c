@@ -68,6 +68,8 @@ static const struct config_option options[] = {
 	  "clients served at once" },
 	{ "http_timeout", OPTION_TIMEOUT, FIELD(http_timeout_ms), 1000, 600000, "TIME",
 	  "how long a client may take to ask" },
+	{ "scrapers", OPTION_NETWORKS, FIELD(scrapers), 0, 0, "NETWORK,...",
+	  "addresses that always find room, such as 10.0.0.7 or 2001:db8::/64" },
 	{ "macaroon_key_file", OPTION_PATH, FIELD(macaroon_key_file), 0, 0, "PATH",
 	  "keys of the tokens that `edgetap token` makes" },
 	{ "web_config_file", OPTION_PATH, FIELD(web_config_file), 0, 0, "PATH",
@@ -81,7 +83,7 @@ static const struct config_option options[] = {
 	{ "query_timeout", OPTION_TIMEOUT, FIELD(query_timeout_ms), 1000, 600000, "TIME",
 	  "how long it may take to answer" },
 	{ "query_threads", OPTION_NUMBER, FIELD(query_threads), 1, 16, "N",
-	  "queries asked at once" },
+	  "queries of one client asked at once" },
 	{ "postgres", OPTION_BOOL, FIELD(postgres), 0, 0, "true|false",
 	  "ask servers of Postgres for their statistics" },
 	{ "postgres_interval", OPTION_DURATION, FIELD(postgres_interval_ns),
@@ -185,20 +187,44 @@ int config_buckets__add(struct config *config, const char *text, const char *whe
 	return 0;
 }
 
-static int set_buckets(struct config *config, const char *text, const char *where,
-		       struct config_error *error)
+void config_networks__clear(struct config *config)
 {
-	config_buckets__clear(config);
+	config->scraper_count = 0;
+}
+
+int config_networks__add(struct config *config, const char *text, const char *where,
+			 struct config_error *error)
+{
+	struct http_network network;
+
+	if (http_network__parse(&network, text))
+		return expected(error, -EINVAL, where,
+				"addresses or networks whose bits behind the prefix are 0, such as "
+				"192.0.2.7, 10.0.0.0/8 or 2001:db8::/32",
+				text);
+	if (config->scraper_count == CONFIG_MAX_SCRAPERS)
+		return config_error__set(error, -E2BIG, where, "expected at most %d networks",
+					 CONFIG_MAX_SCRAPERS);
+	config->scrapers[config->scraper_count++] = network;
+	return 0;
+}
+
+/* Adds what stands between commas, each. */
+static int add_items(struct config *config, const char *text, const char *where, const char *what,
+		     int (*add)(struct config *config, const char *text, const char *where,
+				struct config_error *error),
+		     struct config_error *error)
+{
 	for (;;) {
 		char item[64];
 		size_t length = strcspn(text, ",");
 		int err;
 
 		if (length >= sizeof(item))
-			return expected(error, -EINVAL, where, "numbers separated by commas", text);
+			return expected(error, -EINVAL, where, what, text);
 		memcpy(item, text, length);
 		item[length] = '\0';
-		err = config_buckets__add(config, item, where, error);
+		err = add(config, item, where, error);
 		if (err)
 			return err;
 		if (text[length] == '\0')
@@ -345,7 +371,16 @@ int config_option__set(const struct config_option *option, struct config *config
 			return 0;
 		return expected(error, -EINVAL, where, "true or false", text);
 	case OPTION_BUCKETS:
-		return set_buckets(config, text, where, error);
+		config_buckets__clear(config);
+		return add_items(config, text, where, "numbers separated by commas",
+				 config_buckets__add, error);
+	case OPTION_NETWORKS:
+		config_networks__clear(config);
+		/* As it is formatted where there are none. */
+		if (!text[0])
+			return 0;
+		return add_items(config, text, where, "networks separated by commas",
+				 config_networks__add, error);
 	case OPTION_SET:
 		return set_names(option, config, text, where, error);
 	}
@@ -363,6 +398,22 @@ static void format_buckets(const struct config *config, char buffer[OPTION_VALUE
 		value__format_seconds(config->bucket_ns[i], number, sizeof(number));
 		used += (size_t)snprintf(buffer + used, OPTION_VALUE_BYTES - used, "%s%s",
 					 i ? "," : "", number);
+	}
+}
+
+static void format_networks(const struct config *config, char buffer[OPTION_VALUE_BYTES])
+{
+	size_t used = 0;
+
+	_Static_assert(CONFIG_MAX_SCRAPERS * (HTTP_NETWORK_BYTES + 1) <= OPTION_VALUE_BYTES,
+		       "all of them fit");
+	buffer[0] = '\0';
+	for (size_t i = 0; i < config->scraper_count; i++) {
+		char text[HTTP_NETWORK_BYTES];
+
+		http_network__format(&config->scrapers[i], text);
+		used += (size_t)snprintf(buffer + used, OPTION_VALUE_BYTES - used, "%s%s",
+					 i ? "," : "", text);
 	}
 }
 
@@ -414,6 +465,9 @@ void config_option__format(const struct config_option *option, const struct conf
 		break;
 	case OPTION_BUCKETS:
 		format_buckets(config, buffer);
+		break;
+	case OPTION_NETWORKS:
+		format_networks(config, buffer);
 		break;
 	case OPTION_SET:
 		format_set(option, *(const uint32_t *)field, buffer);

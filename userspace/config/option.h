@@ -9,7 +9,7 @@
 #include "config/config.h"
 
 #define OPTION_SPELLING_BYTES 40
-#define OPTION_VALUE_BYTES 512
+#define OPTION_VALUE_BYTES 1024
 
 enum option_type {
 	OPTION_LISTEN,
@@ -22,8 +22,9 @@ enum option_type {
 	OPTION_NUMBER,	 /* uint32_t */
 	OPTION_BYTES,	 /* uint64_t; 0: auto */
 	OPTION_BOOL,
-	OPTION_BUCKETS, /* bucket_ns, bucket_count */
-	OPTION_SET,	/* uint32_t, one bit for each of option_set's names */
+	OPTION_BUCKETS,	 /* bucket_ns, bucket_count */
+	OPTION_NETWORKS, /* scrapers, scraper_count */
+	OPTION_SET,	 /* uint32_t, one bit for each of option_set's names */
 };
 
 struct config_option {
@@ -63,6 +64,11 @@ void config_option__format(const struct config_option *option, const struct conf
 void config_buckets__clear(struct config *config);
 int config_buckets__add(struct config *config, const char *text, const char *where,
 			struct config_error *error);
+
+/* The same for a list of networks. */
+void config_networks__clear(struct config *config);
+int config_networks__add(struct config *config, const char *text, const char *where,
+			 struct config_error *error);
 
 /* The names of an OPTION_SET's bits, from the lowest; NULL behind the last. Static. */
 const char *const *config_option__set_names(const struct config_option *option);

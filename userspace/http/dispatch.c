@@ -11,6 +11,7 @@
 #include "http/framing.h"
 #include "http/header.h"
 #include "http/internal.h"
+#include "http/network.h"
 
 /*
  * Content that nobody asked for is read up to here before it is refused: a
@@ -44,6 +45,48 @@ static uint64_t in_ms(uint32_t ms)
 	return clock__now_ns() + ms * NS_PER_MS;
 }
 
+static bool is_scraper(const struct http_server *server, const struct in6_addr *address)
+{
+	for (size_t i = 0; i < server->options.scraper_count; i++)
+		if (http_network__has(&server->options.scrapers[i], address))
+			return true;
+	return false;
+}
+
+enum MHD_Result dispatch__accept(void *cls, const struct sockaddr *sockaddr, socklen_t length)
+{
+	struct http_server *server = cls;
+	const struct http_server_options *options = &server->options;
+	struct in6_addr address = http_network__of(sockaddr);
+	struct owner *owner = owner_table__get(&server->owners, &address, 0);
+	bool is_admitted;
+
+	(void)length;
+	if (!owner)
+		return MHD_NO;
+	is_admitted = client_table__admit(&server->clients, owner, is_scraper(server, &address),
+					  options->wants_credentials &&
+						  options->wants_credentials(options->before_ctx));
+	owner__unref(owner);
+	return is_admitted ? MHD_YES : MHD_NO;
+}
+
+static struct client *add_client(struct http_server *server, struct MHD_Connection *connection,
+				 int fd)
+{
+	const union MHD_ConnectionInfo *info;
+	struct in6_addr address;
+	struct owner *owner;
+
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	address = http_network__of(info ? info->client_addr : NULL);
+	owner = owner_table__get(&server->owners, &address, 0);
+	return owner ? client_table__add(&server->clients, fd,
+					 in_ms(server->options.request_timeout_ms), owner,
+					 is_scraper(server, &address))
+		     : NULL;
+}
+
 void dispatch__connection(void *cls, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code)
 {
@@ -57,8 +100,7 @@ void dispatch__connection(void *cls, struct MHD_Connection *connection, void **s
 		return;
 	}
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	*socket_context = client_table__add(&server->clients, info->connect_fd,
-					    in_ms(server->options.request_timeout_ms));
+	*socket_context = add_client(server, connection, info->connect_fd);
 	/* Never a connection without a deadline. */
 	if (!*socket_context)
 		shutdown(info->connect_fd, SHUT_RDWR);
@@ -97,6 +139,7 @@ static void request_free(struct http_request *request)
 		free(request->given[i].name);
 		free(request->given[i].value);
 	}
+	owner__unref(request->owner);
 	free(request->scope);
 	free(request->raw_query);
 	free(request->content);
@@ -117,6 +160,7 @@ void *dispatch__target(void *cls, const char *target, struct MHD_Connection *con
 	request->server = server;
 	request->connection = connection;
 	request->client = client;
+	request->owner = owner__ref(client->owner);
 	request->arrived_ns = clock__now_ns();
 	request->target_length = target ? strlen(target) : 0;
 	request->bad_target = target_is_bad(target) || keep_query(request, target);
@@ -232,10 +276,30 @@ static enum MHD_Result hand_over(struct http_request *request, struct render_que
 	return MHD_YES;
 }
 
+/* Who has shown credentials has turns of its own, and keeps its connection. 0 or -ENOMEM. */
+static int know_holder(struct http_request *request)
+{
+	struct http_server *server = request->server;
+	struct owner *owner;
+
+	if (!request->holder)
+		return 0;
+	owner = owner_table__get(&server->owners, &request->client->owner->address,
+				 request->holder);
+	if (!owner)
+		return -ENOMEM;
+	owner__unref(request->owner);
+	request->owner = owner;
+	client_table__know(&server->clients, request->client, true);
+	return 0;
+}
+
 static enum MHD_Result run_route(struct http_request *request)
 {
 	struct http_reply reply = {};
 
+	if (!request->route->quick && request->route->variant)
+		request->variant = request->route->variant(request);
 	if (!request->route->quick)
 		return hand_over(request, render_queue__of(request), REQUEST_RENDERING);
 	response__run(request, request->route->handle, &reply);
@@ -298,6 +362,10 @@ static enum MHD_Result dispatch(struct http_request *request)
 
 		if (err == HTTP_BEFORE_CHECK)
 			return hand_over(request, &server->checks, REQUEST_CHECKING);
+		if (!err)
+			err = know_holder(request);
+		else if (err == 1)
+			client_table__know(&server->clients, request->client, false);
 		if (response__settle(request, err, &reply))
 			return answer(request, &reply);
 	}

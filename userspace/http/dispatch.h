@@ -13,6 +13,9 @@ struct http_server;
 /* The server that a request came to, for the built-in routes. */
 const struct http_server *dispatch__server(const struct http_request *request);
 
+/* Whether a connection may come. */
+enum MHD_Result dispatch__accept(void *cls, const struct sockaddr *address, socklen_t length);
+
 /* A connection was accepted or is about to be closed. */
 void dispatch__connection(void *cls, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code);

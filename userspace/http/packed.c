@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "clock.h"
+#include "http/turns.h"
 
 /* Large enough that malloc maps it, and gives it back whole when it is freed. */
 #define BLOCK_BYTES (64 * 1024)
@@ -21,6 +22,7 @@
 
 struct block {
 	struct block *next;
+	_Atomic uint32_t readers;
 	size_t length;
 	Bytef bytes[];
 };
@@ -29,6 +31,7 @@ struct block {
 
 struct packed {
 	_Atomic uint64_t *held;
+	_Atomic uint64_t *own; /* NULL: nobody's */
 	uint64_t limit;
 	uint64_t deadline_ns;
 	int error;
@@ -59,15 +62,62 @@ int packed__new(struct packed **ret_packed, _Atomic uint64_t *held, uint64_t lim
 	return 0;
 }
 
-/* Frees the first block. */
+void packed__set_owner(struct packed *packed, _Atomic uint64_t *own)
+{
+	packed->own = own;
+}
+
+/* The memory is counted before it is taken. 0 or -ENOBUFS. */
+static int charge(struct packed *packed)
+{
+	uint64_t held = atomic_fetch_add(packed->held, BLOCK_BYTES), own = 0;
+
+	if (packed->own)
+		own = atomic_fetch_add(packed->own, BLOCK_BYTES);
+	return share__has_room(held, own, BLOCK_BYTES, packed->limit) ? 0 : -ENOBUFS;
+}
+
+static void discharge(struct packed *packed, bool is_last)
+{
+	if (packed->own)
+		atomic_fetch_sub(packed->own, BLOCK_BYTES);
+	if (is_last)
+		atomic_fetch_sub(packed->held, BLOCK_BYTES);
+}
+
+int packed__share(struct packed **ret_packed, const struct packed *packed, _Atomic uint64_t *own)
+{
+	struct packed *other = calloc(1, sizeof(*other));
+
+	if (!other)
+		return -ENOMEM;
+	other->held = packed->held;
+	other->own = own;
+	other->plain_bytes = packed->plain_bytes;
+	other->gzip_bytes = packed->gzip_bytes;
+	other->head = packed->head;
+	for (struct block *block = packed->head; block; block = block->next) {
+		atomic_fetch_add(&block->readers, 1);
+		if (own)
+			atomic_fetch_add(own, BLOCK_BYTES);
+	}
+	*ret_packed = other;
+	return 0;
+}
+
+/* Is done with the first block. */
 static void drop_block(struct packed *packed)
 {
 	struct block *block = packed->head;
 
 	packed->head = block->next;
 	packed->offset = 0;
-	free(block);
-	atomic_fetch_sub(packed->held, BLOCK_BYTES);
+	if (atomic_fetch_sub(&block->readers, 1) == 1) {
+		free(block);
+		discharge(packed, true);
+	} else {
+		discharge(packed, false);
+	}
 }
 
 static void end_deflate(struct packed *packed)
@@ -93,16 +143,17 @@ static int add_block(struct packed *packed)
 {
 	struct block *block;
 
-	if (atomic_fetch_add(packed->held, BLOCK_BYTES) + BLOCK_BYTES > packed->limit) {
-		atomic_fetch_sub(packed->held, BLOCK_BYTES);
+	if (charge(packed)) {
+		discharge(packed, true);
 		return -ENOBUFS;
 	}
 	block = malloc(BLOCK_BYTES);
 	if (!block) {
-		atomic_fetch_sub(packed->held, BLOCK_BYTES);
+		discharge(packed, true);
 		return -ENOMEM;
 	}
 	block->next = NULL;
+	atomic_init(&block->readers, 1);
 	block->length = 0;
 	if (packed->head)
 		packed->last->next = block;

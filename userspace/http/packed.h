@@ -5,7 +5,9 @@
  * Clients that take gzip (RFC 1952) get the blocks as they are, for the others
  * they are inflated piece by piece while they are sent.
  *
- * One thread writes, then one reads, never both at once.
+ * One thread writes, then one reads, never both at once. Once it is finished it can have
+ * several readers, each with a position of its own, that share the blocks: a block is freed
+ * when the last of them is done with it.
  */
 #ifndef EDGETAP_HTTP_PACKED_H
 #define EDGETAP_HTTP_PACKED_H
@@ -24,6 +26,18 @@ struct packed;
  */
 int packed__new(struct packed **ret_packed, _Atomic uint64_t *held, uint64_t limit,
 		uint64_t deadline_ns);
+
+/*
+ * Counts what this one holds in *own too, and takes no more of limit than its share: a shared
+ * block is in `held` once, and in `own` of each reader that still has it. Before the first write.
+ */
+void packed__set_owner(struct packed *packed, _Atomic uint64_t *own);
+
+/*
+ * Another reader of what is finished and not yet read, with an account of its own (may be
+ * NULL). Returns 0 or -ENOMEM.
+ */
+int packed__share(struct packed **ret_packed, const struct packed *packed, _Atomic uint64_t *own);
 
 /* NULL is fine. */
 void packed__free(struct packed *packed);

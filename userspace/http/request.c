@@ -36,6 +36,11 @@ void http_request__give_scope(struct http_request *request, struct scope *scope)
 	request->scope = scope;
 }
 
+void http_request__give_holder(struct http_request *request, uint64_t holder)
+{
+	request->holder = holder;
+}
+
 bool http_request__was_checked(const struct http_request *request)
 {
 	return request->was_checked;

@@ -52,6 +52,12 @@ const struct scope *http_request__scope(const struct http_request *request);
 /* For the hook: the scope, from malloc (scope__copy), becomes the request's. */
 void http_request__give_scope(struct http_request *request, struct scope *scope);
 
+/*
+ * For the hook: who the credentials are of. Requests of one address and one holder share what
+ * others find room beside; a client that has a holder keeps its connection. 0: nobody.
+ */
+void http_request__give_holder(struct http_request *request, uint64_t holder);
+
 /* Whether this is the hook's second call, and the check has run. */
 bool http_request__was_checked(const struct http_request *request);
 
@@ -133,10 +139,17 @@ typedef int (*http_handle_fn)(void *ctx, const struct http_request *request,
  */
 typedef int (*http_before_fn)(void *ctx, struct http_request *request, struct http_reply *reply);
 
+/*
+ * What of a request, apart from path and scope, its page depends on. Requests for which it
+ * returns the same are served by one rendering, if they came before it began.
+ */
+typedef const void *(*http_variant_fn)(const struct http_request *request);
+
 struct http_route {
 	const char *path;	 /* compared whole, or its beginning if `prefix` */
 	const char *description; /* one line for the landing page; NULL: not listed */
 	http_handle_fn handle;
+	http_variant_fn variant; /* NULL: each request is rendered for itself */
 	/*
 	 * Quick handlers run on the network thread, beside a scrape in
 	 * progress: they must not block and make small replies. The others run

@@ -25,6 +25,7 @@
 /* A body on its way to a client, counted until the library lets go of it. */
 struct body {
 	struct http_server *server;
+	struct owner *owner;
 	size_t size;
 	char *bytes;
 };
@@ -34,27 +35,31 @@ static void body_free(void *cls)
 	struct body *body = cls;
 
 	atomic_fetch_sub(&body->server->response_bytes, body->size);
+	atomic_fetch_sub(&body->owner->response_bytes, body->size);
+	owner__unref(body->owner);
 	free(body->bytes);
 	free(body);
 }
 
 /* Takes the reply's body whatever happens. Returns NULL if there is no room for it. */
-static struct MHD_Response *take_body(struct http_server *server, struct http_reply *reply)
+static struct MHD_Response *take_body(const struct http_request *request, struct http_reply *reply)
 {
+	struct http_server *server = request->server;
 	struct body *body = malloc(sizeof(*body));
 	struct MHD_Response *response;
-	uint64_t before;
+	uint64_t before, own;
 
 	if (!body) {
 		free(reply->body);
 		reply->body = NULL;
 		return NULL;
 	}
-	*body = (struct body){ .server = server, .size = reply->size, .bytes = reply->body };
+	*body = (struct body){ server, owner__ref(request->owner), reply->size, reply->body };
 	reply->body = NULL;
 	before = atomic_fetch_add(&server->response_bytes, body->size);
+	own = atomic_fetch_add(&body->owner->response_bytes, body->size);
 	if (body->size > SMALL_BODY_BYTES &&
-	    before + body->size > server->options.max_response_bytes) {
+	    !share__has_room(before, own, body->size, server->options.max_response_bytes)) {
 		atomic_fetch_add(&server->refused_memory, 1);
 		body_free(body);
 		return NULL;
@@ -78,10 +83,27 @@ int response__open_stream(const struct http_request *request, struct packed **re
 	struct http_server *server = request->server;
 	uint64_t limit = server->options.max_response_bytes;
 	bool slow = request->route && request->route->slow;
+	uint64_t until_ns = request->render_until_ns;
+	struct packed *packed;
+	int err;
 
 	/* What others answer shall never leave no room for a scrape. */
-	return packed__new(ret_packed, &server->response_bytes, slow ? limit / 2 : limit,
-			   request->deadline_ns);
+	err = packed__new(&packed, &server->response_bytes, slow ? limit / 2 : limit,
+			  until_ns ? until_ns : request->deadline_ns);
+	if (err)
+		return err;
+	packed__set_owner(packed, &request->owner->response_bytes);
+	*ret_packed = packed;
+	return 0;
+}
+
+bool response__has_room(const struct http_request *request)
+{
+	struct http_server *server = request->server;
+
+	return share__has_room(atomic_load(&server->response_bytes),
+			       atomic_load(&request->owner->response_bytes), 1,
+			       server->options.max_response_bytes);
 }
 
 void response__refuse(struct http_reply *reply, _Atomic uint64_t *counter, const char *why)
@@ -98,11 +120,10 @@ static bool accepts_gzip(const struct http_request *request, uint64_t size)
 	       http_header__accepts_gzip(http_request__header(request, "Accept-Encoding"));
 }
 
-/* An error that a stream had becomes a 503. Returns false for any other. */
-static bool refuse_stream(const struct http_request *request, struct http_reply *reply)
+/* An error that a stream may have becomes a 503. Returns false for any other. */
+static bool refuse_stream(const struct http_request *request, int err, struct http_reply *reply)
 {
 	struct http_server *server = request->server;
-	int err = reply->stream ? packed__error(reply->stream) : 0;
 
 	if (err == -ETIME)
 		response__refuse(reply, &server->refused_late,
@@ -119,6 +140,14 @@ int response__run(const struct http_request *request, http_handle_fn handle,
 	return response__settle(request, handle(request->server->ctx, request, reply), reply);
 }
 
+void response__fail(const struct http_request *request, int err, struct http_reply *reply)
+{
+	if (refuse_stream(request, err, reply))
+		return;
+	reply->field_count = 0;
+	http_reply__text(reply, 500, "%s: %s\n", PRINTABLE(request->path), strerror(-err));
+}
+
 int response__settle(const struct http_request *request, int err, struct http_reply *reply)
 {
 	if (err >= 0 && reply->stream) {
@@ -126,33 +155,84 @@ int response__settle(const struct http_request *request, int err, struct http_re
 
 		err = finish_err ? finish_err : err;
 	}
-	if (err < 0 && !refuse_stream(request, reply)) {
-		reply->field_count = 0;
-		http_reply__text(reply, 500, "%s: %s\n", PRINTABLE(request->path), strerror(-err));
-	}
+	if (err < 0 && reply->stream && packed__error(reply->stream))
+		err = packed__error(reply->stream);
+	if (err < 0)
+		response__fail(request, err, reply);
 	return err;
 }
 
-/* Turns a body that was made in one piece into a stream, if that pays. */
-static void compress(const struct http_request *request, struct http_reply *reply)
+/* A body in one piece that others need too. */
+static int copy_body(struct http_reply *copy, const struct http_reply *reply)
 {
-	if (reply->stream || !accepts_gzip(request, reply->size) ||
-	    response__open_stream(request, &reply->stream))
+	copy->body = malloc(reply->size + 1);
+	if (!copy->body)
+		return -ENOMEM;
+	memcpy(copy->body, reply->body, reply->size);
+	return 0;
+}
+
+int response__share(struct http_reply *ret_copy, const struct http_request *request,
+		    const struct http_reply *reply)
+{
+	struct http_reply copy = *reply;
+	int err = 0;
+
+	copy.body = NULL;
+	copy.stream = NULL;
+	if (reply->content_type == reply->type_text)
+		copy.content_type = NULL;
+	if (reply->stream)
+		err = packed__share(&copy.stream, reply->stream, &request->owner->response_bytes);
+	else if (reply->body)
+		err = copy_body(&copy, reply);
+	if (err)
+		return err;
+	*ret_copy = copy;
+	if (reply->content_type == reply->type_text)
+		ret_copy->content_type = ret_copy->type_text;
+	return 0;
+}
+
+/* Turns a body that was made in one piece into a stream, if there is room for one. */
+static void pack(const struct http_request *request, struct http_reply *reply)
+{
+	if (response__open_stream(request, &reply->stream))
 		return;
 	packed__write(reply->stream, reply->body, reply->size);
 	if (!packed__finish(reply->stream)) {
 		free(reply->body);
 		reply->body = NULL;
 		reply->size = 0;
-	} else if (!refuse_stream(request, reply)) {
+	} else if (!refuse_stream(request, packed__error(reply->stream), reply)) {
 		packed__free(reply->stream);
 		reply->stream = NULL;
 	}
 }
 
+/* If that pays. */
+static void compress(const struct http_request *request, struct http_reply *reply)
+{
+	if (!reply->stream && accepts_gzip(request, reply->size))
+		pack(request, reply);
+}
+
+void response__pack(const struct http_request *request, struct http_reply *reply)
+{
+	if (!reply->stream && reply->size > SMALL_BODY_BYTES)
+		pack(request, reply);
+}
+
+/* A stream on its way to a client. */
+struct sent {
+	struct packed *stream;
+	struct owner *owner; /* whose account it is on */
+};
+
 static ssize_t read_gzip(void *cls, uint64_t position, char *out, size_t size)
 {
-	ssize_t n = packed__read_gzip(cls, out, size);
+	struct sent *sent = cls;
+	ssize_t n = packed__read_gzip(sent->stream, out, size);
 
 	(void)position; /* only ever what was read last */
 	return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -160,7 +240,8 @@ static ssize_t read_gzip(void *cls, uint64_t position, char *out, size_t size)
 
 static ssize_t read_plain(void *cls, uint64_t position, char *out, size_t size)
 {
-	ssize_t n = packed__read_plain(cls, out, size);
+	struct sent *sent = cls;
+	ssize_t n = packed__read_plain(sent->stream, out, size);
 
 	(void)position;
 	return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -168,21 +249,32 @@ static ssize_t read_plain(void *cls, uint64_t position, char *out, size_t size)
 
 static void free_stream(void *cls)
 {
-	packed__free(cls);
+	struct sent *sent = cls;
+
+	packed__free(sent->stream);
+	owner__unref(sent->owner);
+	free(sent);
 }
 
 /* Takes the reply's stream whatever happens. */
-static struct MHD_Response *take_stream(struct http_reply *reply, bool gzip)
+static struct MHD_Response *take_stream(const struct http_request *request,
+					struct http_reply *reply, bool gzip)
 {
+	struct sent *sent = malloc(sizeof(*sent));
 	struct packed *stream = reply->stream;
 	struct MHD_Response *response;
 
 	reply->stream = NULL;
+	if (!sent) {
+		packed__free(stream);
+		return NULL;
+	}
+	*sent = (struct sent){ stream, owner__ref(request->owner) };
 	response = MHD_create_response_from_callback(
 		gzip ? packed__gzip_bytes(stream) : packed__plain_bytes(stream), SEND_BYTES,
-		gzip ? read_gzip : read_plain, stream, free_stream);
+		gzip ? read_gzip : read_plain, sent, free_stream);
 	if (!response)
-		packed__free(stream);
+		free_stream(sent);
 	return response;
 }
 
@@ -233,9 +325,9 @@ struct MHD_Response *response__make(const struct http_request *request, struct h
 	gzip = reply->stream && accepts_gzip(request, packed__plain_bytes(reply->stream));
 	if (reply->stream) {
 		free(reply->body);
-		response = take_stream(reply, gzip);
+		response = take_stream(request, reply, gzip);
 	} else {
-		response = take_body(request->server, reply);
+		response = take_body(request, reply);
 	}
 	if (!response) {
 		*reply = (struct http_reply){};

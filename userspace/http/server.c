@@ -18,6 +18,12 @@
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 #define NETWORK_STACK_BYTES (512 * 1024)
 
+/*
+ * Connections that have lost their place stay the library's until their request was taken out
+ * of a queue: no more than may wait there.
+ */
+#define CUT_CONNECTIONS 256
+
 /* Routes of our own: the landing page and /-/healthy. */
 #define BUILT_IN_ROUTES 2
 
@@ -31,7 +37,7 @@ void http_server_options__defaults(struct http_server_options *options)
 		.max_connections = 64,
 		.max_connections_per_address = 16,
 		.max_requests_per_connection = 1000,
-		.max_waiting = 4,
+		.max_waiting = 16,
 		.slow_threads = 4,
 		.max_waiting_slow = 16,
 		.max_waiting_check = 16,
@@ -95,13 +101,17 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 	const struct http_server_options *options = &server->options;
 	const struct http_tls *tls = options->tls;
 
+	uint32_t places = options->max_connections;
+
+	if (options->max_connections_per_address)
+		places += CUT_CONNECTIONS;
 	/* The library closes the socket it was given, in most of its failures too. */
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return NULL;
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
 					MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0),
-				0, NULL, NULL, dispatch__request, server,
+				0, dispatch__accept, server, dispatch__request, server,
 				/* */
 				MHD_OPTION_LISTEN_SOCKET, fd,
 				/* */
@@ -111,10 +121,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 				/* */
 				MHD_OPTION_NOTIFY_COMPLETED, dispatch__completed, server,
 				/* */
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned int)options->max_connections,
-				/* */
-				MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-				(unsigned int)options->max_connections_per_address,
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned int)places,
 				/* */
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
 				/* */
@@ -145,11 +152,14 @@ static void destroy_queues(struct http_server *server)
 	render_queue__destroy(&server->queue);
 }
 
-static int start_queue(struct render_queue *queue, const char *name, uint32_t max_waiting,
-		       uint32_t threads)
+/* waiting and threads: of one owner. */
+static int start_queue(struct render_queue *queue, const char *name, enum owner_line line,
+		       uint32_t waiting, uint32_t threads)
 {
 	queue->name = name;
-	queue->max_waiting = max_waiting;
+	queue->line = line;
+	queue->turns.places = 2 * waiting;
+	queue->turns.reserved = waiting;
 	return render_queue__start(queue, threads);
 }
 
@@ -162,12 +172,13 @@ static int start_queues(struct http_server *server)
 
 	for (size_t i = 0; i < server->route_count; i++)
 		slow |= server->routes[i].slow;
-	err = start_queue(&server->queue, "http-render", options->max_waiting, 1);
+	err = start_queue(&server->queue, "http-render", LINE_RENDER, options->max_waiting, 1);
 	if (!err && slow)
-		err = start_queue(&server->slow, "http-slow", options->max_waiting_slow,
-				  options->slow_threads);
+		err = start_queue(&server->slow, "http-slow", LINE_SLOW, options->max_waiting_slow,
+				  2 * options->slow_threads);
 	if (!err && options->check)
-		err = start_queue(&server->checks, "http-check", options->max_waiting_check, 1);
+		err = start_queue(&server->checks, "http-check", LINE_CHECK,
+				  options->max_waiting_check, 1);
 	if (!err)
 		return 0;
 	stop_queues(server);
@@ -177,13 +188,16 @@ static int start_queues(struct http_server *server)
 
 static int start_threads(struct http_server *server, int fd)
 {
+	const struct client_limits limits = { server->options.max_connections,
+					      server->options.max_connections_per_address };
 	sigset_t all, before;
 	int err;
 
 	/* Signals are for the thread that waits for them, never for ours. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = client_table__start(&server->clients);
+	owner_table__init(&server->owners);
+	err = client_table__start(&server->clients, &limits);
 	if (err)
 		goto restore;
 	err = start_queues(server);
@@ -205,6 +219,7 @@ stop_clients:
 	client_table__stop(&server->clients);
 	client_table__destroy(&server->clients);
 restore:
+	owner_table__destroy(&server->owners);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return err;
 }
@@ -272,6 +287,7 @@ void http_server__stop(struct http_server *server)
 	destroy_queues(server);
 	client_table__stop(&server->clients);
 	client_table__destroy(&server->clients);
+	owner_table__destroy(&server->owners);
 	server_free(server);
 }
 
@@ -285,6 +301,8 @@ void http_server__stats(const struct http_server *server, struct http_server_sta
 	struct client_table *clients = (struct client_table *)&server->clients;
 	struct http_server_stats stats = {
 		.requests = atomic_load(&server->requests),
+		.renderings = atomic_load(&server->renderings),
+		.shared = atomic_load(&server->shared),
 		.refused_busy = atomic_load(&server->refused_busy),
 		.refused_late = atomic_load(&server->refused_late),
 		.refused_memory = atomic_load(&server->refused_memory),
@@ -295,6 +313,8 @@ void http_server__stats(const struct http_server *server, struct http_server_sta
 	pthread_mutex_lock(&clients->lock);
 	stats.connections = clients->opened;
 	stats.open_connections = clients->open;
+	stats.refused_connections = clients->refused;
+	stats.displaced = clients->displaced;
 	stats.cut_request = clients->cut_request;
 	stats.cut_send = clients->cut_send;
 	pthread_mutex_unlock(&clients->lock);

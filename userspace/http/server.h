@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/network.h"
 #include "http/request.h"
 
 struct http_tls {
@@ -37,14 +38,27 @@ struct http_server_options {
 	const char *version;  /* on the landing page */
 	const char *observed; /* on the landing page: a sentence on what is observed, or NULL */
 
+	/*
+	 * Clients of one address (or 64 bits of IPv6): beside those that have shown credentials.
+	 * When there are max_connections, who has fewest gets a place of who has most. 0: no such
+	 * limit, and who comes then waits.
+	 */
 	uint32_t max_connections;
-	uint32_t max_connections_per_address; /* clients of one IP address; 0: no such limit */
+	uint32_t max_connections_per_address;
 	uint32_t max_requests_per_connection; /* then it is closed; 0: no such limit */
-	uint32_t max_waiting;		      /* requests that wait for the render thread */
-	uint32_t slow_threads;		      /* slow routes answered at once, 1 .. 16 */
-	uint32_t max_waiting_check;	      /* requests whose credentials take long to check */
-	uint32_t max_waiting_slow;	      /* requests that wait for one of those threads */
-	size_t max_response_bytes; /* memory of bodies not yet taken by their clients, in all */
+
+	/* Of one owner (see owner.h). There is twice as much in all, so that others find room. */
+	uint32_t max_waiting;	    /* requests that wait for the render thread */
+	uint32_t slow_threads;	    /* slow routes answered at once, 1 .. 16 */
+	uint32_t max_waiting_check; /* requests whose credentials take long to check */
+	uint32_t max_waiting_slow;  /* requests that wait for one of those threads */
+
+	/* Memory of bodies not yet taken by their clients, in all; an owner may have what is free. */
+	size_t max_response_bytes;
+
+	/* Clients for whom places are kept, as they are for those with credentials. */
+	const struct http_network *scrapers;
+	size_t scraper_count;
 
 	/*
 	 * Absolute, unlike an inactivity timeout, which a byte now and then
@@ -67,6 +81,11 @@ struct http_server_options {
 	http_before_fn before;
 	/* On a thread of its own, after the hook has asked for it; then the hook is asked again. */
 	void (*check)(void *ctx, const struct http_request *request);
+	/*
+	 * Whether clients have to show credentials, of the network thread: one that has not may
+	 * then lose its connection to another of its address. NULL: they have not.
+	 */
+	bool (*wants_credentials)(void *ctx);
 	void *before_ctx;
 
 	const struct http_tls *tls; /* NULL: plain HTTP. Outlives the server. */
@@ -74,14 +93,18 @@ struct http_server_options {
 
 /* Monotonic, except the last two, which are the present state. */
 struct http_server_stats {
-	uint64_t requests;	 /* answered, whatever the status */
-	uint64_t connections;	 /* accepted */
-	uint64_t refused_busy;	 /* 503: too many were waiting to be rendered */
-	uint64_t refused_late;	 /* 503: the deadline passed before or while rendering */
-	uint64_t refused_memory; /* 503: max_response_bytes reached */
-	uint64_t abandoned;	 /* not rendered, as the client had gone */
-	uint64_t cut_request;	 /* connections cut for a request that took too long */
-	uint64_t cut_send;	 /* connections cut for a response read too slowly */
+	uint64_t requests;	      /* answered, whatever the status */
+	uint64_t connections;	      /* accepted */
+	uint64_t renderings;	      /* each for one request or more */
+	uint64_t shared;	      /* requests that got what was rendered for another */
+	uint64_t refused_busy;	      /* 503: its owner had its share of the places to wait */
+	uint64_t refused_late;	      /* 503: the deadline passed before or while rendering */
+	uint64_t refused_memory;      /* 503: max_response_bytes reached */
+	uint64_t abandoned;	      /* not rendered, as the client had gone */
+	uint64_t refused_connections; /* closed, as their address had its share */
+	uint64_t displaced;   /* connections cut, as another had a better right to the place */
+	uint64_t cut_request; /* connections cut for a request that took too long */
+	uint64_t cut_send;    /* connections cut for a response read too slowly */
 	uint64_t open_connections;
 	uint64_t response_bytes; /* bodies not yet taken by their clients */
 };

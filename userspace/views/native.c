@@ -77,6 +77,7 @@ static const struct family_part backlog_limit[] = { { GAUGE_LISTEN_BACKLOG_LIMIT
 static const struct family_part run_delay[] = { { COUNT_RUN_DELAY_NS, {} } };
 
 static const struct family_part exporter_requests[] = { { EXPORTER_REQUESTS, {} } };
+static const struct family_part exporter_renderings[] = { { EXPORTER_RENDERINGS, {} } };
 static const struct family_part exporter_refused[] = {
 	{ EXPORTER_REFUSED_BUSY, { "busy" } },
 	{ EXPORTER_REFUSED_LATE, { "late" } },
@@ -87,6 +88,8 @@ static const struct family_part exporter_connections[] = { { EXPORTER_CONNECTION
 static const struct family_part exporter_cut[] = {
 	{ EXPORTER_CUT_REQUEST, { "slow_request" } },
 	{ EXPORTER_CUT_SEND, { "slow_reader" } },
+	{ EXPORTER_REFUSED_CONNECTIONS, { "address_limit" } },
+	{ EXPORTER_DISPLACED, { "displaced" } },
 };
 static const struct family_part exporter_open[] = { { EXPORTER_OPEN_CONNECTIONS, {} } };
 static const struct family_part exporter_memory[] = { { EXPORTER_RESPONSE_BYTES, {} } };
@@ -320,15 +323,20 @@ static const struct family families[] = {
 	{ COUNTER("edgetap_exporter_requests_total", "",
 		  "Requests that the agent's own HTTP server answered, whatever the status."),
 	  .fact = FACT_EXPORTER, PARTS(exporter_requests) },
+	{ COUNTER("edgetap_exporter_renderings_total", "",
+		  "Pages that the agent rendered, each for one request or more."),
+	  .fact = FACT_EXPORTER, PARTS(exporter_renderings) },
 	{ COUNTER("edgetap_exporter_requests_refused_total", "",
-		  "Requests to the agent that were not rendered, by reason: too many were waiting, "
-		  "the scrape timeout passed, slow clients held all memory, the client had gone."),
+		  "Requests to the agent that were not rendered, by reason: the client had its share of the places to wait, "
+		  "the scrape timeout passed, it had its share of the memory for responses, it had "
+		  "gone."),
 	  .fact = FACT_EXPORTER, .label = { "reason" }, PARTS(exporter_refused) },
 	{ COUNTER("edgetap_exporter_connections_total", "", "Connections to the agent."),
 	  .fact = FACT_EXPORTER, PARTS(exporter_connections) },
 	{ COUNTER("edgetap_exporter_connections_cut_total", "",
-		  "Connections to the agent that it ended, as the client was too slow to ask or to "
-		  "read."),
+		  "Connections to the agent that it ended, by reason: the client was too slow to ask "
+		  "or to read, its address had its share, another client had a better right to the "
+		  "place."),
 	  .fact = FACT_EXPORTER, .label = { "reason" }, PARTS(exporter_cut) },
 	{ GAUGE("edgetap_exporter_open_connections", "", "Connections to the agent now."),
 	  .fact = FACT_EXPORTER, PARTS(exporter_open) },

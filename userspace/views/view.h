@@ -76,7 +76,7 @@ enum fact {
 /* What the server of the expositions, and its log, count about themselves. */
 enum exporter_field {
 	EXPORTER_REQUESTS,	 /* answered, whatever the status */
-	EXPORTER_REFUSED_BUSY,	 /* too many were waiting */
+	EXPORTER_REFUSED_BUSY,	 /* the client had its share of the places to wait */
 	EXPORTER_REFUSED_LATE,	 /* the client's deadline passed */
 	EXPORTER_REFUSED_MEMORY, /* slow clients held all memory for responses */
 	EXPORTER_ABANDONED,	 /* the client had gone */
@@ -84,8 +84,11 @@ enum exporter_field {
 	EXPORTER_CUT_REQUEST, /* connections cut: the request took too long */
 	EXPORTER_CUT_SEND,    /* connections cut: the response was read too slowly */
 	EXPORTER_OPEN_CONNECTIONS,
-	EXPORTER_RESPONSE_BYTES,     /* memory of responses not yet taken by their clients */
-	EXPORTER_WARNINGS_HELD_BACK, /* of the agent's log */
+	EXPORTER_RESPONSE_BYTES,      /* memory of responses not yet taken by their clients */
+	EXPORTER_WARNINGS_HELD_BACK,  /* of the agent's log */
+	EXPORTER_RENDERINGS,	      /* of pages, each for one request or more */
+	EXPORTER_REFUSED_CONNECTIONS, /* closed at once: their address had its share */
+	EXPORTER_DISPLACED,	      /* cut for who had a better right to the place */
 	EXPORTER_FIELDS
 };
 
