@@ -138,7 +138,6 @@ struct task_struct {
 	struct css_set *cgroups;
 	struct cred *real_cred;
 	struct mm_struct *mm;
-	struct cred *real_cred;
 	struct signal_struct *signal;
 	struct pt_regs regs;
 	char comm[16];
