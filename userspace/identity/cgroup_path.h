@@ -28,9 +28,9 @@ struct cgroup_path {
 	char unit[CGROUP_NAME_BYTES];	    /* unit with its suffix; "" for other kinds */
 	char pod_uid[CGROUP_POD_UID_BYTES]; /* with dashes, as the API server writes it; or "" */
 	bool in_kubepods; /* below what a kubelet makes for its pods, or that itself */
-	size_t root_len; /* bytes of the path that name the container's or unit's own cgroup */
-	bool is_users;	 /* a user made it, in what is his: its name is his word, not the host's */
-	uid_t user;	 /* that user */
+	size_t root_len;  /* bytes of the path that name the container's or unit's own cgroup */
+	bool is_users;	  /* a user made it, in what is his: its name is his word, not the host's */
+	uid_t user;	  /* that user */
 };
 
 /*
