@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t first = apart ? (size_t)(apart - data) : size;
 	const struct parse_options all = { .max_samples = 4000, .key = { 1, 2 } };
 	struct exposed *before = parse((const char *)data, first), *other = NULL, *after;
-	struct page_source sources[2] = { { "app=\"x\"", "x", before } };
+	struct page_source sources[2] = { { "app=\"x\"", 0, "x", before } };
 	bool is_untyped;
 
 	if (!before)

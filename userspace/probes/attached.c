@@ -125,8 +125,8 @@ static void note_unread(struct attached *attached, struct attached_process *proc
 	static const char *const sentences[ATTACHED_UNREADS] = {
 		[UNREAD_MEMORY_MAP] = "does not show its memory map",
 		[UNREAD_FILE_SYSTEM] = "runs from a file system that may hang, which is not read",
-		[UNREAD_TIME] = "has to wait, as looking at its container, unit or user has cost "
-				"too much",
+		[UNREAD_TIME] = ("has to wait, as looking at its container, unit or user has cost "
+				 "too much"),
 		[UNREAD_ROOM] =
 			"has no room left, of which its container, unit or user has its part",
 	};
