@@ -46,8 +46,6 @@ static __always_inline void emit_born(__u32 index, const struct instance_slot *s
 	event->slot = index;
 	event->generation = slot->generation;
 	event->tgid = task->tgid;
-	event->uid = BPF_CORE_READ(task, real_cred, uid.val);
-	event->pad = 0;
 	event->key = slot->key;
 	bpf_probe_read_kernel(event->comm, sizeof(event->comm), &task->comm);
 	bpf_ringbuf_submit(event, 0);
@@ -168,7 +166,6 @@ static __always_inline void emit_process(__u32 kind, struct task_struct *task, _
 	event->slot = slot;
 	event->generation = generation;
 	event->tgid = task->tgid;
-	event->uid = BPF_CORE_READ(task, real_cred, uid.val);
 	if (instance)
 		event->key = instance->key;
 	bpf_probe_read_kernel(event->comm, sizeof(event->comm), &task->comm);

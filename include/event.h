@@ -28,8 +28,6 @@ struct event {
 	__u32 tgid; /* a process of the instance, in the initial PID namespace */
 	struct instance_key key;
 	char comm[EVENT_COMM_BYTES]; /* NUL-terminated */
-	__u32 uid;		     /* its real user, in the initial user namespace */
-	__u32 pad;
 };
 
 /* A piece of a ClientHello: payload of TLS records, without their headers. */
@@ -69,7 +67,7 @@ struct event_tls_end {
 	__u8 pad[3];
 };
 
-_Static_assert(sizeof(struct event) == 64, "no padding");
+_Static_assert(sizeof(struct event) == 56, "no padding");
 _Static_assert(sizeof(struct event_tls_hello) == 24 + EVENT_HELLO_BYTES, "no padding");
 _Static_assert(sizeof(struct event_tls_end) == 24, "no padding");
 

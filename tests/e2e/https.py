@@ -26,9 +26,9 @@ def watch(process, pattern, names=READ_WRITE):
     probed(process.pid, mapped(process.pid, pattern), *names)
 
 
-def watch_itself(process, names=READ_WRITE, **how):
+def watch_itself(process, names=READ_WRITE):
     """The same for a process that has the library inside."""
-    probed(process.pid, Path(os.readlink(f"/proc/{process.pid}/exe")), *names, **how)
+    probed(process.pid, Path(os.readlink(f"/proc/{process.pid}/exe")), *names)
 
 
 class Books:

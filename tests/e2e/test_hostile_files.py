@@ -27,8 +27,6 @@ MS_BIND = 4096
 libc = ctypes.CDLL(None, use_errno=True)
 ID = "e2e0" * 16
 MAPPED_BYTES = 1 << 20  # what hostile.c maps
-MACHINES = {"x86_64": 62, "aarch64": 183}  # EM_X86_64, EM_AARCH64
-NOBODY = 65534
 
 
 class Opens:
@@ -258,74 +256,6 @@ def hang(env, names, first, second, layers):
     assert unread[("file_system",)] >= counted + 1, f"not counted: {unread}"
     assert unread[("memory_map",)] >= 3, f"not counted: {unread}"
     ends_in_time(agent)
-
-
-def crafted(large):
-    """An ELF library with one of OpenSSL's functions, and a table of strings of which each byte is one."""
-    names, strings = b"\0.dynsym\0.dynstr\0.text\0", b"\0SSL_read\0"
-    size = (16 << 20) if large else len(strings)
-    at = {"names": 0x200, "symbols": 0x300, "sections": 0x400, "text": 0x1000, "strings": 0x2000}
-    symbols = bytes(24) + struct.pack("<IBBHQQ", 1, 0x12, 0, 3, at["text"], 64)
-
-    def section(name, kind, offset, length, link=0, entry=0):
-        return struct.pack("<IIQQQQIIQQ", name, kind, 0, offset, offset, length, link, 0, 1, entry)
-
-    sections = b"".join((
-        bytes(64), section(1, 11, at["symbols"], len(symbols), 2, 24), section(9, 3, at["strings"], size),
-        section(17, 1, at["text"], 64), section(0, 3, at["names"], len(names)),
-    ))
-    header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack(
-        "<HHIQQQIHHHHHH", 3, MACHINES[os.uname().machine], 1, 0, 64, at["sections"], 0, 64, 56, 1, 64, 5, 4)
-    code = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, 0x2000, 0x2000, 0x1000)
-    data = bytearray(at["strings"]) + strings
-    for place, part in ((0, header + code), (at["names"], names), (at["symbols"], symbols), (at["sections"], sections)):
-        data[place:place + len(part)] = part
-    return data, at["strings"] + size
-
-
-def attacher_seconds(pid):
-    """The time on a CPU of the agent's thread that looks into files, which is the nice one."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        fields = (task / "stat").read_text().rpartition(")")[2].split()
-        if fields[16] == "10":
-            return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
-    raise AssertionError("no thread that attaches")
-
-
-def test_files_without_end(env):
-    """One user's 5,000 crafted files, in ever new processes that touch them: nobody else waits for that."""
-    folder = env.dir / "crafted"
-    folder.mkdir()
-    os.chown(folder, NOBODY, NOBODY)
-    small, large = crafted(False), crafted(True)
-    for i in range(5000):
-        # refused for what it lacks, or passed over; one in twenty takes long
-        file = folder / (f"libssl-{i}.so.3" if i % 2 else f"other-{i}.so")
-        data, size = large if i % 20 == 0 else small
-        file.write_bytes(data)
-        os.truncate(file, size)
-        os.chown(file, NOBODY, NOBODY)
-    agent = env.agent()
-    hog = env.renamed(lib.compiled("hostile.c", libs=("-lpthread",)), "e2e-flood")
-    flood = env.start([hog, 0, "flood", folder], name="e2e-flood", user=NOBODY, group=NOBODY, extra_groups=())
-    lib.eventually(lambda: unread(agent, "room") > 0 and unread(agent, "time") > 0, 20, "a flood that is felt")
-    begun, before = time.monotonic(), attacher_seconds(agent.process.pid)
-    took = []
-    for i in range(2):
-        since = time.monotonic()
-        victim = Victim(env, f"e2e-flood-victim-{i}")
-        watch_itself(victim.process, seconds=5)
-        took.append(time.monotonic() - since)
-        victim.counted([agent])
-    spent = (attacher_seconds(agent.process.pid) - before) / (time.monotonic() - begun)
-    print(f"seen after {', '.join(f'{t:.1f}' for t in took)} s; {100 * spent:.0f} % of a CPU")
-    assert flood.alive(), flood.output()
-    for reason in ("has to wait", "has no room left"):
-        equal(agent.process.output().count(reason), 1, f"lines that say: {reason}")
-
-
-def unread(agent, reason):
-    return agent.scrape().value("edgetap_tls_processes_unread_total", reason=reason) or 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "probes/find.h"
 #include "probes/listeners.h"
 #include "probes_process.h"
@@ -23,7 +22,6 @@ Suite *probes_find_suite(void);
 #define OPENSSL (1U << (TLS_LIBRARY_OPENSSL - 1))
 #define ALL 7U
 
-static struct owners *owners;
 static struct find *find;
 static char library[PROBES_PATH_BYTES];
 
@@ -48,44 +46,21 @@ static void on_found(void *ctx, const struct found *found)
 	ck_assert_uint_eq((uint64_t)stat.st_size, found->state.bytes);
 }
 
-static void on_later(void *ctx, const struct found *found)
-{
-	(void)ctx;
-	ck_assert_ptr_null(found->plan);
-}
-
-static int look_of(uint64_t owner, pid_t pid, uint32_t libraries)
-{
-	const struct find_look look = {
-		.pid = pid,
-		.account = owners__account(owners, owner, 1),
-		.libraries = libraries,
-		.now_ns = clock__now_ns(),
-		.on_found = on_found,
-	};
-
-	told.count = 0;
-	return find__process(find, &look, NULL);
-}
-
 static int look(pid_t pid)
 {
-	return look_of(1, pid, ALL);
+	told.count = 0;
+	return find__process(find, pid, 0, ALL, on_found, NULL, NULL);
 }
 
 static void setup(void)
 {
-	const uint32_t room[OWNERS_TABLES] = { [OWNS_PLANS] = FIND_MAX_FILES };
-
 	probes_library__make(library, "");
-	ck_assert_int_eq(owners__new(&owners, room), 0);
-	ck_assert_int_eq(find__new(&find, owners), 0);
+	ck_assert_int_eq(find__new(&find), 0);
 }
 
 static void teardown(void)
 {
 	find__free(find);
-	owners__free(owners);
 	probes_library__remove(library);
 }
 
@@ -145,7 +120,8 @@ START_TEST(a_library_is_read_once)
 	}
 	ck_assert_uint_eq(find__reads(find), reads);
 	/* libraries that are not wanted are found, and not told of */
-	ck_assert_int_eq(look_of(1, first, ALL & ~OPENSSL), 0);
+	told.count = 0;
+	ck_assert_int_eq(find__process(find, first, 0, ALL & ~OPENSSL, on_found, NULL, NULL), 0);
 	ck_assert_int_eq(told.count, 0);
 	/* a file that is written to is another one */
 	ck_assert_int_eq(truncate(library, 0x3000), 0);
@@ -249,79 +225,6 @@ START_TEST(layers_share_their_files)
 }
 END_TEST
 
-/* Files without end that nobody else uses take the place of none that others use. */
-START_TEST(nobody_forgets_for_another)
-{
-	enum { FILES = 16 };
-	const uint32_t room[OWNERS_TABLES] = { [OWNS_PLANS] = 12 };
-	const char *paths[] = { library }, *useless[FILES];
-	char file[FILES][PROBES_PATH_BYTES];
-	pid_t victim, hostile, other;
-	uint64_t reads;
-
-	find__free(find);
-	owners__free(owners);
-	ck_assert_int_eq(owners__new(&owners, room), 0);
-	ck_assert_int_eq(find__new(&find, owners), 0);
-	for (int i = 0; i < FILES; i++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "useless-%d", i);
-		probes_library__copy(library, name, file[i]);
-		ck_assert_int_eq(truncate(file[i], 100 + i), 0);
-		useless[i] = file[i];
-	}
-	victim = probes_process__start(paths, 1, 0, NULL);
-	hostile = probes_process__start(useless, FILES, 0, NULL);
-	other = probes_process__start(paths, 1, 0, NULL);
-	ck_assert_int_eq(look_of(1, victim, ALL), 0);
-	reads = find__reads(find);
-	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(look_of(2, hostile, ALL), 0);
-	ck_assert_uint_ge(find__reads(find), reads + 3 * (FILES - 12));
-	reads = find__reads(find);
-	ck_assert_int_eq(look_of(1, victim, ALL), 0);
-	ck_assert_int_eq(told.count, 1);
-	ck_assert_uint_eq(find__reads(find), reads);
-	/* whatever of it the hostile one was the first to have */
-	ck_assert_int_eq(look_of(3, other, ALL), 0);
-	ck_assert_uint_eq(find__reads(find), reads);
-	probes_process__end(victim);
-	probes_process__end(hostile);
-	probes_process__end(other);
-}
-END_TEST
-
-static uint64_t far_too_late(void)
-{
-	return UINT64_MAX;
-}
-
-/* A look that has no time reads one file all the same, and says that there are more. */
-START_TEST(one_file_at_a_time)
-{
-	const char *paths[] = { library };
-	pid_t pid = probes_process__start(paths, 1, 0, NULL);
-	const struct find_look how = {
-		.pid = pid,
-		.account = owners__account(owners, 1, 1),
-		.libraries = 0,
-		.now_ns = clock__now_ns(),
-		.until_ns = 1,
-		.clock = far_too_late,
-		.on_found = on_later,
-	};
-	uint64_t reads = find__reads(find);
-	int err;
-
-	while ((err = find__process(find, &how, NULL)) == -EAGAIN)
-		ck_assert_uint_eq(find__reads(find), ++reads);
-	ck_assert_int_eq(err, 0);
-	ck_assert_uint_ge(find__reads(find), 2);
-	probes_process__end(pid);
-}
-END_TEST
-
 static int open_files(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
@@ -394,8 +297,6 @@ Suite *probes_find_suite(void)
 	tcase_add_test(tc, a_library_is_read_once);
 	tcase_add_test(tc, replaced_files);
 	tcase_add_test(tc, layers_share_their_files);
-	tcase_add_test(tc, nobody_forgets_for_another);
-	tcase_add_test(tc, one_file_at_a_time);
 	tcase_add_test(tc, no_descriptor_is_left_open);
 	tcase_add_test(tc, lines_of_listeners);
 	tcase_add_test(tc, who_listens);

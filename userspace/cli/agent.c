@@ -74,9 +74,6 @@ static void tls_counts(void *ctx, uint64_t ret_counts[TLS_FIELDS])
 	ret_counts[TLS_PENDING_HELLOS] = names.hellos_pending;
 	ret_counts[TLS_UNREAD_MEMORY_MAP] = probes.attached.unread_total[UNREAD_MEMORY_MAP];
 	ret_counts[TLS_UNREAD_FILE_SYSTEM] = probes.attached.unread_total[UNREAD_FILE_SYSTEM];
-	ret_counts[TLS_UNREAD_TIME] = probes.attached.unread_total[UNREAD_TIME];
-	ret_counts[TLS_UNREAD_ROOM] =
-		probes.attached.unread_total[UNREAD_ROOM] + probes.left_out_total;
 }
 
 static int agent__new_exposition(struct agent *agent)
@@ -151,16 +148,10 @@ static int agent__new_probes(struct agent *agent)
 		.ctx = agent->loader,
 	};
 	struct attached *attached;
-	struct rlimit limit;
 	int err;
 
 	if (!agent->config.tls_uprobes)
 		return 0;
-	/* half of the descriptors are for all else */
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-		ops.max_links = limit.rlim_cur / 2 < ATTACHED_MAX_LINKS
-					? (uint32_t)(limit.rlim_cur / 2)
-					: ATTACHED_MAX_LINKS;
 	if (identity_table__hierarchy(agent->identity, &ops.controller) < 0)
 		ops.controller = NULL;
 	err = attached__new(&attached, &ops, agent->config.tls_libraries);
@@ -348,7 +339,6 @@ static void agent__serving(struct agent *agent, const struct event *event)
 	if (!agent->probes || identity->no_uprobes)
 		return;
 	serving = (struct serving){ .pid = (pid_t)event->tgid, .kind = identity->kind };
-	serving.owner = serving__owner(identity->kind, identity->instance, event->uid);
 	memcpy(serving.comm, event->comm, sizeof(serving.comm));
 	snprintf(serving.instance, sizeof(serving.instance), "%s", identity->instance);
 	snprintf(serving.app, sizeof(serving.app), "%s", identity->app);

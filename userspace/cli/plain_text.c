@@ -8,7 +8,6 @@
 
 #include "base/printable.h"
 #include "cli/json_text.h"
-#include "clock.h"
 #include "config/config.h"
 #include "loader/loader.h"
 #include "probes/find.h"
@@ -60,8 +59,6 @@ static void on_found(void *ctx, const struct found *found)
 	struct plain_text *plain_text = examination->plain_text;
 	struct plain_text_file *file = NULL;
 
-	if (!found->plan)
-		return;
 	examination->found = true;
 	for (size_t i = 0; i < plain_text->file_count && !file; i++)
 		if (plain_text->files[i].dev == found->state.id.dev &&
@@ -92,19 +89,12 @@ static void on_found(void *ctx, const struct found *found)
 static void on_process(void *ctx, pid_t pid)
 {
 	struct examination *examination = ctx;
-	const struct find_look look = {
-		.pid = pid,
-		.libraries = UINT32_MAX,
-		.now_ns = clock__now_ns(),
-		.on_found = on_found,
-		.ctx = examination,
-	};
 	struct find_unread unread = {};
 	int err;
 
 	examination->pid = pid;
 	examination->found = false;
-	err = find__process(examination->find, &look, &unread);
+	err = find__process(examination->find, pid, 0, UINT32_MAX, on_found, examination, &unread);
 	examination->plain_text->hanging += err == -ETIMEDOUT || err == -EBUSY;
 	examination->plain_text->without += !examination->found;
 	examination->plain_text->unreadable += unread.errors + unread.may_hang;
@@ -118,20 +108,16 @@ void plain_text__examine(struct plain_text *ret_plain_text, const struct config 
 		.config = config,
 		.loader = loader,
 	};
-	const uint32_t room[OWNERS_TABLES] = { [OWNS_PLANS] = FIND_MAX_FILES };
-	struct owners *owners = NULL;
 
 	memset(ret_plain_text, 0, sizeof(*ret_plain_text));
 	ret_plain_text->is_off = !config->tls_uprobes;
 	ret_plain_text->links = -EOPNOTSUPP;
 	ret_plain_text->by_event = loader && loader__probes_by_event(loader);
-	ret_plain_text->listeners = owners__new(&owners, room);
-	if (!ret_plain_text->listeners)
-		ret_plain_text->listeners = find__new(&examination.find, owners);
-	if (!ret_plain_text->listeners)
-		ret_plain_text->listeners = listeners__each(on_process, &examination);
+	ret_plain_text->listeners = find__new(&examination.find);
+	if (ret_plain_text->listeners)
+		return;
+	ret_plain_text->listeners = listeners__each(on_process, &examination);
 	find__free(examination.find);
-	owners__free(owners);
 }
 
 static void print_file(const struct plain_text_file *file, bool is_off, FILE *out)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "identity/names.h"
@@ -119,16 +118,6 @@ void names__add_user(char *name, uid_t user)
 	memcpy(name, whole, n + len + 1);
 }
 
-bool names__user(const char *label, uid_t *ret_user)
-{
-	const char *at = strrchr(label, '@');
-
-	if (!at || !at[1] || strspn(at + 1, "0123456789") != strlen(at + 1))
-		return false;
-	*ret_user = (uid_t)strtoul(at + 1, NULL, 10);
-	return true;
-}
-
 static bool ends(const char *text, const char *suffix)
 {
 	size_t len = strlen(text), suffix_len = strlen(suffix);
@@ -139,11 +128,11 @@ static bool ends(const char *text, const char *suffix)
 /* Whether it could be the instance label of what is no executable. */
 static bool is_like_others(const char *name)
 {
-	uid_t user;
+	const char *at = strrchr(name, '@');
 
 	return ends(name, ".service") || ends(name, ".scope") ||
 	       (strlen(name) == SHORT_ID_DIGITS && strspn(name, HEX_DIGITS) == SHORT_ID_DIGITS) ||
-	       names__user(name, &user);
+	       (at && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1));
 }
 
 void names__executable(char *to, const char *name)

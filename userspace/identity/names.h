@@ -29,9 +29,6 @@ void names__unit_app(char *to, const char *unit);
 /* Puts "@UID" behind a name of LABEL_BYTES, which is cut if it must be. */
 void names__add_user(char *name, uid_t user);
 
-/* Whether the label of a container or unit has it; then the user. */
-bool names__user(const char *label, uid_t *ret_user);
-
 /*
  * The instance label of an executable: its file's name, NAMES_APART before it if
  * it is one that a container, a unit or what a user made of these could have.

@@ -7,29 +7,37 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
+#include "identity/process.h"
 #include "probes/find.h"
 #include "probes/heirs.h"
-#include "probes/owners.h"
-#include "probes/probed.h"
+#include "probes/links.h"
 
 #define NS_PER_S 1000000000ULL
-#define LOOK_AGAIN_NS NS_PER_S /* a process that is told of again */
-#define LOOKS_PER_SWEEP 64     /* at processes that nobody told of */
+#define LOOK_AGAIN_NS NS_PER_S	 /* a process that is told of again */
+#define LOOKS_PER_SWEEP 64	 /* at processes that nobody told of */
+#define RETRY_NS (60 * NS_PER_S) /* what the kernel refused */
 /* After a search for heirs that took t, the next one outside a sweep is this many t later. */
 #define SEARCH_REST 100
-/* How long the heirs of one owner are looked at in one search. */
-#define SEARCH_TURN_NS ATTACHED_TURN_NS
 
 _Static_assert(ATTACHED_FILES_OF_PROCESS <= HEIRS_FILES, "a bit for each");
+
+struct attached_file {
+	struct file_state state; /* as it was read */
+	bool in_use;
+	bool said;	   /* why it is refused */
+	uint64_t retry_ns; /* 0: what was refused stays so */
+	uint32_t processes;
+	uint64_t unused_since_ns; /* with processes 0 */
+	uint32_t probes;
+	uint32_t link_count;
+	int *link; /* NULL: refused */
+};
 
 /* A process that was seen to serve. files are indices, without repetition. */
 struct attached_process {
 	pid_t pid; /* 0: free */
 	uint64_t start;
-	uint64_t looked_ns; /* 0: it was not, or not to the end */
-	uint16_t account;   /* of its owner */
-	uint8_t round;	    /* of its owner's, in which it was looked at */
+	uint64_t looked_ns;
 	uint16_t file[ATTACHED_FILES_OF_PROCESS];
 	uint8_t file_count;
 	uint8_t unread; /* bits 1 << enum attached_unread: counted */
@@ -37,31 +45,24 @@ struct attached_process {
 	char app[LABEL_BYTES];
 };
 
-/* What is looked at again of an owner between two sweeps. */
-struct again {
-	uint8_t round; /* who was looked at in it waits for the next */
-	uint32_t looks;
-	bool has_more;
-};
-
 struct attached {
 	struct attached_ops ops;
 	uint32_t libraries;
-	struct owners *owners;
 	struct find *find;
-	struct probed *probed;
 	struct heirs *heirs; /* files that they are to have count one process more */
 	uint64_t next_search_ns;
+	struct attached_file files[ATTACHED_MAX_FILES];
 	struct attached_process *processes; /* by pid, open addressing */
 	uint32_t process_count;
-	struct again again[OWNERS_MAX];
-	uint32_t quota;	    /* looks for each */
-	uint32_t looks;	    /* left for all, until the next sweep */
-	uint32_t cursor;    /* where they go on */
-	uint32_t scan_left; /* places */
+	uint32_t file_count; /* in_use */
+	uint32_t link_count;
+	uint32_t cursor; /* where the next sweep looks on */
+	uint64_t attached_total;
+	uint64_t detached_total;
 	uint64_t full_total;
 	uint64_t heirs_total;
 	uint64_t unread_total[ATTACHED_UNREADS];
+	bool said_full;
 };
 
 /* One look at one process. */
@@ -78,26 +79,14 @@ struct look {
 int attached__new(struct attached **ret_attached, const struct attached_ops *ops,
 		  uint32_t libraries)
 {
-	const uint32_t room[OWNERS_TABLES] = {
-		[OWNS_FILES] = ATTACHED_MAX_FILES,
-		[OWNS_LINKS] = ops->max_links && ops->max_links < ATTACHED_MAX_LINKS
-				       ? ops->max_links
-				       : ATTACHED_MAX_LINKS,
-		[OWNS_PROCESSES] = ATTACHED_MAX_PROCESSES,
-		[OWNS_PLANS] = FIND_MAX_FILES,
-	};
 	struct attached *attached = calloc(1, sizeof(*attached));
 
 	if (!attached)
 		return -ENOMEM;
 	attached->ops = *ops;
-	if (!attached->ops.clock)
-		attached->ops.clock = clock__now_ns;
 	attached->libraries = libraries;
 	attached->processes = calloc(PROCESS_PLACES, sizeof(*attached->processes));
-	if (!attached->processes || owners__new(&attached->owners, room) ||
-	    find__new(&attached->find, attached->owners) ||
-	    probed__new(&attached->probed, ops, attached->owners) ||
+	if (!attached->processes || find__new(&attached->find) ||
 	    heirs__new(&attached->heirs, ops->controller)) {
 		attached__free(attached);
 		return -ENOMEM;
@@ -106,74 +95,157 @@ int attached__new(struct attached **ret_attached, const struct attached_ops *ops
 	return 0;
 }
 
+static void entry__detach(struct attached *attached, struct attached_file *file)
+{
+	links__detach(&attached->ops, file->link, file->link_count);
+	attached->link_count -= file->link_count;
+	attached->detached_total += file->link != NULL;
+	free(file->link);
+	file->link = NULL;
+	file->link_count = 0;
+	file->probes = 0;
+}
+
+static void entry__close(struct attached *attached, struct attached_file *file)
+{
+	entry__detach(attached, file);
+	attached->file_count--;
+	memset(file, 0, sizeof(*file));
+}
+
 void attached__free(struct attached *attached)
 {
 	if (!attached)
 		return;
-	probed__free(attached->probed);
+	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++)
+		if (attached->files[i].in_use)
+			entry__close(attached, &attached->files[i]);
 	find__free(attached->find);
 	heirs__free(attached->heirs);
-	owners__free(attached->owners);
 	free(attached->processes);
 	free(attached);
 }
 
-/* Each process counts once for a reason, and of each owner the first is told of. */
-static void note_unread(struct attached *attached, struct attached_process *process,
-			enum attached_unread reason, const char *path)
+static void say_full(struct attached *attached, const char *what)
 {
-	static const char *const sentences[ATTACHED_UNREADS] = {
-		[UNREAD_MEMORY_MAP] = "does not show its memory map",
-		[UNREAD_FILE_SYSTEM] = "runs from a file system that may hang, which is not read",
-		[UNREAD_TIME] = ("has to wait, as looking at its container, unit or user has cost "
-				 "too much"),
-		[UNREAD_ROOM] =
-			"has no room left, of which its container, unit or user has its part",
-	};
-
-	if (process->unread >> reason & 1)
+	attached->full_total++;
+	if (attached->said_full || !attached->ops.warn)
 		return;
-	process->unread |= (uint8_t)(1U << reason);
-	attached->unread_total[reason]++;
-	if (attached->ops.warn && owners__say(attached->owners, process->account, reason))
-		attached->ops.warn("the plain text inside TLS of %s (process %d) may not be seen: "
-				   "it %s%s%s; further ones are counted",
-				   process->app, (int)process->pid, sentences[reason],
-				   path ? ": " : "", path ? path : "");
+	attached->said_full = true;
+	attached->ops.warn("too many %s with TLS: the plain text of further ones is not seen",
+			   what);
+}
+
+static void refuse(struct attached *attached, struct attached_file *file, const struct found *found,
+		   const char *app, const char *reason)
+{
+	if (attached->ops.warn && !file->said)
+		attached->ops.warn("the plain text inside TLS of %s is not seen: %s (%s): %s", app,
+				   found->path, tls_library__name(found->plan->library), reason);
+	file->said = true;
+}
+
+/* Attaches the file of an entry without links. One that is refused stays without. */
+static void entry__attach(struct attached *attached, struct attached_file *file,
+			  const struct found *found, const struct look *look)
+{
+	const struct plan *plan = found->plan;
+	const char *program = "", *app = look->process->app;
+	int links[PLAN_MAX_PROBES], count;
+	char path[64], reason[160];
+
+	file->state = found->state;
+	file->retry_ns = 0;
+	if (plan->reason || !plan->count) {
+		refuse(attached, file, found, app, plan->reason ? plan->reason : "nothing found");
+		return;
+	}
+	for (size_t i = 0; i < plan->count; i++) {
+		if (attached->ops.has_program(attached->ops.ctx, plan->probe[i].program))
+			continue;
+		refuse(attached, file, found, app, "no program for it is loaded");
+		return;
+	}
+	file->retry_ns = look->now_ns + RETRY_NS;
+	if (attached->link_count + plan->count > ATTACHED_MAX_LINKS) {
+		say_full(attached, "files");
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", found->fd);
+	count = links__attach(&attached->ops, plan, path, links, &program);
+	if (count > 0) {
+		file->link = malloc((size_t)count * sizeof(*links));
+		if (!file->link) {
+			links__detach(&attached->ops, links, (uint32_t)count);
+			count = -ENOMEM;
+		}
+	}
+	if (count <= 0) {
+		snprintf(reason, sizeof(reason), "the kernel refuses %s: %s", program,
+			 strerror(-count));
+		refuse(attached, file, found, app, reason);
+		return;
+	}
+	memcpy(file->link, links, (size_t)count * sizeof(*links));
+	file->link_count = (uint32_t)count;
+	file->probes = (uint32_t)plan->count;
+	attached->link_count += (uint32_t)count;
+	attached->attached_total++;
+}
+
+/* Whether the file was written to since: its probes are in the wrong places. */
+static bool has_changed(const struct attached_file *file, const struct found *found)
+{
+	return file->state.bytes != found->state.bytes ||
+	       file->state.changed_ns != found->state.changed_ns;
 }
 
 static void on_found(void *ctx, const struct found *found)
 {
 	struct look *look = ctx;
 	struct attached *attached = look->attached;
-	struct attached_process *process = look->process;
-	const struct probed_by by = { process->app, process->account, look->now_ns };
-	uint16_t file = 0;
-	int err;
+	struct attached_file *file = NULL, *free_place = NULL;
+	uint16_t i;
 
-	if (look->file_count == ATTACHED_FILES_OF_PROCESS) {
-		/* nothing is known of one that was not read */
-		err = found->plan ? -ENOSPC : -ENOENT;
-	} else {
-		err = probed__take(attached->probed, found, &by, &file);
+	for (size_t j = 0; j < ATTACHED_MAX_FILES && !file; j++) {
+		struct attached_file *other = &attached->files[j];
+
+		if (!other->in_use && !free_place)
+			free_place = other;
+		if (other->in_use && file_id__equals(&other->state.id, &found->state.id))
+			file = other;
 	}
-	if (err == -ENOSPC || err == -EDQUOT) {
-		attached->full_total++;
-		note_unread(attached, process, UNREAD_ROOM, found->path);
-	}
-	if (err && err != -EDQUOT)
+	if ((!file && !free_place) || look->file_count == ATTACHED_FILES_OF_PROCESS) {
+		say_full(attached, "files");
 		return;
-	for (size_t i = 0; i < look->file_count; i++)
-		if (look->file[i] == file)
+	}
+	if (!file) {
+		file = free_place;
+		file->in_use = true;
+		attached->file_count++;
+		entry__attach(attached, file, found, look);
+	} else if (has_changed(file, found)) {
+		entry__detach(attached, file);
+		entry__attach(attached, file, found, look);
+	} else if (!file->link && file->retry_ns && look->now_ns >= file->retry_ns) {
+		entry__attach(attached, file, found, look);
+	}
+	i = (uint16_t)(file - attached->files);
+	for (size_t j = 0; j < look->file_count; j++)
+		if (look->file[j] == i)
 			return;
-	probed__use(attached->probed, file);
-	look->file[look->file_count++] = file;
+	file->processes++;
+	look->file[look->file_count++] = i;
 }
 
 static void let_go(struct attached *attached, const uint16_t *file, size_t count, uint64_t now_ns)
 {
-	for (size_t i = 0; i < count; i++)
-		probed__let_go(attached->probed, file[i], now_ns);
+	for (size_t i = 0; i < count; i++) {
+		struct attached_file *entry = &attached->files[file[i]];
+
+		if (--entry->processes == 0)
+			entry->unused_since_ns = now_ns;
+	}
 }
 
 /* The place of this pid, or the free one for it. Never full: half of the places are free. */
@@ -208,7 +280,6 @@ static void clear_place(struct attached *attached, uint32_t i)
 	struct attached_process *process = attached->processes;
 
 	attached->process_count--;
-	owners__give(attached->owners, process[i].account, OWNS_PROCESSES, 1);
 	process[i].pid = 0;
 	for (uint32_t j = (i + 1) % PROCESS_PLACES; process[j].pid; j = (j + 1) % PROCESS_PLACES) {
 		struct attached_process moved = process[j];
@@ -233,44 +304,49 @@ static bool has_ended(const struct attached_process *process)
 	return err == -ENOENT || err == -ESRCH || (!err && stat.start != process->start);
 }
 
-static bool may_look(const struct attached *attached, uint64_t owner, uint64_t now_ns)
+/* Who answers for a process that hangs: its user in its instance. */
+static uint64_t owner_of(pid_t pid, const struct kin *kin)
 {
-	return owners__debt_ns(attached->owners, owner, now_ns) < OWNERS_BURST_NS;
+	uid_t uid = 0;
+
+	process__uid(pid, &uid);
+	return kin->place ^ uid * 0x9e3779b97f4a7c15ULL;
 }
 
-uint64_t attached__cost(const struct attached *attached, uint64_t owner, uint64_t now_ns)
+/* Each process counts once for a reason, and the first of all is told of. */
+static void note_unread(struct attached *attached, struct attached_process *process,
+			enum attached_unread reason, const char *path)
 {
-	return may_look(attached, owner, now_ns) ? owners__debt_ns(attached->owners, owner, now_ns)
-						 : UINT64_MAX;
+	static const char *const sentences[ATTACHED_UNREADS] = {
+		[UNREAD_MEMORY_MAP] = "does not show its memory map",
+		[UNREAD_FILE_SYSTEM] = "runs from a file system that may hang, which is not read",
+	};
+
+	if (process->unread >> reason & 1)
+		return;
+	process->unread |= (uint8_t)(1U << reason);
+	if (attached->unread_total[reason]++ == 0 && attached->ops.warn)
+		attached->ops.warn("the plain text inside TLS of %s (process %d) may not be seen: "
+				   "it %s%s%s; further ones are counted",
+				   process->app, (int)process->pid, sentences[reason],
+				   path ? ": " : "", path ? path : "");
 }
 
 /*
  * What it maps now takes the place of what it mapped before. -ESRCH if it has ended: what it
  * mapped before stays, for its heirs. It stays, too, if it cannot be seen what it maps now.
  */
-static int read_process(struct attached *attached, struct attached_process *process,
-			uint64_t now_ns)
+static int look_at(struct attached *attached, struct attached_process *process, uint64_t now_ns)
 {
 	struct look look = { .attached = attached, .process = process, .now_ns = now_ns };
-	const struct find_look how = {
-		.pid = process->pid,
-		.owner = process->kin.owner,
-		.account = process->account,
-		.libraries = attached->libraries,
-		.now_ns = now_ns,
-		.until_ns = attached->ops.clock() + ATTACHED_TURN_NS,
-		.clock = attached->ops.clock,
-		.on_found = on_found,
-		.ctx = &look,
-	};
 	struct kin kin = process->kin;
 	int err = kin__read(&kin, process->pid, attached->ops.controller);
 	struct find_unread unread = {};
 
-	kin.owner = process->kin.owner;
 	process->looked_ns = now_ns;
 	if (!err)
-		err = find__process(attached->find, &how, &unread);
+		err = find__process(attached->find, process->pid, owner_of(process->pid, &kin),
+				    attached->libraries, on_found, &look, &unread);
 	if (err == -ETIMEDOUT || err == -EBUSY) {
 		note_unread(attached, process, UNREAD_MEMORY_MAP, NULL);
 		process->kin = kin;
@@ -281,14 +357,12 @@ static int read_process(struct attached *attached, struct attached_process *proc
 	if (err == -E2BIG)
 		err = 0;
 	/* one that ends meanwhile shows nothing, or a part, and no error */
-	if (err == -ENOENT || ((!err || err == -EAGAIN) && !kin__has_memory(process->pid)))
+	if (err == -ENOENT || (!err && !kin__has_memory(process->pid)))
 		err = -ESRCH;
 	if (err == -ESRCH && process->file_count) {
 		let_go(attached, look.file, look.file_count, now_ns);
 		return err;
 	}
-	if (err == -EAGAIN)
-		process->looked_ns = 0;
 	process->kin = kin;
 	let_go(attached, process->file, process->file_count, now_ns);
 	memcpy(process->file, look.file, sizeof(look.file));
@@ -296,23 +370,9 @@ static int read_process(struct attached *attached, struct attached_process *proc
 	return err;
 }
 
-/* The same, and its owner pays for the time that it takes. */
-static int look_at(struct attached *attached, struct attached_process *process, uint64_t now_ns)
-{
-	uint64_t begun_ns = attached->ops.clock();
-	int err;
-
-	err = read_process(attached, process, now_ns);
-	owners__charge(attached->owners, process->account, attached->ops.clock() - begun_ns,
-		       now_ns);
-	if (err == -EAGAIN && !may_look(attached, process->kin.owner, now_ns))
-		note_unread(attached, process, UNREAD_TIME, NULL);
-	return err;
-}
-
 /* The entry of a living process, a new one if there is none. */
-static int take_process(struct attached *attached, pid_t pid, const struct heir_of *of,
-			uint64_t now_ns, struct attached_process **ret_process)
+static int take_process(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns,
+			struct attached_process **ret_process)
 {
 	struct attached_process *process;
 	struct kin_stat stat;
@@ -333,29 +393,22 @@ static int take_process(struct attached *attached, pid_t pid, const struct heir_
 	if (err)
 		return err == -ENOENT ? -ESRCH : err;
 	if (!process->pid) {
-		struct attached_process new = { .pid = pid, .start = stat.start };
-
-		new.account = owners__account(attached->owners, of->owner, now_ns);
-		new.round = (uint8_t)(attached->again[new.account].round - 1);
-		new.kin.owner = of->owner;
-		snprintf(new.app, sizeof(new.app), "%s", of->app);
-		if (!owners__take(attached->owners, new.account, OWNS_PROCESSES, 1)) {
-			attached->full_total++;
-			note_unread(attached, &new, UNREAD_ROOM, NULL);
+		if (attached->process_count == ATTACHED_MAX_PROCESSES) {
+			say_full(attached, "processes");
 			return -ENOSPC;
 		}
-		*process = new;
+		*process = (struct attached_process){ .pid = pid, .start = stat.start };
+		snprintf(process->app, sizeof(process->app), "%s", app);
 		attached->process_count++;
 	}
 	*ret_process = process;
 	return 0;
 }
 
-static int look_at_pid(struct attached *attached, pid_t pid, const struct heir_of *of,
-		       uint64_t now_ns)
+static int look_at_pid(struct attached *attached, pid_t pid, const char *app, uint64_t now_ns)
 {
 	struct attached_process *process;
-	int err = take_process(attached, pid, of, now_ns, &process);
+	int err = take_process(attached, pid, app, now_ns, &process);
 
 	if (err)
 		return err;
@@ -369,8 +422,7 @@ static int look_at_pid(struct attached *attached, pid_t pid, const struct heir_o
 
 int attached__process(struct attached *attached, const struct serving *serving, uint64_t now_ns)
 {
-	const struct heir_of of = { serving->app, serving->owner };
-	int err = look_at_pid(attached, serving->pid, &of, now_ns);
+	int err = look_at_pid(attached, serving->pid, serving->app, now_ns);
 
 	if (err == -ESRCH && heirs__missed(attached->heirs, serving))
 		attached->full_total++;
@@ -381,27 +433,18 @@ int attached__process(struct attached *attached, const struct serving *serving, 
 struct inheritance {
 	struct attached *attached;
 	uint64_t now_ns;
-	uint64_t spent_ns[OWNERS_MAX];
 };
 
-static uint8_t look_at_heir(void *ctx, const struct heir_of *of, pid_t pid, const uint16_t *file,
+static uint8_t look_at_heir(void *ctx, pid_t pid, const char *app, const uint16_t *file,
 			    size_t count)
 {
-	struct inheritance *inheritance = ctx;
+	const struct inheritance *inheritance = ctx;
 	struct attached *attached = inheritance->attached;
-	uint16_t account = owners__account(attached->owners, of->owner, inheritance->now_ns);
 	uint32_t known = attached->process_count;
-	uint64_t begun_ns = attached->ops.clock();
-	int err;
 	struct attached_process *process;
 	uint8_t has = 0;
 
-	if (inheritance->spent_ns[account] >= SEARCH_TURN_NS ||
-	    !may_look(attached, of->owner, inheritance->now_ns))
-		return 0;
-	err = look_at_pid(attached, pid, of, inheritance->now_ns);
-	inheritance->spent_ns[account] += attached->ops.clock() - begun_ns;
-	if (err && err != -EAGAIN)
+	if (look_at_pid(attached, pid, app, inheritance->now_ns))
 		return 0;
 	process = &attached->processes[place_of(attached, pid)];
 	for (size_t i = 0; i < count; i++)
@@ -432,7 +475,7 @@ static uint64_t elapsed_ns(const struct timespec *start, const struct timespec *
 
 static void search_heirs(struct attached *attached, uint64_t now_ns)
 {
-	struct inheritance inheritance = { .attached = attached, .now_ns = now_ns };
+	struct inheritance inheritance = { attached, now_ns };
 	const struct heirs_ops ops = { look_at_heir, release_files, &inheritance };
 	struct timespec start, end;
 
@@ -455,83 +498,57 @@ void attached__inherit(struct attached *attached, uint64_t now_ns)
 
 void attached__sweep(struct attached *attached, uint64_t now_ns)
 {
-	uint32_t owners;
+	unsigned int looks = LOOKS_PER_SWEEP;
+	uint32_t first = attached->cursor;
 
-	for (uint32_t i = 0; i < PROCESS_PLACES; i++) {
-		if (!attached->processes[i].pid || !has_ended(&attached->processes[i]))
+	for (uint32_t n = 0; n < PROCESS_PLACES; n++) {
+		uint32_t i = (first + n) % PROCESS_PLACES;
+		struct attached_process *process = &attached->processes[i];
+
+		if (!process->pid)
 			continue;
-		remove_process(attached, i, now_ns);
-		i--; /* another may have moved here */
+		if (has_ended(process)) {
+			remove_process(attached, i, now_ns);
+			n--; /* another may have moved here */
+			continue;
+		}
+		if (!looks)
+			continue;
+		looks--;
+		attached->cursor = (i + 1) % PROCESS_PLACES;
+		look_at(attached, process, now_ns);
 	}
 	if (heirs__waiting(attached->heirs))
 		search_heirs(attached, now_ns);
-	owners = owners__holders(attached->owners, OWNS_PROCESSES);
-	attached->quota = owners && owners < LOOKS_PER_SWEEP ? LOOKS_PER_SWEEP / owners : 1;
-	attached->looks = LOOKS_PER_SWEEP;
-	attached->scan_left = PROCESS_PLACES;
-	for (size_t i = 0; i < OWNERS_MAX; i++) {
-		attached->again[i].looks = 0;
-		attached->again[i].has_more = false;
+	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++) {
+		struct attached_file *file = &attached->files[i];
+
+		if (file->in_use && !file->processes &&
+		    now_ns - file->unused_since_ns >= ATTACHED_LINGER_NS)
+			entry__close(attached, file);
 	}
-}
-
-/* Who has been looked at to the last begins anew. */
-static void end_round(struct attached *attached)
-{
-	for (size_t i = 0; i < OWNERS_MAX; i++)
-		attached->again[i].round += !attached->again[i].has_more;
-}
-
-/* Looks at the next one of an owner that has not had its part. False if there is none. */
-static bool look_again(struct attached *attached, uint64_t now_ns)
-{
-	while (attached->looks && attached->scan_left) {
-		struct attached_process *process = &attached->processes[attached->cursor];
-		struct again *again = &attached->again[process->account];
-
-		attached->cursor = (attached->cursor + 1) % PROCESS_PLACES;
-		attached->scan_left--;
-		if (process->pid && process->round != again->round) {
-			if (again->looks < attached->quota &&
-			    may_look(attached, process->kin.owner, now_ns)) {
-				again->looks++;
-				process->round = again->round;
-				attached->looks--;
-				look_at(attached, process, now_ns);
-				if (!attached->scan_left)
-					end_round(attached);
-				return true;
-			}
-			again->has_more = true;
-		}
-		if (!attached->scan_left)
-			end_round(attached);
-	}
-	return false;
-}
-
-bool attached__step(struct attached *attached, uint64_t now_ns)
-{
-	uint64_t begun_ns = attached->ops.clock();
-	uint16_t account;
-
-	if (look_again(attached, now_ns))
-		return true;
-	if (!probed__expire(attached->probed, now_ns, &account))
-		return false;
-	owners__charge(attached->owners, account, attached->ops.clock() - begun_ns, now_ns);
-	return true;
 }
 
 void attached__stats(const struct attached *attached, struct attached_stats *ret_stats)
 {
 	struct attached_stats stats = {
+		.links = attached->link_count,
 		.processes = attached->process_count,
+		.attached_total = attached->attached_total,
+		.detached_total = attached->detached_total,
 		.full_total = attached->full_total,
 		.heirs_total = attached->heirs_total,
 	};
 
-	probed__stats(attached->probed, &stats);
+	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++) {
+		const struct attached_file *file = &attached->files[i];
+
+		if (!file->in_use)
+			continue;
+		stats.files += file->link != NULL;
+		stats.refused += file->link == NULL;
+		stats.probes += file->probes;
+	}
 	memcpy(stats.unread_total, attached->unread_total, sizeof(stats.unread_total));
 	*ret_stats = stats;
 }

@@ -15,12 +15,10 @@
 #include <sys/types.h>
 
 #include "probes/kin.h"
-#include "probes/owners.h"
 
-/* Of each, an owner may have no more than is still free (probes/owners.h). */
-#define ATTACHED_MAX_FILES 1024
-#define ATTACHED_MAX_LINKS 16384
-#define ATTACHED_MAX_PROCESSES 16384
+#define ATTACHED_MAX_FILES 512
+#define ATTACHED_MAX_LINKS 8192
+#define ATTACHED_MAX_PROCESSES 8192
 #define ATTACHED_FILES_OF_PROCESS 8
 
 /*
@@ -29,15 +27,10 @@
  */
 #define ATTACHED_LINGER_NS 5000000000ULL
 
-/* How long a process is looked at before others have their turn, one file at least. */
-#define ATTACHED_TURN_NS 100000000ULL
-
 /* Why a process was not looked into. */
 enum attached_unread {
 	UNREAD_MEMORY_MAP,  /* it, or too many others of its instance, do not show what they map */
 	UNREAD_FILE_SYSTEM, /* a file is on a file system that may hang */
-	UNREAD_TIME,	    /* its owner has no time left: it waits */
-	UNREAD_ROOM,	    /* its owner has its part of the tables */
 	ATTACHED_UNREADS
 };
 
@@ -56,10 +49,6 @@ struct attached_ops {
 	void *ctx;
 	/* the cgroup hierarchy that tells instances apart, static; NULL: v2 */
 	const char *controller;
-	/* descriptors that links may take; 0: ATTACHED_MAX_LINKS */
-	uint32_t max_links;
-	/* what time is measured by; NULL: CLOCK_MONOTONIC */
-	uint64_t (*clock)(void);
 };
 
 struct attached_stats {
@@ -90,8 +79,7 @@ void attached__free(struct attached *attached);
 /*
  * A server process was seen (again): attaches what it maps. Cheap for one that was looked at
  * less than a second ago. now_ns is CLOCK_MONOTONIC, here and below. Returns 0; -ESRCH if it has
- * ended, and others of its instance are to be looked for; -EAGAIN if its turn was over before all of
- * its files were read, so that it should come again; -ENOSPC if there is no room for it; or
+ * ended, and others of its instance are to be looked for; -ENOSPC if there is no room for it; or
  * another negative errno.
  */
 int attached__process(struct attached *attached, const struct serving *serving, uint64_t now_ns);
@@ -105,20 +93,11 @@ void attached__inherit(struct attached *attached, uint64_t now_ns);
 uint64_t attached__due_ns(const struct attached *attached);
 
 /*
- * The lower, the sooner may a process of this owner be looked at; UINT64_MAX while none may,
- * as it has cost more than its part.
- */
-uint64_t attached__cost(const struct attached *attached, uint64_t owner, uint64_t now_ns);
-
-/*
- * Leaves the files of processes that have ended to their heirs, and begins what attached__step()
- * goes on with: to look again at some that live (by turns: they may have loaded a library or become
- * another program), and to detach files without a process.
+ * Leaves the files of processes that have ended to their heirs, looks again at some that live
+ * (by turns: they may have loaded a library or become another program), detaches files without
+ * a process.
  */
 void attached__sweep(struct attached *attached, uint64_t now_ns);
-
-/* Does one piece of that. False if there was nothing left to do. */
-bool attached__step(struct attached *attached, uint64_t now_ns);
 
 /* Of this moment, for the thread that uses it. */
 void attached__stats(const struct attached *attached, struct attached_stats *ret_stats);

@@ -2,7 +2,6 @@
 #include "probes/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -40,17 +39,6 @@ static bool take_overlay_id(int fd, struct file_state *state)
 	return true;
 }
 
-/* An inode number may be used again, and not within the same nanosecond. */
-static int64_t born_ns(int fd)
-{
-	struct statx facts;
-
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BTIME, &facts) ||
-	    !(facts.stx_mask & STATX_BTIME))
-		return 0;
-	return facts.stx_btime.tv_sec * NS_PER_S + facts.stx_btime.tv_nsec;
-}
-
 int file__state(int fd, const struct mapping *mapping, struct file_state *ret_state)
 {
 	struct statfs filesystem;
@@ -65,7 +53,6 @@ int file__state(int fd, const struct mapping *mapping, struct file_state *ret_st
 		.id = { stat.st_dev, stat.st_ino },
 		.bytes = (uint64_t)stat.st_size,
 		.changed_ns = stat.st_ctim.tv_sec * NS_PER_S + stat.st_ctim.tv_nsec,
-		.born_ns = born_ns(fd),
 		.seen = { stat.st_dev, stat.st_ino },
 	};
 	/* kernels without such handles show the lower file in /proc/PID/maps */

@@ -25,7 +25,6 @@ struct file_state {
 	struct file_id id;
 	uint64_t bytes;
 	int64_t changed_ns;  /* content or attributes */
-	int64_t born_ns;     /* which nobody can set; 0 if the file system does not tell */
 	struct file_id seen; /* as stat(2) has it */
 };
 

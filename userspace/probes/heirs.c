@@ -14,6 +14,7 @@ struct heirs {
 	const char *controller;
 	struct estate estate[HEIRS_MAX];
 	size_t count;
+	unsigned int looks; /* left to this search */
 };
 
 int heirs__new(struct heirs **ret_heirs, const char *controller)
@@ -37,20 +38,11 @@ size_t heirs__waiting(const struct heirs *heirs)
 	return heirs->count;
 }
 
-static uint64_t owner_of(const struct estate *estate)
-{
-	return estate->was_seen ? estate->kin.owner : estate->serving.owner;
-}
-
-static struct estate *new_estate(struct heirs *heirs, uint64_t owner, bool was_seen,
-				 const char *app)
+static struct estate *new_estate(struct heirs *heirs, bool was_seen, const char *app)
 {
 	struct estate *estate;
-	size_t of_owner = 0;
 
-	for (size_t i = 0; i < heirs->count; i++)
-		of_owner += owner_of(&heirs->estate[i]) == owner;
-	if (of_owner + 1 > HEIRS_MAX - heirs->count)
+	if (heirs->count == HEIRS_MAX)
 		return NULL;
 	estate = &heirs->estate[heirs->count++];
 	memset(estate, 0, sizeof(*estate));
@@ -86,7 +78,7 @@ int heirs__ended(struct heirs *heirs, pid_t pid, const struct kin *kin, const ch
 	uint8_t kept = 0;
 
 	if (!estate)
-		estate = new_estate(heirs, kin->owner, true, app);
+		estate = new_estate(heirs, true, app);
 	if (!estate)
 		return -ENOSPC;
 	estate->kin = *kin;
@@ -111,12 +103,11 @@ int heirs__missed(struct heirs *heirs, const struct serving *serving)
 		const struct serving *other = &heirs->estate[i].serving;
 
 		if (!heirs->estate[i].was_seen && other->kind == serving->kind &&
-		    other->owner == serving->owner &&
 		    strcmp(other->instance, serving->instance) == 0 &&
 		    strcmp(other->comm, serving->comm) == 0)
 			return 0;
 	}
-	estate = new_estate(heirs, serving->owner, false, serving->app);
+	estate = new_estate(heirs, false, serving->app);
 	if (!estate)
 		return -ENOSPC;
 	estate->serving = *serving;
@@ -149,7 +140,6 @@ static void try_process(struct heirs *heirs, const struct heirs_ops *ops, pid_t 
 	struct process_exe exe;
 	struct file_id program;
 	struct kin_stat stat;
-	struct heir_of of;
 
 	/* kernel threads have none; we are nobody's heir */
 	if (pid == getpid() || process__exe(pid, &exe, NULL) || kin_stat__read(&stat, pid))
@@ -163,27 +153,24 @@ static void try_process(struct heirs *heirs, const struct heirs_ops *ops, pid_t 
 				note_young(estate, pid, stat.start);
 			continue;
 		}
-		if (!estate->missing || !estate->looks)
+		if (!estate->missing || !heirs->looks)
 			continue;
 		if (!file_id__equals(&estate->kin.program, &program) && !is_led(estate, &stat))
 			continue;
 		/* another instance is not ours to look at: its rule may forbid it */
 		if (kin__place(pid, heirs->controller) != estate->kin.place)
 			continue;
-		estate->looks--;
-		of = (struct heir_of){ estate->app, owner_of(estate) };
-		estate->missing &=
-			(uint8_t)~ops->look(ops->ctx, &of, pid, estate->file, estate->file_count);
+		heirs->looks--;
+		estate->missing &= (uint8_t)~ops->look(ops->ctx, pid, estate->app, estate->file,
+						       estate->file_count);
 	}
 }
 
 static void look_at_young(struct estate *estate, const struct heirs_ops *ops)
 {
-	const struct heir_of of = { estate->app, owner_of(estate) };
-
 	for (size_t i = 0; i < HEIRS_YOUNGEST; i++)
 		if (estate->youngest[i].pid)
-			ops->look(ops->ctx, &of, estate->youngest[i].pid, NULL, 0);
+			ops->look(ops->ctx, estate->youngest[i].pid, estate->app, NULL, 0);
 }
 
 void heirs__search(struct heirs *heirs, const struct heirs_ops *ops)
@@ -192,8 +179,7 @@ void heirs__search(struct heirs *heirs, const struct heirs_ops *ops)
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
 
-	for (size_t i = 0; i < count; i++)
-		heirs->estate[i].looks = (uint16_t)(HEIRS_LOOKS / count);
+	heirs->looks = HEIRS_LOOKS;
 	while (proc && (entry = readdir(proc))) {
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);

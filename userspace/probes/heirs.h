@@ -13,11 +13,11 @@
 
 #include "probes/kin.h"
 
-#define HEIRS_MAX 64	 /* of one owner no more than there is room left for others */
+#define HEIRS_MAX 64
 #define HEIRS_LEADERS 8	 /* of one estate */
 #define HEIRS_FILES 8	 /* of one estate; bits of a byte */
 #define HEIRS_YOUNGEST 8 /* processes that are looked at for one that nobody could look at */
-#define HEIRS_LOOKS 256	 /* at processes, in one search; each estate has its part */
+#define HEIRS_LOOKS 256	 /* at processes, in one search */
 
 /* What one process or many alike have left. */
 struct estate {
@@ -30,7 +30,6 @@ struct estate {
 	uint8_t leader_count;
 	uint8_t file_count;
 	uint8_t missing; /* bits of those that no heir has yet */
-	uint16_t looks;	 /* left to it in this search */
 	uint16_t file[HEIRS_FILES];
 
 	/* of a process that ended before it was looked at: its instance's youngest */
@@ -61,19 +60,12 @@ int heirs__missed(struct heirs *heirs, const struct serving *serving);
 /* How many dead wait for their heirs to be looked for. */
 size_t heirs__waiting(const struct heirs *heirs);
 
-/* Whose heir a process may be. */
-struct heir_of {
-	const char *app; /* name in messages */
-	uint64_t owner;
-};
-
 struct heirs_ops {
 	/*
 	 * A process may be an heir: looks at it, and returns which of count files it uses (bits).
 	 * With count 0, only looks.
 	 */
-	uint8_t (*look)(void *ctx, const struct heir_of *of, pid_t pid, const uint16_t *file,
-			size_t count);
+	uint8_t (*look)(void *ctx, pid_t pid, const char *app, const uint16_t *file, size_t count);
 	/* The files of an estate are no longer kept. */
 	void (*release)(void *ctx, const uint16_t *file, size_t count);
 	void *ctx;

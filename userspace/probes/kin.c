@@ -67,8 +67,6 @@ int kin_stat__read(struct kin_stat *ret_stat, pid_t pid)
 	return 0;
 }
 
-#define HASH_BEGIN 0xcbf29ce484222325ULL /* FNV-1a */
-
 static int read_cgroup(pid_t pid, const char *controller, struct cgroup_path *ret_class, char *path)
 {
 	int err = process__cgroup(pid, controller, path, CGROUP_PATH_BYTES);
@@ -78,24 +76,20 @@ static int read_cgroup(pid_t pid, const char *controller, struct cgroup_path *re
 	return err;
 }
 
-static uint64_t hash(uint64_t value, const char *text)
-{
-	for (const char *at = text; *at; at++)
-		value = (value ^ (uint8_t)*at) * 0x100000001b3ULL;
-	return value;
-}
-
 uint64_t kin__place(pid_t pid, const char *controller)
 {
 	char path[CGROUP_PATH_BYTES];
 	struct cgroup_path class;
+	uint64_t value = 0xcbf29ce484222325ULL; /* FNV-1a */
 
 	if (read_cgroup(pid, controller, &class, path))
 		return 0;
 	/* sub-cgroups belong to the container or unit around them */
 	if (class.kind != CGROUP_SHARED)
 		path[class.root_len] = '\0';
-	return hash(HASH_BEGIN, path);
+	for (const char *at = path; *at; at++)
+		value = (value ^ (uint8_t)*at) * 0x100000001b3ULL;
+	return value;
 }
 
 int kin__read(struct kin *ret_kin, pid_t pid, const char *controller)
@@ -138,18 +132,6 @@ static bool runs_it(const struct serving *serving, pid_t pid, const struct kin_s
 		return false;
 	slash = strrchr(path, '/');
 	return names__is_executable(serving->instance, slash ? slash + 1 : path);
-}
-
-uint64_t serving__owner(enum instance_kind kind, const char *instance, uint32_t uid)
-{
-	char text[LABEL_BYTES + 16];
-	uid_t user = uid;
-
-	if (kind == INSTANCE_EXECUTABLE || names__user(instance, &user))
-		snprintf(text, sizeof(text), "@%u", user);
-	else
-		snprintf(text, sizeof(text), "%d %s", (int)kind, instance);
-	return hash(HASH_BEGIN, text);
 }
 
 bool serving__has(const struct serving *serving, pid_t pid, const struct kin_stat *stat,

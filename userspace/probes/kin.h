@@ -29,7 +29,6 @@ struct kin_stat {
 struct kin {
 	struct file_id program; /* its executable, as stat(2) has it */
 	uint64_t place;		/* tells its instance's cgroup */
-	uint64_t owner;		/* as in struct serving; 0 from kin__read() */
 	bool leads;		/* a session or a process group */
 };
 
@@ -37,7 +36,6 @@ struct kin {
 struct serving {
 	pid_t pid;
 	enum instance_kind kind;
-	uint64_t owner; /* who answers for what it costs; see serving__owner() */
 	char comm[EVENT_COMM_BYTES];
 	char instance[LABEL_BYTES]; /* as in struct identity */
 	char app[LABEL_BYTES];	    /* its name in messages */
@@ -60,12 +58,6 @@ bool kin__has_memory(pid_t pid);
 
 /* The same for the cgroup alone: differs between instances, agrees within one. 0 if unknown. */
 uint64_t kin__place(pid_t pid, const char *controller);
-
-/*
- * Who answers for a process: its container or unit, or its user outside both, and for what users
- * make of these below user@UID.service, of which they can make any number. uid: the real one.
- */
-uint64_t serving__owner(enum instance_kind kind, const char *instance, uint32_t uid);
 
 /* Whether a process with this stat belongs to the instance of one that nobody could look at. */
 bool serving__has(const struct serving *serving, pid_t pid, const struct kin_stat *stat,

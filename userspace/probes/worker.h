@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The thread that attaches: reading a program and placing probes take
- * milliseconds, for which neither events nor scrapes shall wait. Who is looked at next is told by
- * probes/turns.h; nobody waits longer for others than for a turn of each of their owners.
+ * milliseconds, for which neither events nor scrapes shall wait.
  */
 #ifndef EDGETAP_PROBES_WORKER_H
 #define EDGETAP_PROBES_WORKER_H
 
 #include "probes/attached.h"
 
+/* Processes that wait to be looked at. One too many is left out, and told of again. */
+#define WORKER_MAX_WAITING 4096
+
 struct worker;
 
 struct worker_stats {
 	struct attached_stats attached;
 	uint32_t waiting;
-	uint64_t left_out_total; /* processes: too many of their owner were waiting */
+	uint64_t left_out_total; /* processes: too many were waiting */
 };
 
 /* Nothing runs yet. Takes attached over, also when it fails. 0 or -ENOMEM. */
@@ -27,7 +29,7 @@ int worker__new(struct worker **ret_worker, struct attached *attached, uint64_t 
 int worker__start(struct worker *worker);
 bool worker__is_started(const struct worker *worker);
 
-/* A server process was seen; again within a second, it is not added. Any thread; returns at once. */
+/* A server process was seen. Any thread; returns at once. */
 void worker__push(struct worker *worker, const struct serving *serving);
 
 /* As of the last thing done. Any thread. NULL gives zeros. */

@@ -110,8 +110,6 @@ enum tls_field {
 	/* processes that were not looked into, or not wholly */
 	TLS_UNREAD_MEMORY_MAP,	/* they do not show what they map */
 	TLS_UNREAD_FILE_SYSTEM, /* what they map is on one that may hang */
-	TLS_UNREAD_TIME,	/* their owner has had its part of the time; they wait */
-	TLS_UNREAD_ROOM,	/* their owner has its part of the room */
 	TLS_FIELDS
 };
 

@@ -6,12 +6,9 @@
  *   hold FILE          maps the file, and reads its own memory there until FUSE answers; another
  *                      thread maps something meanwhile: who wants the memory map waits
  *   fork               a child serves; this one waits
- *   flood DIR          processes without end: each touches and maps other files of DIR, listens, and
- *                      lives for two seconds
  * GATE of the environment: a file that it waits for between mapping and all that follows.
  */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,13 +20,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FILE_BYTES (1 << 20)
-#define FILES_OF_ONE 500
-#define PARTS 10
 
 static void *map(const char *path)
 {
@@ -81,44 +75,6 @@ static void hold(const char *path)
 	usleep(600000);
 }
 
-/* What one of many does: another part of the files each. */
-static void map_part(DIR *directory, unsigned int part)
-{
-	struct dirent *entry;
-	unsigned int i = 0;
-
-	while ((entry = readdir(directory)))
-		if (entry->d_name[0] != '.' && i++ / FILES_OF_ONE % PARTS == part % PARTS) {
-			chmod(entry->d_name, 0700 | (mode_t)(part & 7));
-			map(entry->d_name);
-		}
-}
-
-static void flood(const char *path)
-{
-	DIR *directory = opendir(path);
-
-	if (!directory || chdir(path))
-		err(1, "%s", path);
-	signal(SIGCHLD, SIG_IGN);
-	for (unsigned int part = 0;; part++) {
-		pid_t child = fork();
-
-		if (child == 0) {
-			int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			rewinddir(directory);
-			map_part(directory, part);
-			listen(listener, 1);
-			sleep(2);
-			_exit(0);
-		}
-		usleep(20000);
-		rewinddir(directory);
-	}
-}
-
 static void serve(const char *port)
 {
 	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -148,8 +104,6 @@ int main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!strcmp(how, "hold") && argc == 4) {
 		hold(argv[3]);
-	} else if (!strcmp(how, "flood") && argc == 4) {
-		flood(argv[3]);
 	} else if (!strcmp(how, "fork")) {
 		if (fork())
 			return wait(NULL) < 0;

@@ -136,8 +136,8 @@ struct task_struct {
 	void *io_uring;
 	struct files_struct *files;
 	struct css_set *cgroups;
-	struct cred *real_cred;
 	struct mm_struct *mm;
+	struct cred *real_cred;
 	struct signal_struct *signal;
 	struct pt_regs regs;
 	char comm[16];
