@@ -17,6 +17,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <liburing.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,6 +51,16 @@ static int wait_in_ring(void)
 	return result;
 }
 
+/* Forgets the completions that have been signalled, so that the next read() waits for the next one. */
+static void clear_event(void)
+{
+	struct pollfd event = { .fd = done_event, .events = POLLIN };
+	uint64_t count;
+
+	if (poll(&event, 1, 0) == 1 && read(done_event, &count, sizeof(count)) != sizeof(count))
+		err(1, "read of the event");
+}
+
 /* Submits, then waits inside a read() of the event that completions signal. */
 static int wait_in_foreign_read(void)
 {
@@ -60,6 +71,7 @@ static int wait_in_foreign_read(void)
 	for (size_t at = 0; at + sizeof(PLANTED_REQUEST) < sizeof(buffer);
 	     at += sizeof(PLANTED_REQUEST) - 1)
 		memcpy(buffer + at, PLANTED_REQUEST, sizeof(PLANTED_REQUEST) - 1);
+	clear_event();
 	if (io_uring_submit(&ring) < 0)
 		errx(1, "submit");
 	if (io_uring_peek_cqe(&ring, &cqe))
