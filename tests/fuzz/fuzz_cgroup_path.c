@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/reserved.h"
 #include "identity/cgroup_path.h"
 #include "identity/names.h"
-#include "reserved.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

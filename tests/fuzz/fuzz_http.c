@@ -5,19 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/listen.h"
 #include "http/framing.h"
 #include "http/header.h"
-#include "http/listen.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void listen_address(const char *text)
 {
-	struct http_address address;
+	struct listen_address address;
 	const char *message = NULL;
 
 	/* Either an address of a known size, or a sentence that begins with the input. */
-	if (!http_address__parse(&address, text, &message)) {
+	if (!listen_address__parse(&address, text, &message)) {
 		if (address.len != sizeof(struct sockaddr_in6) &&
 		    address.len != sizeof(struct sockaddr_in))
 			abort();

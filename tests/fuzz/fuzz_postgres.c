@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/passwd.h"
+#include "base/utf8.h"
+#include "config/server_match.h"
 #include "identity/cgroup_path.h"
-#include "metrics/utf8.h"
 #include "postgres/find.h"
 #include "postgres/gate.h"
 #include "postgres/place.h"
@@ -86,9 +88,9 @@ static void check_proof(const char *text, size_t size)
 
 	need(proof__in_unit(text, "postgresql.service") <= size);
 	need(proof__in_container(text, id) <= size);
-	proof__find_user(text, "postgres", &uid);
+	passwd__find(text, "postgres", &uid);
 	proof__has_user(text, 26);
-	need(!proof__is_container_name(text) || !strpbrk(text, "*?[/"));
+	need(!server_match__is_container(text) || !strpbrk(text, "*?[/"));
 }
 
 /* No more is ever passed than has come, and no request that gives the password away. */

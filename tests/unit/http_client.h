@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "http/server.h"
 
 /* Long for a loaded machine; a test that passes never waits for it. */

@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "files/whole_file.h"
 #include "identity/cgroup_mounts.h"
-#include "identity/files.h"
 
 /*
  * A v1 hierarchy that an agent never chooses by itself: what looks like a
@@ -30,7 +30,7 @@ static inline void host__mounts(struct cgroup_mounts *mounts)
 	char *text;
 	size_t len;
 
-	ck_assert_int_eq(files__read_proc("/proc/self/mountinfo", 1 << 22, &text, &len), 0);
+	ck_assert_int_eq(whole_file__read_proc("/proc/self/mountinfo", 1 << 22, &text, &len), 0);
 	cgroup_mounts__parse(text, mounts);
 	free(text);
 }

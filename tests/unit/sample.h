@@ -7,7 +7,7 @@
 #ifndef EDGETAP_TESTS_SAMPLE_H
 #define EDGETAP_TESTS_SAMPLE_H
 
-#include "access/scope.h"
+#include "base/scope.h"
 #include "encoders/encoder.h"
 #include "metrics/rollup.h"
 #include "snapshot/snapshot.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "access/scope.h"
+#include "base/scope.h"
 #include "sample_rich.h"
 
 Suite *access_scope_suite(void);

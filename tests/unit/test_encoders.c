@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "encoders/encoder.h"
-#include "metrics/utf8.h"
 
 Suite *encoders_suite(void);
 

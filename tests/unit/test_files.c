@@ -16,12 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "files/foreign.h"
 #include "files/fs_type.h"
 #include "files/layer.h"
 #include "files/patience.h"
-#include "identity/files.h"
+#include "files/whole_file.h"
 #include "identity/process.h"
 
 Suite *files_suite(void);
@@ -216,7 +216,7 @@ static int read_state(const char *name)
 	int err;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	err = files__read(path, 100, &text, &length);
+	err = whole_file__read(path, 100, &text, &length);
 	if (!err)
 		free(text);
 	return err;

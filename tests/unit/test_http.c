@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <zlib.h>
 
-#include "http/listen.h"
+#include "base/listen.h"
 #include "http_client.h"
 
 Suite *http_suite(void);
@@ -136,8 +136,8 @@ START_TEST(bound_before_started)
 	int fd, client;
 	struct response r;
 
-	ck_assert_int_eq(http_listen__open(&fd, "127.0.0.1:0", &message), 0);
-	client = client__connect_from(http_listen__port(fd), 0);
+	ck_assert_int_eq(listen__open(&fd, "127.0.0.1:0", &message), 0);
+	client = client__connect_from(listen__port(fd), 0);
 	client__sendf(client, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n");
 	options.listen = NULL;
 	options.listen_fd = fd;

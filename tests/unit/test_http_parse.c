@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/listen.h"
 #include "http/header.h"
-#include "http/listen.h"
 
 Suite *http_parse_suite(void);
 
@@ -73,11 +73,11 @@ END_TEST
 
 static void expect_v4(const char *text, const char *addr, uint16_t port)
 {
-	struct http_address address;
+	struct listen_address address;
 	const char *message;
 	struct sockaddr_in *in = (struct sockaddr_in *)&address.addr;
 
-	ck_assert_int_eq(http_address__parse(&address, text, &message), 0);
+	ck_assert_int_eq(listen_address__parse(&address, text, &message), 0);
 	ck_assert_int_eq(in->sin_family, AF_INET);
 	ck_assert_int_eq(ntohs(in->sin_port), port);
 	ck_assert_str_eq(inet_ntoa(in->sin_addr), addr);
@@ -85,17 +85,17 @@ static void expect_v4(const char *text, const char *addr, uint16_t port)
 
 START_TEST(addresses_are_parsed)
 {
-	struct http_address address;
+	struct listen_address address;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address.addr;
 	const char *message;
 
 	expect_v4("127.0.0.1:9777", "127.0.0.1", 9777);
 	expect_v4("0.0.0.0:0", "0.0.0.0", 0);
 	expect_v4("localhost:65535", "127.0.0.1", 65535);
-	ck_assert_int_eq(http_address__parse(&address, "[::1]:80", &message), 0);
+	ck_assert_int_eq(listen_address__parse(&address, "[::1]:80", &message), 0);
 	ck_assert(IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
 	ck_assert_int_eq(ntohs(in6->sin6_port), 80);
-	ck_assert_int_eq(http_address__parse(&address, "[fe80::1%lo]:80", &message), 0);
+	ck_assert_int_eq(listen_address__parse(&address, "[fe80::1%lo]:80", &message), 0);
 	ck_assert_int_eq(in6->sin6_scope_id, 1);
 }
 END_TEST
@@ -135,17 +135,18 @@ START_TEST(bad_addresses_are_explained)
 		  "listen a\\x0ab:80: not an address (names other than localhost are not "
 		  "resolved)" },
 	};
-	struct http_address address;
+	struct listen_address address;
 	const char *message;
 	char longer[4096];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		ck_assert_int_eq(http_address__parse(&address, cases[i].listen, &message), -EINVAL);
+		ck_assert_int_eq(listen_address__parse(&address, cases[i].listen, &message),
+				 -EINVAL);
 		ck_assert_str_eq(message, cases[i].message);
 	}
 	memset(longer, '1', sizeof(longer));
 	memcpy(longer + sizeof(longer) - 4, ":80", 4);
-	ck_assert_int_eq(http_address__parse(&address, longer, &message), -EINVAL);
+	ck_assert_int_eq(listen_address__parse(&address, longer, &message), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(message, "the address is too long"));
 }
 END_TEST
@@ -156,7 +157,7 @@ static int low_port_is_explained(void)
 	const char *message;
 	int fd;
 
-	if (!http_listen__open(&fd, "127.0.0.1:83", &message))
+	if (!listen__open(&fd, "127.0.0.1:83", &message))
 		return 0;
 	return strcmp(message, "listen 127.0.0.1:83: permission denied (a port below 1024 needs "
 			       "CAP_NET_BIND_SERVICE)") != 0;
@@ -183,17 +184,17 @@ START_TEST(listening_errors_are_explained)
 	char text[64], expected[128];
 	int fd, second = -1;
 
-	ck_assert_int_eq(http_listen__open(&fd, "127.0.0.1:0", &message), 0);
-	snprintf(text, sizeof(text), "127.0.0.1:%d", http_listen__port(fd));
+	ck_assert_int_eq(listen__open(&fd, "127.0.0.1:0", &message), 0);
+	snprintf(text, sizeof(text), "127.0.0.1:%d", listen__port(fd));
 	snprintf(expected, sizeof(expected), "listen %s: address already in use", text);
-	ck_assert_int_eq(http_listen__open(&second, text, &message), -EADDRINUSE);
+	ck_assert_int_eq(listen__open(&second, text, &message), -EADDRINUSE);
 	ck_assert_str_eq(message, expected);
 	ck_assert_int_eq(second, -1);
 	close(fd);
-	ck_assert_int_eq(http_listen__open(&second, text, &message), 0);
+	ck_assert_int_eq(listen__open(&second, text, &message), 0);
 	close(second);
 
-	ck_assert_int_eq(http_listen__open(&fd, "203.0.113.9:0", &message), -EADDRNOTAVAIL);
+	ck_assert_int_eq(listen__open(&fd, "203.0.113.9:0", &message), -EADDRNOTAVAIL);
 	ck_assert_str_eq(message,
 			 "listen 203.0.113.9:0: no interface of this host has that address");
 	ck_assert_int_eq(as_nobody(low_port_is_explained), 0);

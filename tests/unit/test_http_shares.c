@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "access/scope.h"
+#include "base/scope.h"
 #include "http_client.h"
 
 Suite *http_shares_suite(void);
@@ -540,10 +540,10 @@ END_TEST
 /* As many addresses as there are places, all of which are read from slowly. */
 START_TEST(scrapers_always_find_room)
 {
-	static struct http_network network;
+	static struct network network;
 	int flood[8];
 
-	ck_assert_int_eq(http_network__parse(&network, "127.0.1.200/31"), 0);
+	ck_assert_int_eq(network__parse(&network, "127.0.1.200/31"), 0);
 	options.scrapers = &network;
 	options.scraper_count = 1;
 	options.max_connections = 8;

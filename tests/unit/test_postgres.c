@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metrics/utf8.h"
+#include "base/utf8.h"
+#include "config/conninfo.h"
 #include "postgres/ask.h"
 #include "postgres/find.h"
 #include "postgres/place.h"
@@ -328,15 +329,16 @@ START_TEST(test_conninfo)
 	const struct ask unix_socket = { .conninfo = "user=monitor" };
 	const struct ask address = { .conninfo = "hostaddr=127.0.0.1" };
 
-	ck_assert_ptr_null(ask__obstacle("host=127.0.0.1 port=5432 user=a dbname=b"));
-	ck_assert_ptr_null(ask__obstacle("postgresql://a@127.0.0.1:5432/b?sslmode=verify-full"));
-	ck_assert_ptr_nonnull(strstr(ask__obstacle("user=a password=b"), "password_file"));
-	ck_assert_ptr_nonnull(ask__obstacle("service=a"));
-	ck_assert_ptr_nonnull(ask__obstacle("passfile=/a"));
-	ck_assert_ptr_nonnull(ask__obstacle("options='-c a=b'"));
-	ck_assert_ptr_nonnull(ask__obstacle("nonsense"));
-	ck_assert(!ask__has_host(&unix_socket));
-	ck_assert(ask__has_host(&address));
+	ck_assert_ptr_null(conninfo__obstacle("host=127.0.0.1 port=5432 user=a dbname=b"));
+	ck_assert_ptr_null(
+		conninfo__obstacle("postgresql://a@127.0.0.1:5432/b?sslmode=verify-full"));
+	ck_assert_ptr_nonnull(strstr(conninfo__obstacle("user=a password=b"), "password_file"));
+	ck_assert_ptr_nonnull(conninfo__obstacle("service=a"));
+	ck_assert_ptr_nonnull(conninfo__obstacle("passfile=/a"));
+	ck_assert_ptr_nonnull(conninfo__obstacle("options='-c a=b'"));
+	ck_assert_ptr_nonnull(conninfo__obstacle("nonsense"));
+	ck_assert(!conninfo__has_host(unix_socket.conninfo));
+	ck_assert(conninfo__has_host(address.conninfo));
 }
 END_TEST
 

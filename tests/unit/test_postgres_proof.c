@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/passwd.h"
 #include "config/config.h"
 #include "config/databases.h"
 #include "config/warnings.h"
@@ -136,19 +137,19 @@ START_TEST(test_users)
 		"odd:x:5a:1::/:\nlast:x:999:1::/:";
 	uid_t uid;
 
-	ck_assert_int_eq(proof__find_user(passwd, "postgres", &uid), 0);
+	ck_assert_int_eq(passwd__find(passwd, "postgres", &uid), 0);
 	ck_assert_uint_eq(uid, 26);
-	ck_assert_int_eq(proof__find_user(passwd, "last", &uid), 0);
+	ck_assert_int_eq(passwd__find(passwd, "last", &uid), 0);
 	ck_assert_uint_eq(uid, 999);
-	ck_assert_int_eq(proof__find_user("", "0", &uid), 0);
+	ck_assert_int_eq(passwd__find("", "0", &uid), 0);
 	ck_assert_uint_eq(uid, 0);
-	ck_assert_int_eq(proof__find_user("", "4294967294", &uid), 0);
-	ck_assert_int_eq(proof__find_user("", "4294967295", &uid), -ENOENT);
-	ck_assert_int_eq(proof__find_user("", "26a", &uid), -ENOENT);
+	ck_assert_int_eq(passwd__find("", "4294967294", &uid), 0);
+	ck_assert_int_eq(passwd__find("", "4294967295", &uid), -ENOENT);
+	ck_assert_int_eq(passwd__find("", "26a", &uid), -ENOENT);
 	for (const char *const *name = (const char *const[]){ "postgre", "broken", "empty", "odd",
 							      "nobody", "x", NULL };
 	     *name; name++)
-		ck_assert_int_eq(proof__find_user(passwd, *name, &uid), -ENOENT);
+		ck_assert_int_eq(passwd__find(passwd, *name, &uid), -ENOENT);
 	ck_assert(proof__has_user("Name:\tx\nUid:\t26\t26\t26\t26\nGid:\t0\t0\t0\t0\n", 26));
 	/* a program that is set-uid, or on its way to another user */
 	ck_assert(!proof__has_user("Name:\tx\nUid:\t9\t26\t26\t26\n", 26));

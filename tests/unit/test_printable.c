@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/printable.h"
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 Suite *printable_suite(void);
 

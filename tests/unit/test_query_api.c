@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/url.h"
 #include "query/api.h"
 #include "query/query.h"
 
@@ -218,9 +219,9 @@ START_TEST(addresses)
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		ck_assert_msg(query__is_url(good[i]), "%s", good[i]);
+		ck_assert_msg(url__is_base(good[i]), "%s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_msg(!query__is_url(bad[i]), "%s", bad[i]);
+		ck_assert_msg(!url__is_base(bad[i]), "%s", bad[i]);
 }
 END_TEST
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/network.h"
+#include "base/network.h"
 #include "http/turns.h"
 
 Suite *turns_suite(void);
@@ -221,11 +221,11 @@ END_TEST
 
 static bool is_in(const char *network_text, const char *address_text)
 {
-	struct http_network network, address;
+	struct network network, address;
 
-	ck_assert_int_eq(http_network__parse(&network, network_text), 0);
-	ck_assert_int_eq(http_network__parse(&address, address_text), 0);
-	return http_network__has(&network, &address.address);
+	ck_assert_int_eq(network__parse(&network, network_text), 0);
+	ck_assert_int_eq(network__parse(&address, address_text), 0);
+	return network__has(&network, &address.address);
 }
 
 START_TEST(networks)
@@ -250,16 +250,16 @@ START_TEST(networks)
 					   "10.0.0.0/8/8",
 					   "[::1]",
 					   "010.0.0.1" };
-	struct http_network network;
-	char text[HTTP_NETWORK_BYTES];
+	struct network network;
+	char text[NETWORK_BYTES];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
-		ck_assert_msg(!http_network__parse(&network, good[i]), "%s", good[i]);
-		http_network__format(&network, text);
+		ck_assert_msg(!network__parse(&network, good[i]), "%s", good[i]);
+		network__format(&network, text);
 		ck_assert_str_eq(text, good[i]);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		ck_assert_msg(http_network__parse(&network, bad[i]) == -EINVAL, "%s", bad[i]);
+		ck_assert_msg(network__parse(&network, bad[i]) == -EINVAL, "%s", bad[i]);
 	ck_assert(is_in("10.0.0.0/8", "10.255.0.1") && !is_in("10.0.0.0/8", "11.0.0.1"));
 	ck_assert(is_in("10.1.2.4/31", "10.1.2.5") && !is_in("10.1.2.4/31", "10.1.2.6"));
 	ck_assert(is_in("0.0.0.0/0", "1.2.3.4") && !is_in("0.0.0.0/0", "2001:db8::1"));
@@ -270,12 +270,12 @@ END_TEST
 
 static bool is_one_owner(const char *one_text, const char *other_text)
 {
-	struct http_network one, other;
+	struct network one, other;
 
-	ck_assert_int_eq(http_network__parse(&one, one_text), 0);
-	ck_assert_int_eq(http_network__parse(&other, other_text), 0);
-	one.address = http_network__owner(&one.address);
-	other.address = http_network__owner(&other.address);
+	ck_assert_int_eq(network__parse(&one, one_text), 0);
+	ck_assert_int_eq(network__parse(&other, other_text), 0);
+	one.address = network__owner(&one.address);
+	other.address = network__owner(&other.address);
 	return !memcmp(&one.address, &other.address, sizeof(one.address));
 }
 
@@ -291,10 +291,10 @@ START_TEST(owners_of_addresses)
 	/* An IPv4 client is the same one on a socket for both. */
 	inet_pton(AF_INET, "10.0.0.1", &in.sin_addr);
 	inet_pton(AF_INET6, "::ffff:10.0.0.1", &in6.sin6_addr);
-	one = http_network__of((struct sockaddr *)&in);
-	other = http_network__of((struct sockaddr *)&in6);
+	one = network__of((struct sockaddr *)&in);
+	other = network__of((struct sockaddr *)&in6);
 	ck_assert(!memcmp(&one, &other, sizeof(one)));
-	one = http_network__of(&(struct sockaddr){ .sa_family = AF_UNIX });
+	one = network__of(&(struct sockaddr){ .sa_family = AF_UNIX });
 	ck_assert(IN6_IS_ADDR_UNSPECIFIED(&one));
 }
 END_TEST

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 #define TIME_LENGTH 20 /* of 2026-12-31T00:00:00Z */
 

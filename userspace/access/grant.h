@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "access/scope.h"
+#include "base/scope.h"
 
 #define GRANT_APPS_MAX 64
 #define GRANT_NAME_BYTES 128

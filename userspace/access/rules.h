@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 #include "access/password.h"
-#include "access/scope.h"
 #include "access/secret.h"
 #include "access/tls.h"
 #include "access/web_config.h"
+#include "base/scope.h"
 #include "config/config.h"
 
 struct rules_token {

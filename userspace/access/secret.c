@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/printable.h"
-#include "read_all.h"
+#include "base/read_all.h"
 
 #define TOKEN_MIN_BYTES 16
 #define TOKEN_MAX_BYTES 4096

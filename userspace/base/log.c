@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/allowance.h"
+#include "base/clock.h"
 #include "base/printable.h"
-#include "clock.h"
 
 #define LINE_BYTES 1024
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 /* "\UNNNNNNNN" and a NUL. */
 #define PIECE_BYTES 11

@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "broker/process.h"
 #include "broker/wire.h"
-#include "clock.h"
 
 #define NS_PER_MS 1000000ULL
 

@@ -16,11 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "broker/capability.h"
 #include "broker/confine.h"
 #include "broker/job.h"
 #include "broker/wire.h"
-#include "clock.h"
 
 #define NS_PER_MS 1000000ULL
 #define CHANNEL_FD 3

@@ -8,13 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/databases.h"
 #include "cli/endpoints.h"
 #include "cli/gather.h"
 #include "cli/privileges.h"
 #include "cli/proxy_id.h"
-#include "clock.h"
 #include "defaults.h"
 
 #define NS_PER_S 1000000000ULL

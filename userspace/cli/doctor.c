@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/listen.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/databases.h"
@@ -17,7 +18,6 @@
 #include "cli/privileges.h"
 #include "cli/report.h"
 #include "config/config.h"
-#include "http/listen.h"
 #include "identity/identity.h"
 
 static void report_listen(struct report *report, const struct config *config)
@@ -25,7 +25,7 @@ static void report_listen(struct report *report, const struct config *config)
 	const char *message;
 	int fd;
 
-	if (http_listen__open(&fd, config->listen, &message)) {
+	if (listen__open(&fd, config->listen, &message)) {
 		report__add(report, "listen", GRADE_BAD, "%s", message);
 		return;
 	}

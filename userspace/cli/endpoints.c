@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/listen.h"
 #include "base/log.h"
 #include "custom/targets.h"
-#include "http/listen.h"
 #include "identity/process.h"
 #include "views/host_id.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/gather.h"
 
+#include "base/clock.h"
 #include "cli/endpoints.h"
-#include "clock.h"
 #include "readings/readings.h"
 
 /*

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 json_t *json_text__new(const char *text)
 {

@@ -12,8 +12,8 @@
 #include "cli/report.h"
 #include "config/config.h"
 #include "defaults.h"
+#include "files/whole_file.h"
 #include "identity/cgroup_mounts.h"
-#include "identity/files.h"
 #include "identity/process.h"
 
 #define MIB (1024.0 * 1024.0)
@@ -42,7 +42,7 @@ static uint64_t read_limit(const struct cgroup_mount *mount, const char *cgroup)
 
 	snprintf(path, sizeof(path), "%s%s/%s", mount->point, cgroup,
 		 mount->v2 ? "memory.max" : "memory.limit_in_bytes");
-	if (files__read_proc(path, NUMBER_BYTES, &text, &length) < 0)
+	if (whole_file__read_proc(path, NUMBER_BYTES, &text, &length) < 0)
 		return UINT64_MAX;
 	limit = strtoull(text, &end, 10);
 	if (end == text || limit >= V1_UNLIMITED)
@@ -108,8 +108,8 @@ static uint64_t own_limit(void)
 	uint64_t limit = UINT64_MAX;
 	size_t length;
 
-	if (files__read_proc("/proc/self/mountinfo", FILE_BYTES, &mountinfo, &length) == 0 &&
-	    files__read_proc("/proc/self/cgroup", FILE_BYTES, &cgroups, &length) == 0)
+	if (whole_file__read_proc("/proc/self/mountinfo", FILE_BYTES, &mountinfo, &length) == 0 &&
+	    whole_file__read_proc("/proc/self/cgroup", FILE_BYTES, &cgroups, &length) == 0)
 		limit = memory_limit__of(mountinfo, cgroups);
 	free(mountinfo);
 	free(cgroups);

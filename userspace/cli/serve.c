@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "base/clock.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "cli/agent.h"
 #include "cli/commands.h"
@@ -22,9 +24,7 @@
 #include "cli/progress.h"
 #include "cli/routes.h"
 #include "cli/watch.h"
-#include "clock.h"
 #include "config/warnings.h"
-#include "http/listen.h"
 #include "http/server.h"
 #include "postgres/child.h"
 #include "query/query.h"
@@ -282,7 +282,7 @@ static int serve__start(struct serve *serve, const char **ret_message)
 	err = serve__start_access(serve, ret_message);
 	if (err)
 		return err;
-	err = http_listen__open(&serve->listen_fd, agent->config.listen, ret_message);
+	err = listen__open(&serve->listen_fd, agent->config.listen, ret_message);
 	if (err) {
 		serve->listen_fd = -1;
 		return err;

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/agent.h"
-#include "clock.h"
 #include "defaults.h"
 
 /* Processes and sockets of theirs; with more than this nothing is told. */

@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/read_all.h"
 #include "config/databases.h"
 #include "config/host_name.h"
 #include "config/option.h"
 #include "config/place.h"
 #include "defaults.h"
-#include "read_all.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:9777"
 #define DEFAULT_RETENTION_NS (300ULL * 1000000000)

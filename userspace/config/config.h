@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/network.h"
 #include "grid.h"
-#include "http/network.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/edgetap.yaml"
 #define CONFIG_FILE_MAX_BYTES (1024 * 1024)
@@ -110,7 +110,7 @@ struct config {
 
 	uint32_t http_connections; /* clients at once */
 	uint32_t http_timeout_ms;
-	struct http_network scrapers[CONFIG_MAX_SCRAPERS]; /* for whom places are kept */
+	struct network scrapers[CONFIG_MAX_SCRAPERS]; /* for whom places are kept */
 	size_t scraper_count;
 
 	char *query_url;	/* of a Prometheus or VictoriaMetrics; NULL: none */

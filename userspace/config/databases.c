@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/conninfo.h"
 #include "config/option.h"
-#include "postgres/ask.h"
-#include "postgres/proof.h"
+#include "config/server_match.h"
 
 #define CONNINFO_BYTES 1024
 
@@ -43,13 +43,13 @@ static bool is_match(size_t key, const char *text)
 {
 	switch (key) {
 	case MATCH_USER:
-		return proof__is_user(text);
+		return server_match__is_user(text);
 	case MATCH_UNIT:
-		return proof__is_unit_name(text);
+		return server_match__is_unit(text);
 	case MATCH_EXE:
-		return proof__is_path(text);
+		return server_match__is_path(text);
 	}
-	return proof__is_container_name(text);
+	return server_match__is_container(text);
 }
 
 static int on_match(struct reader *r, size_t key, yaml_event_t *event, const char *where)
@@ -82,7 +82,7 @@ static int on_conninfo(struct reader *r, yaml_event_t *event, const char *where)
 
 	if (err)
 		return err;
-	obstacle = strlen(text) < CONNINFO_BYTES ? ask__obstacle(text) : "a shorter one";
+	obstacle = strlen(text) < CONNINFO_BYTES ? conninfo__obstacle(text) : "a shorter one";
 	if (obstacle)
 		return config_error__set(r->error, -EINVAL, where, "expected %s", obstacle);
 	return copy(r, text, where, &rule_of(r)->conninfo);
@@ -164,17 +164,23 @@ int config_databases__read(struct reader *r, struct config *config, const yaml_e
 	return err;
 }
 
+/* By something that no process can choose for itself. */
+static bool is_named(const struct config_postgres *rule)
+{
+	return rule->match_user || rule->match_unit || rule->match_container;
+}
+
 const char *config_databases__obstacle(const struct config_postgres *rule)
 {
 	const char *obstacle = NULL;
 
 	if (rule->is_off || !rule->password_file)
 		return NULL;
-	if (!proof__is_named(rule))
+	if (!is_named(rule))
 		return "its match must name the server by user, unit or container, too: what it is "
 		       "called, anybody can choose";
 	if (!rule->may_send_clear && rule->conninfo)
-		obstacle = ask__password_obstacle(rule->conninfo);
+		obstacle = conninfo__password_obstacle(rule->conninfo);
 	return obstacle;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/reserved.h"
 #include "config/config.h"
 #include "config/databases.h"
 #include "config/metrics.h"
@@ -12,7 +13,6 @@
 #include "config/reader.h"
 #include "config/tokens.h"
 #include "config/value.h"
-#include "reserved.h"
 
 /* The reader's ctx. */
 struct file {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "config/value.h"
-#include "identity/files.h"
+#include "files/whole_file.h"
 
 #define INIT_ROOT "/proc/1/root"
 #define FILE_MAX_BYTES 4096
@@ -77,7 +77,7 @@ static bool read_name(char ret_name[HOST_NAME_BYTES], const char *root, const ch
 	bool found;
 
 	snprintf(path, sizeof(path), "%s/%s", root, file);
-	if (files__read(path, FILE_MAX_BYTES, &text, &length))
+	if (whole_file__read(path, FILE_MAX_BYTES, &text, &length))
 		return false;
 	found = host_name__parse(ret_name, text);
 	free(text);

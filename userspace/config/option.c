@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/listen.h"
 #include "base/printable.h"
+#include "base/url.h"
 #include "config/value.h"
-#include "http/listen.h"
-#include "query/query.h"
 #include "row.h"
 
 #define NS_PER_MS 1000000ULL
@@ -195,9 +195,9 @@ void config_networks__clear(struct config *config)
 int config_networks__add(struct config *config, const char *text, const char *where,
 			 struct config_error *error)
 {
-	struct http_network network;
+	struct network network;
 
-	if (http_network__parse(&network, text))
+	if (network__parse(&network, text))
 		return expected(error, -EINVAL, where,
 				"addresses or networks whose bits behind the prefix are 0, such as "
 				"192.0.2.7, 10.0.0.0/8 or 2001:db8::/32",
@@ -316,13 +316,13 @@ int config_option__set(const struct config_option *option, struct config *config
 		       const char *where, struct config_error *error)
 {
 	void *field = (char *)config + option->offset;
-	struct http_address address;
+	struct listen_address address;
 	const char *message;
 	char what[128];
 
 	switch (option->type) {
 	case OPTION_LISTEN:
-		if (http_address__parse(&address, text, &message))
+		if (listen_address__parse(&address, text, &message))
 			return expected(error, -EINVAL, where,
 					"ADDRESS:PORT such as 127.0.0.1:9777 or [::1]:9777", text);
 		return set_string(field, text, where, error);
@@ -337,7 +337,7 @@ int config_option__set(const struct config_option *option, struct config *config
 			return expected(error, -EINVAL, where, "an absolute path", text);
 		return set_string(field, text, where, error);
 	case OPTION_URL:
-		if (!query__is_url(text))
+		if (!url__is_base(text))
 			return expected(error, -EINVAL, where,
 					"http://HOST:PORT or https://HOST:PORT, perhaps with a "
 					"path, without a slash at the end",
@@ -405,13 +405,13 @@ static void format_networks(const struct config *config, char buffer[OPTION_VALU
 {
 	size_t used = 0;
 
-	_Static_assert(CONFIG_MAX_SCRAPERS * (HTTP_NETWORK_BYTES + 1) <= OPTION_VALUE_BYTES,
+	_Static_assert(CONFIG_MAX_SCRAPERS * (NETWORK_BYTES + 1) <= OPTION_VALUE_BYTES,
 		       "all of them fit");
 	buffer[0] = '\0';
 	for (size_t i = 0; i < config->scraper_count; i++) {
-		char text[HTTP_NETWORK_BYTES];
+		char text[NETWORK_BYTES];
 
-		http_network__format(&config->scrapers[i], text);
+		network__format(&config->scrapers[i], text);
 		used += (size_t)snprintf(buffer + used, OPTION_VALUE_BYTES - used, "%s%s",
 					 i ? "," : "", text);
 	}

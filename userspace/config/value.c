@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 #define NS_PER_S 1000000000ULL
 #define MAX_DURATION_NS (3650ULL * 86400 * NS_PER_S)

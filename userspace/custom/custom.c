@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "custom/internal.h"
 
 #define NS_PER_MS 1000000ULL

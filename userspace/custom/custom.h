@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "access/scope.h"
+#include "base/scope.h"
 #include "custom/page.h"
 #include "custom/reason.h"
 #include "metrics/rollup.h"

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/utf8.h"
 #include "custom/parse.h"
 #include "encoders/encoder.h"
-#include "metrics/utf8.h"
 
 /* Names, quotes and commas of the labels of a line, and the values that are the same for all. */
 #define PLACE_BYTES 192

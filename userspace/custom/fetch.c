@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "curl_list.h"
+#include "base/curl_list.h"
 
 #define HEADERS_MAX_BYTES (64 * 1024)
 #define FIRST_BODY_BYTES (16 * 1024)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "custom/listener.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "identity/process.h"
 
 #include <dirent.h>

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "custom/build.h"
-#include "metrics/utf8.h"
 
 /* "The combined length of the label names and values of an Exemplar's LabelSet". */
 #define EXEMPLAR_MAX_CHARACTERS 128

@@ -2,8 +2,8 @@
 /* The text format 0.0.4, a line at a time. */
 #include <math.h>
 
+#include "base/utf8.h"
 #include "custom/build.h"
-#include "metrics/utf8.h"
 
 struct line {
 	const char *at;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 /* A double with all digits that it has in decimal, and more zeros than any needs. */
 #define NUMBER_MAX_BYTES 1100

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "custom/internal.h"
 
 /* Older than that it is not shown: the thread hangs, or is far behind. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL

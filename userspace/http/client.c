@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 /* Three of four places may be kept; the rest is for who has yet to show who it is. */
 static uint32_t kept_max(const struct client_table *table)

@@ -7,11 +7,11 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/network.h"
 #include "http/framing.h"
 #include "http/header.h"
 #include "http/internal.h"
-#include "http/network.h"
 
 /*
  * Content that nobody asked for is read up to here before it is refused: a
@@ -48,7 +48,7 @@ static uint64_t in_ms(uint32_t ms)
 static bool is_scraper(const struct http_server *server, const struct in6_addr *address)
 {
 	for (size_t i = 0; i < server->options.scraper_count; i++)
-		if (http_network__has(&server->options.scrapers[i], address))
+		if (network__has(&server->options.scrapers[i], address))
 			return true;
 	return false;
 }
@@ -57,7 +57,7 @@ enum MHD_Result dispatch__accept(void *cls, const struct sockaddr *sockaddr, soc
 {
 	struct http_server *server = cls;
 	const struct http_server_options *options = &server->options;
-	struct in6_addr address = http_network__of(sockaddr);
+	struct in6_addr address = network__of(sockaddr);
 	struct owner *owner = owner_table__get(&server->owners, &address, 0);
 	bool is_admitted;
 
@@ -79,7 +79,7 @@ static struct client *add_client(struct http_server *server, struct MHD_Connecti
 	struct owner *owner;
 
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	address = http_network__of(info ? info->client_addr : NULL);
+	address = network__of(info ? info->client_addr : NULL);
 	owner = owner_table__get(&server->owners, &address, 0);
 	return owner ? client_table__add(&server->clients, fd,
 					 in_ms(server->options.request_timeout_ms), owner,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/network.h"
+#include "base/network.h"
 
 void owner_table__init(struct owner_table *table)
 {
@@ -32,7 +32,7 @@ static struct owner *find(struct owner_table *table, const struct in6_addr *addr
 struct owner *owner_table__get(struct owner_table *table, const struct in6_addr *address,
 			       uint64_t holder)
 {
-	struct in6_addr key = http_network__owner(address);
+	struct in6_addr key = network__owner(address);
 	struct owner *owner;
 
 	pthread_mutex_lock(&table->lock);

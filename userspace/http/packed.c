@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "http/turns.h"
 
 /* Large enough that malloc maps it, and gives it back whole when it is freed. */

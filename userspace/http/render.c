@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "access/scope.h"
-#include "clock.h"
+#include "base/clock.h"
+#include "base/scope.h"
 #include "http/internal.h"
 
 /* A reset or fully closed connection; a client that only sent its FIN still reads. */

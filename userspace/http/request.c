@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "access/scope.h"
+#include "base/scope.h"
 #include "http/internal.h"
 #include "http/packed.h"
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/listen.h"
 #include "http/dispatch.h"
 #include "http/internal.h"
-#include "http/listen.h"
 #include "http/page.h"
 
 /* Request line and header section of one request, and the response's header section. */
@@ -256,13 +256,13 @@ int http_server__start(struct http_server **ret_server, const struct http_server
 		return fail(ret_message, err);
 	}
 	if (options->listen) {
-		err = http_listen__open(&fd, options->listen, ret_message);
+		err = listen__open(&fd, options->listen, ret_message);
 		if (err) {
 			server_free(server);
 			return err;
 		}
 	}
-	err = http_listen__port(fd);
+	err = listen__port(fd);
 	if (err >= 0) {
 		server->port = err;
 		err = start_threads(server, fd);

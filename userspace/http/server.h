@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "http/network.h"
+#include "base/network.h"
 #include "http/request.h"
 
 struct http_tls {
@@ -27,8 +27,8 @@ struct http_tls {
 
 struct http_server_options {
 	/*
-	 * What to listen on, as http_listen__open takes it; or NULL and a
-	 * socket that http_listen__open gave earlier, whose clients wait until
+	 * What to listen on, as listen__open takes it; or NULL and a
+	 * socket that listen__open gave earlier, whose clients wait until
 	 * the server starts. The server closes it when it stops; if the start
 	 * fails it stays the caller's.
 	 */
@@ -57,7 +57,7 @@ struct http_server_options {
 	size_t max_response_bytes;
 
 	/* Clients for whom places are kept, as they are for those with credentials. */
-	const struct http_network *scrapers;
+	const struct network *scrapers;
 	size_t scraper_count;
 
 	/*

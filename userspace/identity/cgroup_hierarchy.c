@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "identity/cgroup_hierarchy.h"
 #include "identity/process.h"
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/reserved.h"
 #include "identity/names.h"
-#include "reserved.h"
 
 #define SHORT_ID_DIGITS 12
 #define HEX_DIGITS "0123456789abcdef"

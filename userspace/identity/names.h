@@ -15,7 +15,7 @@
 /*
  * Copies len bytes as valid UTF-8 of at most 128 bytes: control characters and
  * bytes that are no UTF-8 (RFC 3629) become '_', a longer text is cut between
- * characters, and one that is reserved gets a mark (reserved.h). `to` holds
+ * characters, and one that is reserved gets a mark (base/reserved.h). `to` holds
  * LABEL_BYTES.
  */
 void names__clean(char *to, const char *from, size_t len);

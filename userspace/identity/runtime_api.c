@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "clock.h"
-#include "curl_list.h"
+#include "base/clock.h"
+#include "base/curl_list.h"
 #include "identity/runtime_api.h"
 
 /* A message of gRPC over HTTP/2 has one byte that says whether it is compressed, and its length. */

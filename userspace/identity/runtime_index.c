@@ -16,8 +16,8 @@
 #include <time.h>
 
 #include "config/config.h"
+#include "files/whole_file.h"
 #include "identity/cgroup_path.h"
-#include "identity/files.h"
 #include "identity/runtime_facts.h"
 #include "identity/runtime_index.h"
 #include "identity/runtime_places.h"
@@ -220,7 +220,7 @@ static int read_place(const struct runtime_index *index, const struct source *so
 
 	if (snprintf(file, sizeof(file), "%s/%s", dir, source->file) >= (int)sizeof(file))
 		return -ENOENT;
-	err = files__read(file, RUNTIME_DOCUMENT_MAX, &text, &len);
+	err = whole_file__read(file, RUNTIME_DOCUMENT_MAX, &text, &len);
 	if (err)
 		return err == -ENOENT ? -EAGAIN : err;
 	err = runtime_facts__cgroup(text, len, strip_point, (void *)index->mounts, path, size);

@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "clock.h"
 #include "config/config.h"
+#include "files/whole_file.h"
 #include "identity/cri.h"
-#include "identity/files.h"
 #include "identity/process.h"
 #include "identity/runtime_api.h"
 #include "identity/runtime_lookup.h"
@@ -111,7 +111,7 @@ static int read_document(const char *dir, const char *id, const char *file,
 
 	if (snprintf(path, sizeof(path), "%s/%s/%s", dir, id, file) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	err = files__read(path, RUNTIME_DOCUMENT_MAX, &text, &len);
+	err = whole_file__read(path, RUNTIME_DOCUMENT_MAX, &text, &len);
 	if (err)
 		return err;
 	err = reader(facts, text, len);
@@ -234,7 +234,7 @@ static bool ask_storage_list(struct question *q)
 		int err;
 
 		snprintf(path, sizeof(path), "%s/containers.json", q->lookup->storage_list.dir[i]);
-		if (files__read(path, RUNTIME_DOCUMENT_MAX, &text, &len))
+		if (whole_file__read(path, RUNTIME_DOCUMENT_MAX, &text, &len))
 			continue;
 		err = runtime_facts__storage(q->facts, text, len, q->id);
 		free(text);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "identity/files.h"
+#include "files/whole_file.h"
 #include "identity/table.h"
 
 #define COMM_MAX 64
@@ -25,7 +25,7 @@ static void name_process(struct event *event, pid_t pid)
 		return;
 	event->tgid = (uint32_t)pid;
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	if (files__read_proc(path, COMM_MAX, &comm, &len) < 0)
+	if (whole_file__read_proc(path, COMM_MAX, &comm, &len) < 0)
 		return;
 	len = strcspn(comm, "\n");
 	if (len >= sizeof(event->comm))

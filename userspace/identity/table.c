@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "defaults.h"
-#include "identity/files.h"
+#include "files/whole_file.h"
 #include "identity/hierarchy_choice.h"
 #include "identity/names.h"
 #include "identity/table.h"
@@ -54,7 +54,7 @@ static int read_mounts(struct cgroup_mounts *mounts, const char *path)
 {
 	char *text;
 	size_t len;
-	int err = files__read_proc(path, MOUNTINFO_MAX, &text, &len);
+	int err = whole_file__read_proc(path, MOUNTINFO_MAX, &text, &len);
 
 	if (err)
 		return err;

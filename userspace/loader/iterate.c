@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "loader/internal.h"
 
 #define DELAYS_NS 1000000000ULL

@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "clock.h"
 #include "config/config.h"
 #include "defaults.h"
 #include "loader/hooks.h"

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "defaults.h"
 #include "metrics/model_internal.h"
-#include "metrics/utf8.h"
 
 int model__grow(void *array, uint32_t *capacity, uint64_t count, size_t size)
 {

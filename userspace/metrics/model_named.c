@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "defaults.h"
 #include "metrics/model_internal.h"
-#include "metrics/utf8.h"
 
 /* Paths are decoded once and not at every scrape. Returns NULL without memory. */
 static const char *text_of(struct model *model, uint32_t index, const struct rpc_entry *rpc)

@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/labels.h"
 #include "defaults.h"
-#include "identity/identity.h"
 #include "snapshot/snapshot.h"
 
 #define VALUE_OTHER "__other__"	    /* beyond a limit */
@@ -53,6 +53,8 @@ static inline bool count_is_gauge(int count)
 {
 	return count >= GAUGE_LISTEN_BACKLOG;
 }
+
+struct identity_table;
 
 /* Where labels come from: identity_table__get and its table, or a test's own. */
 struct model_identities {

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config/conninfo.h"
 #include "postgres/dial.h"
 #include "postgres/queries.h"
 
@@ -24,11 +25,6 @@
 #define SESSION                                                                                    \
 	"-c search_path=pg_catalog -c default_transaction_read_only=on -c statement_timeout=5000 " \
 	"-c lock_timeout=1000 -c idle_in_transaction_session_timeout=10000"
-
-static const char *const allowed[] = { "host",	 "hostaddr", "port",	   "user",
-				       "dbname", "sslmode",  "sslrootcert" };
-
-#define ALLOWED (sizeof(allowed) / sizeof(allowed[0]))
 
 struct strings {
 	const char *name[STRINGS], *value[STRINGS];
@@ -60,99 +56,11 @@ void ask__add_role(struct ask *ask, const char *role)
 	ask->role[ask->roles++] = role;
 }
 
-const char *ask__obstacle(const char *conninfo)
-{
-	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
-	const char *obstacle = NULL;
-
-	if (!options)
-		return "keywords and values as libpq has them";
-	for (PQconninfoOption *option = options; option->keyword; option++) {
-		bool is_allowed = !option->val;
-
-		for (size_t i = 0; i < ALLOWED; i++)
-			is_allowed |= strcmp(option->keyword, allowed[i]) == 0;
-		if (!is_allowed)
-			obstacle = strcmp(option->keyword, "password") == 0
-					   ? "the password in a file of its own: password_file"
-					   : "only host, hostaddr, port, user, dbname, sslmode, "
-					     "sslrootcert";
-	}
-	PQconninfoFree(options);
-	return obstacle;
-}
-
-/* The value of a keyword, or NULL. */
-static const char *value_of(const PQconninfoOption *options, const char *keyword)
-{
-	for (; options && options->keyword; options++)
-		if (options->val && strcmp(options->keyword, keyword) == 0)
-			return options->val;
-	return NULL;
-}
-
-static bool has_keyword(const struct ask *ask, const char *keyword)
-{
-	PQconninfoOption *options = ask->conninfo ? PQconninfoParse(ask->conninfo, NULL) : NULL;
-	bool has = value_of(options, keyword) != NULL;
-
-	PQconninfoFree(options);
-	return has;
-}
-
-static bool is(const char *value, const char *wanted)
-{
-	return value && strcmp(value, wanted) == 0;
-}
-
-/* TLS that shows who is there, not only that somebody is. */
-static bool is_verified(const PQconninfoOption *options)
-{
-	const char *mode = value_of(options, "sslmode");
-
-	return is(mode, "verify-ca") || is(mode, "verify-full");
-}
-
-/* A socket's directory, or its name in no file system. */
-static bool is_unix(const char *host)
-{
-	return host && (host[0] == '/' || host[0] == '@');
-}
-
-static const char *obstacle_of(const PQconninfoOption *options)
-{
-	static const char *const lists[] = { "host", "hostaddr", "port" };
-	const char *host = value_of(options, "host"), *address = value_of(options, "hostaddr");
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		if (value_of(options, lists[i]) && strchr(value_of(options, lists[i]), ','))
-			return "conninfo must name one host only";
-	if ((!host && !address) || (!address && is_unix(host)) || is_verified(options) ||
-	    is(value_of(options, "sslmode"), "disable"))
-		return NULL;
-	return "with a host, conninfo must have sslmode=verify-full or verify-ca, or disable where "
-	       "the server asks for SCRAM; or cleartext: true gives it to whoever is there";
-}
-
-const char *ask__password_obstacle(const char *conninfo)
-{
-	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
-	const char *obstacle = obstacle_of(options);
-
-	PQconninfoFree(options);
-	return obstacle;
-}
-
-bool ask__has_host(const struct ask *ask)
-{
-	return has_keyword(ask, "host") || has_keyword(ask, "hostaddr");
-}
-
 /* The environment is empty, so that nothing is set that is not set here. */
 static void fill(const struct ask *ask, const char *role, const PQconninfoOption *given,
 		 const char *no_path, struct strings *strings)
 {
-	if (!ask__has_host(ask)) {
+	if (!conninfo__has_host(ask->conninfo)) {
 		strings__set(strings, "host", ask->host);
 		strings__set(strings, "port", ask->port);
 		/* no library for these may be looked for inside */
@@ -166,7 +74,7 @@ static void fill(const struct ask *ask, const char *role, const PQconninfoOption
 	if (ask->password) {
 		strings__set(strings, "password", ask->password);
 		/* what is asked for inside TLS that proves nothing, nobody here could see */
-		if (!ask->may_send_clear && !is_verified(given))
+		if (!ask->may_send_clear && !conninfo__is_verified(ask->conninfo))
 			strings__set(strings, "sslmode", "disable");
 	}
 	strings__set(strings, "gssencmode", "disable");
@@ -186,7 +94,7 @@ static enum postgres_failure connect_as(const struct ask *ask, const char *role,
 		.name = strings.name,
 		.value = strings.value,
 		.has_password = ask->password != NULL,
-		.may_send_clear = ask->may_send_clear || is_verified(options),
+		.may_send_clear = ask->may_send_clear || conninfo__is_verified(ask->conninfo),
 		.pid = ask->pid,
 		.uid = ask->uid,
 	};
@@ -326,7 +234,7 @@ void ask__run(const struct ask *ask, int fd)
 		failure = connect_as(ask, ask->roles ? ask->role[i] : "postgres", &connection,
 				     &sentence);
 		/* one that is silent will be to the others, and who is refused stays who he is */
-		if (!failure || failure == POSTGRES_UNPROVEN || has_keyword(ask, "user") ||
+		if (!failure || failure == POSTGRES_UNPROVEN || conninfo__has_user(ask->conninfo) ||
 		    time(NULL) - begin >= SILENT_S)
 			break;
 	}

@@ -25,21 +25,6 @@ struct ask {
 /* Adds a role to try, unless it is "" or there already. It must stay. */
 void ask__add_role(struct ask *ask, const char *role);
 
-/*
- * What is wrong with a connection string of the configuration, NULL if nothing: it may have host,
- * hostaddr, port, user, dbname, sslmode and sslrootcert. Static. Pure.
- */
-const char *ask__obstacle(const char *conninfo);
-
-/*
- * Why no password may go along with a connection string that has no obstacle, unless the user says
- * that it may go to anybody; NULL if it may. Static. Pure.
- */
-const char *ask__password_obstacle(const char *conninfo);
-
-/* Whether conninfo names a host: then it is not reached through the server's own socket. */
-bool ask__has_host(const struct ask *ask);
-
 /* Connects, one role after the other, asks, and writes the result as result.h has it. */
 void ask__run(const struct ask *ask, int fd);
 

@@ -17,6 +17,7 @@
 #include "broker/enter.h"
 #include "broker/filter.h"
 #include "config/config.h"
+#include "config/conninfo.h"
 #include "config/databases.h"
 #include "postgres/ask.h"
 #include "postgres/place.h"
@@ -213,7 +214,7 @@ void postgres_child__run(const struct broker_server *server, int socket)
 	child.ask.may_send_clear = child.rule && child.rule->may_send_clear;
 	child.ask.pid = server->pid;
 	child.ask.uid = child.uid;
-	if (!(ask__has_host(&child.ask) ? go_beside(&child) : go_inside(&child)))
+	if (!(conninfo__has_host(child.ask.conninfo) ? go_beside(&child) : go_inside(&child)))
 		ask__run(&child.ask, socket);
 	explicit_bzero(child.password, sizeof(child.password));
 }

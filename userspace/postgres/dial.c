@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "postgres/gate.h"
 
 #define NS_PER_MS 1000000ULL

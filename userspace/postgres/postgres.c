@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "broker/broker.h"
-#include "clock.h"
 #include "identity/process.h"
 #include "postgres/find.h"
 #include "postgres/result.h"

@@ -11,11 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/passwd.h"
 #include "broker/enter.h"
 #include "config/config.h"
+#include "files/whole_file.h"
 #include "identity/cgroup_mounts.h"
 #include "identity/cgroup_path.h"
-#include "identity/files.h"
 #include "identity/process.h"
 #include "identity/runtime_facts.h"
 
@@ -27,88 +28,9 @@
 static const char *host_root = "";
 static struct cgroup_mounts mounts;
 
-bool proof__is_named(const struct config_postgres *rule)
-{
-	return rule->match_user || rule->match_unit || rule->match_container;
-}
-
-static bool has_only(const char *text, const char *more)
-{
-	static const char common[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "0123456789_.-";
-
-	for (; *text; text++)
-		if (!strchr(common, *text) && !strchr(more, *text))
-			return false;
-	return true;
-}
-
-bool proof__is_user(const char *text)
-{
-	uid_t uid;
-
-	if (text[0] >= '0' && text[0] <= '9')
-		return proof__find_user("", text, &uid) == 0;
-	return text[0] && text[0] != '-' && has_only(text, "$");
-}
-
-bool proof__is_unit_name(const char *text)
-{
-	static const char suffix[] = ".service";
-	size_t length = strlen(text);
-
-	return length >= sizeof(suffix) && length < CGROUP_NAME_BYTES &&
-	       strcmp(text + length - (sizeof(suffix) - 1), suffix) == 0 && has_only(text, "@:\\");
-}
-
-bool proof__is_path(const char *text)
-{
-	size_t length = strlen(text);
-
-	return text[0] == '/' && length > 1 && length < PATH_MAX && text[length - 1] != '/' &&
-	       !strstr(text, "//") && !strstr(text, "/./") && !strstr(text, "/../") &&
-	       !strpbrk(text, "*?[");
-}
-
 static bool is_hex(const char *text)
 {
 	return strspn(text, "0123456789abcdef") == strlen(text);
-}
-
-bool proof__is_container_name(const char *text)
-{
-	return text[0] && text[0] != '.' && text[0] != '-' && strlen(text) < CGROUP_NAME_BYTES &&
-	       has_only(text, "+");
-}
-
-int proof__find_user(const char *passwd, const char *user, uid_t *ret_uid)
-{
-	const size_t length = strlen(user);
-	unsigned long number;
-	char *end;
-
-	if (user[0] >= '0' && user[0] <= '9') {
-		number = strtoul(user, &end, 10);
-		if (*end || length > 10 || number >= (uid_t)-1)
-			return -ENOENT;
-		*ret_uid = (uid_t)number;
-		return 0;
-	}
-	for (const char *line = passwd; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const char *at = line + length;
-
-		if (strncmp(line, user, length) != 0 || *at != ':')
-			continue;
-		at += 1 + strcspn(at + 1, ":\n");
-		if (*at != ':' || at[1] < '0' || at[1] > '9')
-			return -ENOENT;
-		number = strtoul(at + 1, &end, 10);
-		if (*end != ':' || number >= (uid_t)-1)
-			return -ENOENT;
-		*ret_uid = (uid_t)number;
-		return 0;
-	}
-	return -ENOENT;
 }
 
 bool proof__has_user(const char *status, uid_t uid)
@@ -203,8 +125,8 @@ void proof__prepare(void)
 			    ? ""
 			    : HOST_ROOT;
 	mounts.count = 0;
-	if (files__read_proc(*host_root ? "/proc/1/mountinfo" : "/proc/self/mountinfo",
-			     FILE_MAX_BYTES, &text, &length))
+	if (whole_file__read_proc(*host_root ? "/proc/1/mountinfo" : "/proc/self/mountinfo",
+				  FILE_MAX_BYTES, &text, &length))
 		return;
 	cgroup_mounts__parse(text, &mounts);
 	free(text);
@@ -272,7 +194,7 @@ static bool is_users(int process, const char *user)
 	snprintf(path, sizeof(path), "%s/etc/passwd", host_root);
 	if (enter__read(AT_FDCWD, path, text, sizeof(text)) < 0)
 		text[0] = '\0';
-	return proof__find_user(text, user, &uid) == 0 &&
+	return passwd__find(text, user, &uid) == 0 &&
 	       enter__read(process, "status", text, FILE_BYTES) >= 0 && proof__has_user(text, uid);
 }
 
@@ -284,7 +206,7 @@ static bool has_name_in(const char *path, const char *id, bool is_docker, const 
 	char *text;
 	int err;
 
-	if (files__read(path, RUNTIME_DOCUMENT_MAX, &text, &length))
+	if (whole_file__read(path, RUNTIME_DOCUMENT_MAX, &text, &length))
 		return false;
 	err = is_docker ? runtime_facts__docker(&facts, text, length)
 			: runtime_facts__storage(&facts, text, length, id);

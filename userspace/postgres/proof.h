@@ -22,18 +22,6 @@
 
 struct config_postgres;
 
-/* Whether a rule names a server by something that counts. Pure, as all but the last two. */
-bool proof__is_named(const struct config_postgres *rule);
-
-/* Whether a text can be what a rule demands; none is a pattern. */
-bool proof__is_user(const char *text);
-bool proof__is_unit_name(const char *text);
-bool proof__is_path(const char *text);
-bool proof__is_container_name(const char *text);
-
-/* The number of a user in passwd(5), or of a text that is one. Returns 0 or -ENOENT. */
-int proof__find_user(const char *passwd, const char *user, uid_t *ret_uid);
-
 /* Whether the real, effective, saved and file system's uid of /proc/PID/status are all this one. */
 bool proof__has_user(const char *status, uid_t uid);
 

@@ -7,7 +7,7 @@
 
 /*
  * The name that a database is shown by: the oldest have their own, with a mark if it is
- * reserved, as reserved.h says.
+ * reserved, as base/reserved.h says.
  */
 #define NAMED \
 	"WITH named AS (SELECT oid, CASE WHEN row_number() OVER (ORDER BY oid) > 100 " \

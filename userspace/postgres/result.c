@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/printable.h"
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 #include "postgres/queries.h"
 
 #define LABEL_BYTES 256

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/worker.h"
-#include "clock.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "access/scope.h"
+#include "base/scope.h"
 #include "encoders/buffer.h"
 #include "query/form.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "query/api.h"
 #include "query/upstream.h"
 
@@ -26,20 +26,6 @@ struct answer {
 int query__init(void)
 {
 	return upstream__init();
-}
-
-bool query__is_url(const char *text)
-{
-	size_t scheme = !strncmp(text, "http://", 7) ? 7 : !strncmp(text, "https://", 8) ? 8 : 0;
-	size_t length = strlen(text);
-
-	if (!scheme || length > 400 || text[scheme] == '/' || !text[scheme] ||
-	    text[length - 1] == '/')
-		return false;
-	for (const char *p = text; *p; p++)
-		if (*p <= ' ' || *p >= 0x7f || strchr("?#@\"\\<>", *p))
-			return false;
-	return true;
 }
 
 static int refuse(struct http_reply *reply, const struct api_error *error)

@@ -31,7 +31,4 @@ int query__init(void);
 int query__handle(const struct query_options *options, const struct http_request *request,
 		  struct http_reply *reply);
 
-/* Whether a text is such an address: http or https, a host, no query, user or fragment. */
-bool query__is_url(const char *text);
-
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "curl_list.h"
+#include "base/curl_list.h"
 
 #define TOKEN_MAX_BYTES 4096
 #define CONNECT_TIMEOUT_MS 5000L

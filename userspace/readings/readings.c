@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 #define TEXT_BLOCK_BYTES 65536
 #define TEXT_MAX_BYTES 1024 /* of one label, before it is repaired; longer ones are cut */

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "identity/process.h"
 #include "system/cgroup_files.h"
 #include "system/texts.h"

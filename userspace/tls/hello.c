@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "reserved.h"
+#include "base/reserved.h"
 
 #define CLIENT_HELLO 1
 #define VERSION_SSL3 0x0300

@@ -43,7 +43,7 @@ enum tls_alpn {
  * records' payloads (RFC 8446 4.1.2; extensions may be absent as in RFC 5246).
  * What follows the message is not looked at. The name is that of type host_name
  * (RFC 6066 3) without the dot at its end, with a mark if it is reserved
- * (reserved.h); names that hold anything but letters, digits, '-', '_' and '.', or
+ * (base/reserved.h); names that hold anything but letters, digits, '-', '_' and '.', or
  * an empty label, are invalid. ret_hello is written only if the result is TLS_HELLO_DONE.
  */
 enum tls_hello_result tls_hello__parse(struct tls_hello *ret_hello, const uint8_t *bytes, size_t n);

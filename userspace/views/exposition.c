@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
-#include "metrics/utf8.h"
+#include "base/clock.h"
+#include "base/utf8.h"
 #include "views/internal.h"
 
 static char *copy_text(const char *text)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "access/scope.h"
+#include "base/scope.h"
 #include "encoders/buffer.h"
 #include "encoders/encoder.h"
 #include "metrics/rollup.h"

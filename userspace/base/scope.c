@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "access/scope.h"
+#include "base/scope.h"
 
 #include <errno.h>
 #include <stdlib.h>

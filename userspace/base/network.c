@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "http/network.h"
+#include "base/network.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,11 +45,11 @@ static struct in6_addr masked(const struct in6_addr *address, unsigned int bits)
 	return out;
 }
 
-int http_network__parse(struct http_network *ret_network, const char *text)
+int network__parse(struct network *ret_network, const char *text)
 {
 	char address[INET6_ADDRSTRLEN];
 	size_t length = strcspn(text, "/");
-	struct http_network network;
+	struct network network;
 	struct in6_addr first;
 	struct in_addr in;
 	unsigned int skip = 0, bits;
@@ -75,7 +75,7 @@ int http_network__parse(struct http_network *ret_network, const char *text)
 	return 0;
 }
 
-void http_network__format(const struct http_network *network, char text[HTTP_NETWORK_BYTES])
+void network__format(const struct network *network, char text[NETWORK_BYTES])
 {
 	bool is_v4 = network->bits >= MAPPED_BITS && IN6_IS_ADDR_V4MAPPED(&network->address);
 	unsigned int skip = is_v4 ? MAPPED_BITS : 0;
@@ -86,7 +86,7 @@ void http_network__format(const struct http_network *network, char text[HTTP_NET
 		sprintf(text + strlen(text), "/%u", network->bits - skip);
 }
 
-struct in6_addr http_network__of(const struct sockaddr *address)
+struct in6_addr network__of(const struct sockaddr *address)
 {
 	if (address && address->sa_family == AF_INET)
 		return mapped(&((const struct sockaddr_in *)address)->sin_addr);
@@ -95,14 +95,14 @@ struct in6_addr http_network__of(const struct sockaddr *address)
 	return (struct in6_addr){ 0 };
 }
 
-bool http_network__has(const struct http_network *network, const struct in6_addr *address)
+bool network__has(const struct network *network, const struct in6_addr *address)
 {
 	struct in6_addr first = masked(address, network->bits);
 
 	return !memcmp(&first, &network->address, sizeof(first));
 }
 
-struct in6_addr http_network__owner(const struct in6_addr *address)
+struct in6_addr network__owner(const struct in6_addr *address)
 {
 	return IN6_IS_ADDR_V4MAPPED(address) ? *address : masked(address, OWNER_BYTES * 8);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Label values must be UTF-8; names of files and processes need not be. */
-#ifndef EDGETAP_METRICS_UTF8_H
-#define EDGETAP_METRICS_UTF8_H
+#ifndef EDGETAP_BASE_UTF8_H
+#define EDGETAP_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * What a request may see. Whoever makes a reply asks here for every series, so
  * that there is one place where this is decided. Pure.
  */
-#ifndef EDGETAP_ACCESS_SCOPE_H
-#define EDGETAP_ACCESS_SCOPE_H
+#ifndef EDGETAP_BASE_SCOPE_H
+#define EDGETAP_BASE_SCOPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,13 +4,13 @@
  * before anything touches the kernel's tracepoints, so that a port in use
  * leaves nothing attached.
  */
-#ifndef EDGETAP_HTTP_LISTEN_H
-#define EDGETAP_HTTP_LISTEN_H
+#ifndef EDGETAP_BASE_LISTEN_H
+#define EDGETAP_BASE_LISTEN_H
 
 #include <stdint.h>
 #include <sys/socket.h>
 
-struct http_address {
+struct listen_address {
 	struct sockaddr_storage addr;
 	socklen_t len;
 };
@@ -22,8 +22,8 @@ struct http_address {
  * Returns 0, or -EINVAL with one sentence in ret_message, which is valid until
  * this thread calls a function of this header again.
  */
-int http_address__parse(struct http_address *ret_address, const char *listen,
-			const char **ret_message);
+int listen_address__parse(struct listen_address *ret_address, const char *listen,
+			  const char **ret_message);
 
 /*
  * Parses `listen`, binds and starts to listen. The caller owns the socket
@@ -31,9 +31,9 @@ int http_address__parse(struct http_address *ret_address, const char *listen,
  * it. "[::]:PORT" takes IPv4 clients too. Returns 0, or a negative errno with
  * one sentence in ret_message, lifetime as above.
  */
-int http_listen__open(int *ret_fd, const char *listen, const char **ret_message);
+int listen__open(int *ret_fd, const char *listen, const char **ret_message);
 
 /* The port a bound socket has (host byte order), or a negative errno. */
-int http_listen__port(int fd);
+int listen__port(int fd);
 
 #endif

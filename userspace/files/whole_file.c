@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "files/foreign.h"
-#include "identity/files.h"
+#include "files/whole_file.h"
 
 #define ROOM_AT_FIRST 8192
 
@@ -71,7 +71,7 @@ static int open_regular(const char *path)
 	return opened;
 }
 
-int files__read(const char *path, size_t max, char **ret_text, size_t *ret_len)
+int whole_file__read(const char *path, size_t max, char **ret_text, size_t *ret_len)
 {
 	struct stat st;
 	int fd = open_regular(path), err;
@@ -88,7 +88,7 @@ int files__read(const char *path, size_t max, char **ret_text, size_t *ret_len)
 	return err;
 }
 
-int files__read_proc(const char *path, size_t max, char **ret_text, size_t *ret_len)
+int whole_file__read_proc(const char *path, size_t max, char **ret_text, size_t *ret_len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int err;

@@ -5,8 +5,8 @@
  * others call so gets a '-' in front, and so does what would then be equal to
  * it: two names that differ stay different.
  */
-#ifndef EDGETAP_RESERVED_H
-#define EDGETAP_RESERVED_H
+#ifndef EDGETAP_BASE_RESERVED_H
+#define EDGETAP_BASE_RESERVED_H
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libcurl's lists of texts, which grow or stay as they are. */
-#ifndef EDGETAP_CURL_LIST_H
-#define EDGETAP_CURL_LIST_H
+#ifndef EDGETAP_BASE_CURL_LIST_H
+#define EDGETAP_BASE_CURL_LIST_H
 
 #include <curl/curl.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file that may come in pieces. */
-#ifndef EDGETAP_READ_ALL_H
-#define EDGETAP_READ_ALL_H
+#ifndef EDGETAP_BASE_READ_ALL_H
+#define EDGETAP_BASE_READ_ALL_H
 
 #include <errno.h>
 #include <stddef.h>

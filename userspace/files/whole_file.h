@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small files that others write, read whole and with care. */
-#ifndef EDGETAP_IDENTITY_FILES_H
-#define EDGETAP_IDENTITY_FILES_H
+#ifndef EDGETAP_FILES_WHOLE_FILE_H
+#define EDGETAP_FILES_WHOLE_FILE_H
 
 #include <stddef.h>
 
@@ -10,9 +10,9 @@
  * NUL-terminated. What is not a regular file is not even opened. Returns 0,
  * -EFBIG, -EINVAL for other kinds of file, or the error of open or read.
  */
-int files__read(const char *path, size_t max, char **ret_text, size_t *ret_len);
+int whole_file__read(const char *path, size_t max, char **ret_text, size_t *ret_len);
 
 /* The same for a file in /proc, whose size is not known before. */
-int files__read_proc(const char *path, size_t max, char **ret_text, size_t *ret_len);
+int whole_file__read_proc(const char *path, size_t max, char **ret_text, size_t *ret_len);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CLOCK_MONOTONIC in nanoseconds: the clock of every deadline and interval of user space. */
-#ifndef EDGETAP_CLOCK_H
-#define EDGETAP_CLOCK_H
+#ifndef EDGETAP_BASE_CLOCK_H
+#define EDGETAP_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

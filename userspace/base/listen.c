@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "http/listen.h"
+#include "base/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -50,7 +50,7 @@ static int parse_port(const char *text)
 	return port <= 65535 ? port : -EINVAL;
 }
 
-static int parse_v6(struct http_address *address, char *host, int port)
+static int parse_v6(struct listen_address *address, char *host, int port)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address->addr;
 	char *zone = strchr(host, '%');
@@ -69,7 +69,7 @@ static int parse_v6(struct http_address *address, char *host, int port)
 	return 0;
 }
 
-static int parse_v4(struct http_address *address, const char *host, int port)
+static int parse_v4(struct listen_address *address, const char *host, int port)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)&address->addr;
 
@@ -81,10 +81,10 @@ static int parse_v4(struct http_address *address, const char *host, int port)
 	return 0;
 }
 
-int http_address__parse(struct http_address *ret_address, const char *listen,
-			const char **ret_message)
+int listen_address__parse(struct listen_address *ret_address, const char *listen,
+			  const char **ret_message)
 {
-	struct http_address address = {};
+	struct listen_address address = {};
 	const char *colon = strrchr(listen, ':');
 	char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 8];
 	size_t len = colon ? (size_t)(colon - listen) : 0;
@@ -131,7 +131,7 @@ int http_address__parse(struct http_address *ret_address, const char *listen,
 	return 0;
 }
 
-static int bind_socket(int fd, const struct http_address *address)
+static int bind_socket(int fd, const struct listen_address *address)
 {
 	int on = 1, off = 0;
 
@@ -166,12 +166,12 @@ static int explain(const char **ret_message, const char *listen, int err)
 	}
 }
 
-int http_listen__open(int *ret_fd, const char *listen, const char **ret_message)
+int listen__open(int *ret_fd, const char *listen, const char **ret_message)
 {
-	struct http_address address;
+	struct listen_address address;
 	int fd, err;
 
-	err = http_address__parse(&address, listen, ret_message);
+	err = listen_address__parse(&address, listen, ret_message);
 	if (err)
 		return err;
 	fd = socket(address.addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -186,7 +186,7 @@ int http_listen__open(int *ret_fd, const char *listen, const char **ret_message)
 	return 0;
 }
 
-int http_listen__port(int fd)
+int listen__port(int fd)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
