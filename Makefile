@@ -46,7 +46,7 @@ require = $(if $($(1)),,$(error $(2) not found; `make install-deps` as root inst
 
 BPF_SRC	 := $(wildcard bpf/*.bpf.c)
 BPF_SKEL := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/gen/%.skel.h)
-SRC	 := $(wildcard userspace/*/*.c)
+SRC	 := $(wildcard userspace/*/*.c userspace/*/*/*.c)
 OBJ	 := $(SRC:%.c=$(BUILD)/obj/%.o)
 LIB_OBJ	 := $(filter-out $(BUILD)/obj/userspace/cli/main.o,$(OBJ))
 TEST_SRC := $(wildcard tests/unit/*.c) tests/e2e/suite.c
@@ -84,7 +84,7 @@ $(BUILD)/obj/%.o: %.c
 # The loader is the only user of the skeletons.
 $(filter %.o,$(foreach root,obj fuzz/obj,$(patsubst %.c,$(BUILD)/$(root)/%.o,$(wildcard userspace/loader/*.c)))): \
 	| $(BPF_SKEL)
-$(BUILD)/obj/userspace/cli/%.o $(BUILD)/fuzz/obj/userspace/cli/%.o: \
+$(BUILD)/obj/userspace/base/version.o $(BUILD)/fuzz/obj/userspace/base/version.o: \
 	CPPFLAGS += -DEDGETAP_VERSION='"$(VERSION)"' -DEDGETAP_REVISION='"$(REVISION)"'
 
 # Not intermediate: kept, and remade when a header has changed.

@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "../unit/sample.h"
-#include "views/exposition.h"
+#include "exposition/exposition.h"
 
 #define MAX_ROUNDS 1000
 #define NAME_BYTES 32

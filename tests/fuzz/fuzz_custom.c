@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "custom/page.h"
-#include "custom/parse.h"
+#include "collect/endpoints/page.h"
+#include "collect/endpoints/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

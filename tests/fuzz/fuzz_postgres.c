@@ -11,14 +11,14 @@
 
 #include "base/passwd.h"
 #include "base/utf8.h"
+#include "collect/postgres/find.h"
+#include "collect/postgres/gate.h"
+#include "collect/postgres/place.h"
+#include "collect/postgres/proof.h"
+#include "collect/postgres/queries.h"
+#include "collect/postgres/result.h"
 #include "config/server_match.h"
 #include "identity/cgroup_path.h"
-#include "postgres/find.h"
-#include "postgres/gate.h"
-#include "postgres/place.h"
-#include "postgres/proof.h"
-#include "postgres/queries.h"
-#include "postgres/result.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

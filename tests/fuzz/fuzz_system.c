@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "system/cgroup_files.h"
-#include "system/mounts.h"
-#include "system/proc_files.h"
-#include "system/thin.h"
+#include "collect/host/cgroup_files.h"
+#include "collect/host/mounts.h"
+#include "collect/host/proc_files.h"
+#include "collect/host/thin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

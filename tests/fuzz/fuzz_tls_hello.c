@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls/hello.h"
-#include "tls/pending.h"
+#include "events/hello.h"
+#include "events/pending.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

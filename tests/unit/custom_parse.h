@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "custom/page.h"
-#include "custom/parse.h"
+#include "collect/endpoints/page.h"
+#include "collect/endpoints/parse.h"
 
 static const uint64_t custom_key[2] = { 1, 2 };
 

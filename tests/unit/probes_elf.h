@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "probes/elf.h"
+#include "uprobes/elf.h"
 
 #define MADE_BYTES 8192
 #define MADE_CODE_OFFSET 0x1000

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "defaults.h"
-#include "views/exposition.h"
+#include "exposition/exposition.h"
 
 const uint64_t sample_classic_ns[SAMPLE_CLASSIC] = {
 	100000,	  250000,    500000,	1000000,   2500000,    5000000,	   10000000,   25000000,

@@ -9,9 +9,9 @@
 
 #include "base/scope.h"
 #include "encoders/encoder.h"
+#include "exposition/exposition.h"
 #include "metrics/rollup.h"
 #include "snapshot/snapshot.h"
-#include "views/exposition.h"
 
 #define SAMPLE_CLASSIC 16
 #define SAMPLE_DESTINATIONS 64

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "readings/readings.h"
+#include "metrics/readings.h"
 
 #define SEEN_NONE UINT64_MAX
 

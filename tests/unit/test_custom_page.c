@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "custom/allot.h"
-#include "custom/endpoint.h"
-#include "custom/listener.h"
-#include "custom/share.h"
-#include "custom/targets.h"
+#include "collect/endpoints/allot.h"
+#include "collect/endpoints/endpoint.h"
+#include "collect/endpoints/listener.h"
+#include "collect/endpoints/share.h"
+#include "collect/endpoints/targets.h"
 
 Suite *custom_page_suite(void);
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/memory_limit.h"
+#include "agent/memory_limit.h"
 
 Suite *memory_limit_suite(void);
 

@@ -8,13 +8,13 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "collect/postgres/ask.h"
+#include "collect/postgres/find.h"
+#include "collect/postgres/place.h"
+#include "collect/postgres/queries.h"
+#include "collect/postgres/result.h"
+#include "collect/postgres/server.h"
 #include "config/conninfo.h"
-#include "postgres/ask.h"
-#include "postgres/find.h"
-#include "postgres/place.h"
-#include "postgres/queries.h"
-#include "postgres/result.h"
-#include "postgres/server.h"
 
 Suite *postgres_suite(void);
 

@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "postgres/ask.h"
-#include "postgres/dial.h"
-#include "postgres/gate.h"
+#include "collect/postgres/ask.h"
+#include "collect/postgres/dial.h"
+#include "collect/postgres/gate.h"
 
 Suite *postgres_dial_suite(void);
 

@@ -16,11 +16,11 @@
 #include <unistd.h>
 
 #include "base/passwd.h"
+#include "collect/postgres/proof.h"
 #include "config/config.h"
 #include "config/databases.h"
 #include "config/warnings.h"
 #include "identity/cgroup_path.h"
-#include "postgres/proof.h"
 
 Suite *postgres_proof_suite(void);
 

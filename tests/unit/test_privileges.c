@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/privileges.h"
 #include "broker/confine.h"
-#include "cli/privileges.h"
 
 Suite *privileges_suite(void);
 

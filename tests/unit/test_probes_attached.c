@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "probes/attached.h"
-#include "probes/heirs.h"
-#include "probes/worker.h"
 #include "probes_process.h"
+#include "uprobes/attached.h"
+#include "uprobes/heirs.h"
+#include "uprobes/worker.h"
 
 Suite *probes_attached_suite(void);
 

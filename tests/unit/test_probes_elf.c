@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "probes/plan.h"
 #include "probes_elf.h"
+#include "uprobes/plan.h"
 
 Suite *probes_elf_suite(void);
 

@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "probes/find.h"
-#include "probes/listeners.h"
 #include "probes_process.h"
+#include "uprobes/find.h"
+#include "uprobes/listeners.h"
 
 Suite *probes_find_suite(void);
 

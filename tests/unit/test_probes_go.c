@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "probes/go.h"
-#include "probes/plan.h"
-#include "probes/returns.h"
 #include "probes_elf.h"
+#include "uprobes/go.h"
+#include "uprobes/plan.h"
+#include "uprobes/returns.h"
 
 #ifndef EM_AARCH64
 #define EM_AARCH64 183

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "identity/process.h"
-#include "probes/kin.h"
+#include "uprobes/kin.h"
 
 Suite *probes_kin_suite(void);
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "probes/place.h"
-#include "probes/plan.h"
+#include "uprobes/place.h"
+#include "uprobes/plan.h"
 
 Suite *probes_place_suite(void);
 

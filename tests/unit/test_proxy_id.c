@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/proxy_id.h"
+#include "agent/proxy_id.h"
 
 Suite *proxy_id_suite(void);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "readings/readings.h"
+#include "metrics/readings.h"
 
 Suite *readings_suite(void);
 

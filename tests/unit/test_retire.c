@@ -2,7 +2,7 @@
 #include <check.h>
 #include <errno.h>
 
-#include "cli/retire.h"
+#include "agent/retire.h"
 
 Suite *retire_suite(void);
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "system/cgroup_files.h"
+#include "collect/host/cgroup_files.h"
 #include "system_seen.h"
 
 Suite *system_cgroup_suite(void);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Containers as this machine's cgroups and processes, from their birth to their end. */
+#include "collect/host/controllers.h"
+#include "collect/host/system.h"
 #include "config/config.h"
 #include "identity_host.h"
-#include "system/controllers.h"
-#include "system/system.h"
 #include "system_seen.h"
 
 Suite *system_instances_suite(void);

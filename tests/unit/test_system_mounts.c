@@ -8,12 +8,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "system/devices.h"
-#include "system/filesystem.h"
-#include "system/mounts.h"
-#include "system/texts.h"
-#include "system/thin.h"
-#include "system/volumes.h"
+#include "collect/host/devices.h"
+#include "collect/host/filesystem.h"
+#include "collect/host/mounts.h"
+#include "collect/host/texts.h"
+#include "collect/host/thin.h"
+#include "collect/host/volumes.h"
 
 Suite *system_mounts_suite(void);
 

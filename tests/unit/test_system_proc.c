@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "system/proc_files.h"
-#include "system/scan.h"
+#include "collect/host/proc_files.h"
+#include "collect/host/scan.h"
 #include "system_seen.h"
 
 Suite *system_proc_suite(void);

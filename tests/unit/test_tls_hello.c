@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls/hello.h"
+#include "events/hello.h"
 
 Suite *tls_hello_suite(void);
 

@@ -2,7 +2,7 @@
 /* What clients can do to the tables of handshakes: nothing but fill their own part. */
 #include <malloc.h>
 
-#include "tls/pending.h"
+#include "events/pending.h"
 #include "tls_events.h"
 
 Suite *tls_limits_suite(void);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is counted of handshakes, and for whom. */
-#include "tls/reason.h"
-#include "tls/siphash.h"
+#include "events/reason.h"
+#include "events/siphash.h"
 #include "tls_events.h"
 
 Suite *tls_names_suite(void);

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "defaults.h"
+#include "exposition/exposition.h"
 #include "sample_rich.h"
-#include "views/exposition.h"
 
 Suite *view_suite(void);
 

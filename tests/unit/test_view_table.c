@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "sample_rich.h"
-#include "views/host_id.h"
+#include "views/fly/host_id.h"
 
 Suite *view_table_suite(void);
 

@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "cli/watch.h"
+#include "agent/watch.h"
 
 Suite *watch_suite(void);
 

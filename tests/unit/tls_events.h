@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls/hello.h"
-#include "tls/names.h"
+#include "events/hello.h"
+#include "events/names.h"
 
 #define SLOTS 2048
 #define HELLO_BYTES 20000

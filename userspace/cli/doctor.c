@@ -8,14 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/databases.h"
+#include "agent/memory_limit.h"
+#include "agent/privileges.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "cli/commands.h"
-#include "cli/databases.h"
 #include "cli/facts.h"
-#include "cli/memory_limit.h"
 #include "cli/plain_text.h"
-#include "cli/privileges.h"
 #include "cli/report.h"
 #include "config/config.h"
 #include "identity/identity.h"

@@ -10,8 +10,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "agent/privileges.h"
 #include "cli/kernel.h"
-#include "cli/privileges.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"

@@ -10,8 +10,8 @@
 #include "cli/json_text.h"
 #include "config/config.h"
 #include "loader/loader.h"
-#include "probes/find.h"
-#include "probes/listeners.h"
+#include "uprobes/find.h"
+#include "uprobes/listeners.h"
 
 struct examination {
 	struct plain_text *plain_text;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "probes/plan.h"
+#include "uprobes/plan.h"
 
 #define PLAIN_TEXT_MAX_FILES 64
 #define PLAIN_TEXT_MAX_PROCESSES 8 /* named for each file */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "cli/privileges.h"
+#include "agent/privileges.h"
 #include "loader/loader.h"
 
 #define REPORT_MAX_FINDINGS 64

@@ -13,22 +13,23 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "agent/agent.h"
+#include "agent/memory_limit.h"
+#include "agent/privileges.h"
+#include "agent/progress.h"
+#include "agent/routes.h"
+#include "agent/watch.h"
 #include "base/clock.h"
 #include "base/listen.h"
 #include "base/log.h"
-#include "cli/agent.h"
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/facts.h"
-#include "cli/memory_limit.h"
-#include "cli/privileges.h"
-#include "cli/progress.h"
-#include "cli/routes.h"
-#include "cli/watch.h"
+#include "collect/host/thin.h"
+#include "collect/postgres/child.h"
 #include "config/warnings.h"
 #include "http/server.h"
-#include "postgres/child.h"
 #include "query/query.h"
-#include "system/thin.h"
 
 #define NS_PER_MS 1000000ULL
 
@@ -166,7 +167,7 @@ static int serve__start_server(struct serve *serve, const char **ret_message)
 	http_server_options__defaults(&options);
 	options.listen = NULL;
 	options.listen_fd = serve->listen_fd;
-	options.version = EDGETAP_VERSION;
+	options.version = version_number;
 	options.observed = "HTTP and TCP of every container and process on this machine";
 	options.max_connections = config->http_connections;
 	if (options.max_connections_per_address > config->http_connections)

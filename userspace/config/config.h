@@ -50,7 +50,7 @@ struct config_token {
 
 /*
  * How servers of Postgres are asked: the first whose patterns (as above) both fit decides. What
- * stands below them is then demanded of the server, see postgres/proof.h.
+ * stands below them is then demanded of the server, see collect/postgres/proof.h.
  */
 struct config_postgres {
 	char *match_app;

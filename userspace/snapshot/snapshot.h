@@ -24,7 +24,7 @@ struct snapshot_tls_error {
 	uint32_t generation;	 /* of the slot, when they were counted; 0 for `__other__` */
 	const char *server_name; /* lower case; "" without one; or `__other__` */
 	const char *by;		 /* "client" or "server" */
-	const char *reason;	 /* see tls/reason.h; or `__other__` */
+	const char *reason;	 /* see events/reason.h; or `__other__` */
 	uint64_t count;
 };
 

@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/databases.h"
+#include "agent/endpoints.h"
+#include "agent/gather.h"
+#include "agent/privileges.h"
+#include "agent/proxy_id.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "defaults.h"
+
+#define NS_PER_S 1000000000ULL
+#define SWEEP_NS (10 * NS_PER_S)
+#define SWEEP_IN_A_HURRY_NS (NS_PER_S / 2)
+#define PROBES_SWEEP_NS                                                                            \
+	(5 * NS_PER_S) /* a breakpoint of nobody's is a cost to whoever maps the file */
+
+/*
+ * Programs that were running when a slot was detached have long returned by
+ * then; scrapes have had the time to see the counts stand still.
+ */
+#define RETIRE_NS (1 * NS_PER_S)
+
+/* Every slot, `__other__` included. */
+static uint32_t agent__slots(const struct agent *agent)
+{
+	return agent->config.max_instances + 1;
+}
+
+/* What the server counts, in the order of the view's. */
+static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
+{
+	struct agent *agent = ctx;
+	const struct http_server *server = atomic_load(&agent->server);
+	struct http_server_stats stats = {};
+
+	if (server)
+		http_server__stats(server, &stats);
+	ret_counts[EXPORTER_REQUESTS] = stats.requests;
+	ret_counts[EXPORTER_RENDERINGS] = stats.renderings;
+	ret_counts[EXPORTER_REFUSED_CONNECTIONS] = stats.refused_connections;
+	ret_counts[EXPORTER_DISPLACED] = stats.displaced;
+	ret_counts[EXPORTER_REFUSED_BUSY] = stats.refused_busy;
+	ret_counts[EXPORTER_REFUSED_LATE] = stats.refused_late;
+	ret_counts[EXPORTER_REFUSED_MEMORY] = stats.refused_memory;
+	ret_counts[EXPORTER_ABANDONED] = stats.abandoned;
+	ret_counts[EXPORTER_CONNECTIONS] = stats.connections;
+	ret_counts[EXPORTER_CUT_REQUEST] = stats.cut_request;
+	ret_counts[EXPORTER_CUT_SEND] = stats.cut_send;
+	ret_counts[EXPORTER_OPEN_CONNECTIONS] = stats.open_connections;
+	ret_counts[EXPORTER_RESPONSE_BYTES] = stats.response_bytes;
+	ret_counts[EXPORTER_WARNINGS_HELD_BACK] = log__held_back();
+}
+
+/* What is done about TLS, in the order of the view's. */
+static void tls_counts(void *ctx, uint64_t ret_counts[TLS_FIELDS])
+{
+	struct agent *agent = ctx;
+	struct worker_stats probes;
+	struct tls_names_stats names;
+
+	worker__stats(agent->probes, &probes);
+	tls_names__stats(agent->tls_names, &names);
+	ret_counts[TLS_FILES_ATTACHED] = probes.attached.files;
+	ret_counts[TLS_PROBES_ATTACHED] = probes.attached.probes;
+	ret_counts[TLS_PENDING_HELLOS] = names.hellos_pending;
+	ret_counts[TLS_UNREAD_MEMORY_MAP] = probes.attached.unread_total[UNREAD_MEMORY_MAP];
+	ret_counts[TLS_UNREAD_FILE_SYSTEM] = probes.attached.unread_total[UNREAD_FILE_SYSTEM];
+}
+
+static int agent__new_exposition(struct agent *agent)
+{
+	const struct exposition_options options = {
+		.region = agent->config.region,
+		.host = agent->config.host,
+		.proxy_id = agent->proxy_id,
+		.version = version_number,
+		.revision = version_revision,
+		.classic_ns = agent->config.bucket_ns,
+		.classic_count = agent->config.bucket_count,
+		.identities = { identity_table__get, agent->identity, identity_table__has_pods },
+		.rollup = agent->rollup,
+		.readings = agent->readings,
+		.await_readings = agent__finish_reading,
+		.await_ctx = agent,
+		.exporter = exporter_counts,
+		.exporter_ctx = agent,
+		.tls = tls_counts,
+		.tls_ctx = agent,
+		.databases = databases__counts,
+		.databases_ctx = agent,
+	};
+	struct exposition *fresh;
+	int err = exposition__new(&fresh, &options);
+
+	if (err)
+		return err;
+	exposition__free(agent->exposition);
+	agent->exposition = fresh;
+	return 0;
+}
+
+static int attach_probes(void *ctx, const char *path, const uint64_t *offsets, size_t count,
+			 const char *program, bool is_return, int *ret_links)
+{
+	return loader__probe(ctx, path, offsets, count, program, is_return, ret_links);
+}
+
+static void detach_probe(void *ctx, int link)
+{
+	(void)ctx;
+	loader__unprobe(link);
+}
+
+static bool has_program(void *ctx, const char *program)
+{
+	return loader__has_probe(ctx, program);
+}
+
+/* Every probe holds a descriptor, every instance some; the limit that a shell gives is made for
+ * less. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log__warn("the limit of open files stays low: %s", strerror(errno));
+}
+
+static int agent__new_probes(struct agent *agent)
+{
+	struct attached_ops ops = {
+		.attach = attach_probes,
+		.detach = detach_probe,
+		.has_program = has_program,
+		.warn = log__warn,
+		.ctx = agent->loader,
+	};
+	struct attached *attached;
+	int err;
+
+	if (!agent->config.tls_uprobes)
+		return 0;
+	if (identity_table__hierarchy(agent->identity, &ops.controller) < 0)
+		ops.controller = NULL;
+	err = attached__new(&attached, &ops, agent->config.tls_libraries);
+	return err ? err : worker__new(&agent->probes, attached, PROBES_SWEEP_NS);
+}
+
+static int ask_thin(void *ctx, const char *device, uint64_t *ret_size_bytes,
+		    uint64_t *ret_used_bytes)
+{
+	struct agent *agent = ctx;
+
+	return broker__thin(agent->broker, device, ret_size_bytes, ret_used_bytes);
+}
+
+static int agent__new_system(struct agent *agent)
+{
+	const struct system_options options = {
+		.identity = agent->identity,
+		.max_instances = agent->config.max_instances,
+		.thin = ask_thin,
+		.thin_ctx = agent,
+	};
+
+	return system__new(&agent->system, &options);
+}
+
+unsigned int agent__uses(const struct agent *agent)
+{
+	return privileges__uses(&agent->config, loader__probes_by_event(agent->loader));
+}
+
+int agent__new(struct agent *agent, const char **ret_message)
+{
+	const char *controller = NULL;
+	int err;
+
+	*ret_message = NULL;
+	agent->proxy_id = proxy_id__take(agent->config.state_dir, &err);
+	if (err)
+		log__info("%s/proxy_id cannot be kept (%s): the label proxy_id will not tell every "
+			  "restart",
+			  agent->config.state_dir, strerror(-err));
+	err = identity_table__new(&agent->identity, &agent->config, agent__slots(agent));
+	if (err)
+		return err;
+	if (identity_table__hierarchy(agent->identity, &controller) < 0)
+		controller = NULL;
+	err = loader__new(&agent->loader, &agent->config, controller, ret_message);
+	if (err)
+		return err;
+	err = rollup__new(&agent->rollup, agent->config.max_apps, agent__slots(agent));
+	raise_descriptors();
+	if (!err)
+		err = readings__new(&agent->readings);
+	if (!err)
+		err = agent__new_system(agent);
+	if (!err)
+		err = unix_sockets__new(&agent->unix_sockets);
+	if (!err)
+		err = agent__new_exposition(agent);
+	if (!err)
+		err = retire_queue__new(&agent->retiring, agent__slots(agent));
+	if (!err)
+		err = tls_names__new(&agent->tls_names, agent__slots(agent));
+	if (!err)
+		err = agent__new_probes(agent);
+	if (!err)
+		err = databases__new(agent);
+	if (!err)
+		err = endpoints__new(agent);
+	if (err)
+		*ret_message = "out of memory";
+	return err;
+}
+
+void agent__free(struct agent *agent)
+{
+	/* a thread that hangs still has the loader's programs */
+	if (worker__free(agent->probes))
+		loader__free(agent->loader);
+	postgres__free(agent->postgres);
+	custom__free(agent->custom);
+	broker__free(agent->broker);
+	tls_names__free(agent->tls_names);
+	exposition__free(agent->exposition);
+	unix_sockets__free(agent->unix_sockets);
+	system__free(agent->system);
+	readings__free(agent->readings);
+	rollup__free(agent->rollup);
+	retire_queue__free(agent->retiring);
+	identity_table__free(agent->identity);
+	config__free(&agent->config);
+}
+
+/* To be done again whenever tls_names has changed. */
+static void agent__take_names(struct agent *agent)
+{
+	agent->snapshot.tls_error_count =
+		(uint32_t)tls_names__errors(agent->tls_names, &agent->snapshot.tls_errors);
+	agent->snapshot.tls_hello_count =
+		(uint32_t)tls_names__hellos(agent->tls_names, &agent->snapshot.tls_hellos);
+}
+
+/* The counts as they are now, the kernel's and those of names; NULL if they cannot be read. */
+static const struct snapshot *agent__snapshot(struct agent *agent)
+{
+	const struct snapshot *snapshot = loader__snapshot(agent->loader);
+
+	if (!snapshot)
+		return NULL;
+	agent->snapshot = *snapshot;
+	agent__take_names(agent);
+	return &agent->snapshot;
+}
+
+/* The first of two steps; the second is agent__reuse. */
+static void agent__retire(struct agent *agent, uint32_t slot)
+{
+	int err;
+
+	if (slot == OTHER_INDEX || retire_queue__has(agent->retiring, slot))
+		return;
+	err = loader__slot_detach(agent->loader, slot);
+	if (!err)
+		err = retire_queue__push(agent->retiring, slot, clock__now_ns() + RETIRE_NS);
+	if (err)
+		log__warn("instance slot %u cannot be retired: %s", slot, strerror(-err));
+}
+
+static void on_shared_gone(void *ctx, uint64_t cgroup_id)
+{
+	struct agent *agent = ctx;
+	int err = loader__unshare_cgroup(agent->loader, cgroup_id);
+
+	if (err)
+		log__warn("cgroup %llu is gone, and cannot be taken out of the shared ones: %s",
+			  (unsigned long long)cgroup_id, strerror(-err));
+}
+
+static void on_expired(void *ctx, uint32_t slot)
+{
+	agent__retire(ctx, slot);
+}
+
+/* err is what the identity table said to a birth. */
+static void agent__born(struct agent *agent, uint32_t slot, uint64_t cgroup_id, int err)
+{
+	if (err == 0) {
+		system__hint(agent->system, clock__now_ns());
+		return;
+	}
+	if (err < 0) {
+		log__warn("the labels of instance slot %u are not known: %s", slot, strerror(-err));
+		return;
+	}
+	err = loader__share_cgroup(agent->loader, cgroup_id);
+	/* Without that the kernel would take another such slot at once: leave it this one. */
+	if (err)
+		log__warn("processes of cgroup %llu cannot be told apart: %s",
+			  (unsigned long long)cgroup_id, strerror(-err));
+	else
+		agent__retire(agent, slot);
+}
+
+/* A process serves, TLS perhaps: its plain text is to be seen, if its app's rule does not forbid. */
+static void agent__serving(struct agent *agent, const struct event *event)
+{
+	const struct identity *identity;
+	struct serving serving;
+
+	/* not ours: its server's library knows TLS, and half of the machine maps it */
+	if (event->slot == OTHER_INDEX || event->tgid == (uint32_t)getpid())
+		return;
+	identity = identity_table__get(agent->identity, event->slot);
+	if (!identity) {
+		/* its birth was not told of */
+		agent__born(agent, event->slot, event->key.cgroup_id,
+			    identity_table__found(agent->identity, event->slot, event->generation,
+						  &event->key));
+		identity = identity_table__get(agent->identity, event->slot);
+	}
+	if (!identity)
+		return;
+	databases__listening(agent, event, identity);
+	if (!agent->probes || identity->no_uprobes)
+		return;
+	serving = (struct serving){ .pid = (pid_t)event->tgid, .kind = identity->kind };
+	memcpy(serving.comm, event->comm, sizeof(serving.comm));
+	snprintf(serving.instance, sizeof(serving.instance), "%s", identity->instance);
+	snprintf(serving.app, sizeof(serving.app), "%s", identity->app);
+	worker__push(agent->probes, &serving);
+}
+
+static void on_event(void *ctx, const void *any, size_t bytes)
+{
+	struct agent *agent = ctx;
+	const struct event *event = any;
+
+	switch (event->kind) {
+	case EVENT_INSTANCE_BORN:
+		agent__born(agent, event->slot, event->key.cgroup_id,
+			    identity_table__born(agent->identity, event));
+		break;
+	case EVENT_CGROUP_REMOVED:
+		identity_table__cgroup_removed(agent->identity, event->key.cgroup_id);
+		on_shared_gone(agent, event->key.cgroup_id);
+		break;
+	case EVENT_EXECUTABLE_EXITED:
+		identity_table__executable_exited(agent->identity, event->slot);
+		break;
+	case EVENT_LISTENING:
+	case EVENT_TLS_UNSEEN:
+		agent__serving(agent, event);
+		break;
+	case EVENT_TLS_HELLO:
+		tls_names__hello(agent->tls_names, any, bytes);
+		break;
+	case EVENT_TLS_END:
+		tls_names__end(agent->tls_names, any);
+		break;
+	}
+}
+
+/* The next sweep comes soon where slots are wanting. */
+static void agent__plan_sweep(struct agent *agent, uint64_t now_ns, uint64_t next_ns)
+{
+	bool wanting = loader__wants_slots(agent->loader);
+
+	identity_table__hurry(agent->identity, wanting);
+	if (wanting && next_ns > now_ns + SWEEP_IN_A_HURRY_NS)
+		next_ns = now_ns + SWEEP_IN_A_HURRY_NS;
+	agent->next_sweep_ns = next_ns;
+}
+
+int agent__drain(struct agent *agent)
+{
+	int err;
+
+	pthread_mutex_lock(&agent->lock);
+	err = loader__drain(agent->loader, on_event, agent);
+	agent__plan_sweep(agent, clock__now_ns(), agent->next_sweep_ns);
+	pthread_mutex_unlock(&agent->lock);
+	if (err == -EINTR || err == -EAGAIN)
+		err = 0;
+	if (err)
+		log__warn("events cannot be read: %s", strerror(-err));
+	return err;
+}
+
+/*
+ * Announces slots in use that no event told of: those of sockets that are older
+ * than the agent, and those whose event found the ring full.
+ */
+static void agent__announce_unknown(struct agent *agent)
+{
+	const struct snapshot *snapshot = loader__snapshot(agent->loader);
+
+	for (uint32_t i = OTHER_INDEX + 1; snapshot && i < snapshot->slot_count; i++) {
+		const struct instance_slot *slot = &snapshot->slots[i];
+
+		if (slot->in_use && !retire_queue__has(agent->retiring, i) &&
+		    !identity_table__get(agent->identity, i))
+			agent__born(agent, i, slot->key.cgroup_id,
+				    identity_table__found(agent->identity, i, slot->generation,
+							  &slot->key));
+	}
+}
+
+int agent__attach(struct agent *agent, const char **ret_message)
+{
+	const uint64_t *shared;
+	size_t count = identity_table__shared_cgroups(agent->identity, &shared);
+	int err;
+
+	*ret_message = NULL;
+	err = loader__attach(agent->loader, shared, count, ret_message);
+	if (err)
+		return err;
+	/* First those events that know a process: it makes the look-up exact. */
+	agent__drain(agent);
+	pthread_mutex_lock(&agent->lock);
+	agent__announce_unknown(agent);
+	pthread_mutex_unlock(&agent->lock);
+	agent->next_sweep_ns = clock__now_ns() + SWEEP_NS;
+	return 0;
+}
+
+uint64_t agent__connections(struct agent *agent)
+{
+	const struct snapshot *snapshot;
+	uint64_t count;
+
+	pthread_mutex_lock(&agent->lock);
+	snapshot = loader__snapshot(agent->loader);
+	count = snapshot ? snapshot->live_sockets : 0;
+	pthread_mutex_unlock(&agent->lock);
+	return count;
+}
+
+/*
+ * The second step: the counts, which stand still now, go to the roll-up, the
+ * labels end, the slot is free. One snapshot serves all that are due.
+ */
+static void agent__reuse(struct agent *agent, uint64_t now_ns)
+{
+	const struct model_identities identities = { .get = identity_table__get,
+						     .table = agent->identity };
+	const struct snapshot *snapshot = NULL;
+	uint32_t slot;
+
+	while (retire_queue__pop(agent->retiring, now_ns, &slot)) {
+		int err;
+
+		if (!snapshot)
+			snapshot = agent__snapshot(agent);
+		/* no memory: there is room in the queue, it has just given one */
+		if (!snapshot) {
+			retire_queue__push(agent->retiring, slot, now_ns + RETIRE_NS);
+			return;
+		}
+		rollup__retire(agent->rollup, snapshot, slot, &identities);
+		identity_table__forget(agent->identity, slot);
+		tls_names__forget(agent->tls_names, slot, snapshot->slots[slot].generation);
+		agent__take_names(agent);
+		err = loader__slot_reuse(agent->loader, slot);
+		if (err)
+			log__warn("instance slot %u cannot be used again: %s", slot,
+				  strerror(-err));
+	}
+}
+
+static void agent__start_probes(struct agent *agent)
+{
+	int err = worker__start(agent->probes);
+
+	if (!err)
+		return;
+	log__warn("no thread to attach uprobes, plain text inside TLS is not seen: %s",
+		  strerror(-err));
+	worker__free(agent->probes);
+	agent->probes = NULL;
+}
+
+void agent__tick(struct agent *agent, uint64_t now_ns)
+{
+	pthread_mutex_lock(&agent->lock);
+	if (agent->probes && !worker__is_started(agent->probes))
+		agent__start_probes(agent);
+	databases__start(agent);
+	endpoints__tick(agent, now_ns);
+	agent__reuse(agent, now_ns);
+	if (now_ns >= agent->next_sweep_ns) {
+		agent__announce_unknown(agent);
+		identity_table__sweep(agent->identity, now_ns, on_expired, agent);
+		identity_table__sweep_shared(agent->identity, on_shared_gone, agent);
+		if (identity_table__retry(agent->identity)) {
+			agent->read_ns = 0;
+			agent->next_targets_ns = 0;
+		}
+		loader__sweep_streams(agent->loader);
+		databases__resolve(agent);
+		log__tick();
+		agent__plan_sweep(agent, now_ns, now_ns + SWEEP_NS);
+	}
+	system__look(agent->system, now_ns);
+	pthread_mutex_unlock(&agent->lock);
+}
+
+uint64_t agent__next_ns(const struct agent *agent)
+{
+	uint64_t retire_ns = retire_queue__next_ns(agent->retiring), next_ns;
+
+	if (agent->probes && !worker__is_started(agent->probes))
+		return 0;
+	if (agent->custom && agent->next_targets_ns < retire_ns)
+		retire_ns = agent->next_targets_ns;
+	next_ns = retire_ns < agent->next_sweep_ns ? retire_ns : agent->next_sweep_ns;
+	return next_ns < system__next_ns(agent->system) ? next_ns : system__next_ns(agent->system);
+}
+
+int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
+		  const struct scope *scope, struct buffer *out)
+{
+	struct exposition_guest guest = { 0 };
+	const struct snapshot *snapshot;
+	int err;
+
+	pthread_mutex_lock(&agent->lock);
+	err = loader__count_delays(agent->loader);
+	if (err)
+		log__warn("how long threads waited for a CPU cannot be read: %s", strerror(-err));
+	snapshot = agent__snapshot(agent);
+	err = snapshot ? 0 : -ENODATA;
+	if (!err && view->has_guests)
+		err = endpoints__invite(agent, view, scope, &guest);
+	if (!err) {
+		agent__start_reading(agent);
+		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);
+		agent__finish_reading(agent);
+	}
+	endpoints__see_off(agent, &guest);
+	pthread_mutex_unlock(&agent->lock);
+	return err;
+}
+
+bool agent__reload(struct agent *agent, struct config *fresh)
+{
+	bool differs;
+
+	pthread_mutex_lock(&agent->lock);
+	differs = config__reload(&agent->config, fresh);
+	identity_table__apply_rules(agent->identity);
+	system__forget_labels(agent->system);
+	unix_sockets__forget_labels(agent->unix_sockets);
+	agent->read_ns = 0;
+	agent->next_targets_ns = 0;
+	if (agent__new_exposition(agent))
+		log__warn("no memory to change the labels region and host");
+	pthread_mutex_unlock(&agent->lock);
+	config__free(fresh);
+	return differs;
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/version.h"
+
+const char version_number[] = EDGETAP_VERSION;
+const char version_revision[] = EDGETAP_REVISION;

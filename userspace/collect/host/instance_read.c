@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collect/host/instance_read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collect/host/cgroup_files.h"
+#include "collect/host/filesystem.h"
+#include "collect/host/proc_files.h"
+#include "collect/host/scan.h"
+#include "collect/host/volumes.h"
+
+/* What was read of one instance, before anything of it is believed. */
+struct facts {
+	ssize_t file[CGROUP_FILES]; /* places in the texts */
+	ssize_t net_dev;
+};
+
+static ssize_t read_file(struct instance_reader *reader, struct instance *instance,
+			 enum cgroup_file file)
+{
+	bool is_kept;
+	int fd = instance__file(reader->instances, instance, file, &is_kept);
+	ssize_t place;
+
+	if (fd < 0)
+		return fd;
+	place = texts__read(reader->texts, fd, true);
+	if (!is_kept)
+		close(fd);
+	return place;
+}
+
+/* Only what is not the host's: a network of its own, which a pod's containers share. */
+static ssize_t read_net_dev(struct instance_reader *reader, const struct instance *instance)
+{
+	ssize_t place;
+
+	if (!reader->host_network || instance->network == reader->host_network)
+		return -ENOENT;
+	place = texts__read_file(reader->texts, instance->proc_fd, "net/dev", false);
+	/* the process may have gone elsewhere meanwhile */
+	return instance__network(instance->proc_fd) == instance->network ? place : -ESRCH;
+}
+
+/* The cgroup that was read is still this one: ids are never used again. */
+static bool is_still_there(const struct instances *instances, const struct instance *instance)
+{
+	struct stat st;
+
+	return fstatat(instances->controllers->main_fd, controllers__relative(instance->path), &st,
+		       0) == 0 &&
+	       st.st_ino == instance->id;
+}
+
+static bool read_facts(struct instance_reader *reader, struct instance *instance,
+		       struct facts *ret_facts)
+{
+	const char *pids;
+	uint64_t count;
+
+	texts__clear(reader->texts);
+	for (int f = 0; f < CGROUP_FILES; f++) {
+		ret_facts->file[f] = read_file(reader, instance, (enum cgroup_file)f);
+		/* its directory has gone */
+		if (ret_facts->file[f] == -ENODEV)
+			return false;
+	}
+	pids = texts__at(reader->texts, ret_facts->file[FILE_PIDS]);
+	if (pids && scan__number(&pids, &count) && !count)
+		return false;
+	ret_facts->net_dev = read_net_dev(reader, instance);
+	return is_still_there(reader->instances, instance);
+}
+
+static const char *device_name(void *ctx, unsigned int major, unsigned int minor)
+{
+	const struct device *device = devices__find(ctx, major, minor);
+
+	return device && devices__is_disk(device->name) ? device->name : NULL;
+}
+
+static void add_facts(struct instance_reader *reader, const struct instance *instance,
+		      const struct facts *facts, int64_t owner)
+{
+	const struct controllers *controllers = reader->instances->controllers;
+	struct devices *devices = reader->instances->devices;
+	struct readings *readings = reader->readings;
+	const char *text[CGROUP_FILES], *net_dev = texts__at(reader->texts, facts->net_dev);
+
+	for (int f = 0; f < CGROUP_FILES; f++)
+		text[f] = texts__at(reader->texts, facts->file[f]);
+	cgroup_files__memory(
+		&(struct cgroup_memory_texts){
+			.v2 = controllers->at[CONTROLLER_MEMORY].v2,
+			.usage = text[FILE_MEMORY_USAGE],
+			.stat = text[FILE_MEMORY_STAT],
+			.limit = text[FILE_MEMORY_LIMIT],
+			.swap_usage = text[FILE_SWAP_USAGE],
+			.swap_limit = text[FILE_SWAP_LIMIT],
+			.limit_above = instance->limit_above,
+			.machine_bytes = reader->machine_bytes,
+			.machine_swap_bytes = reader->machine_swap_bytes,
+		},
+		readings, owner);
+	if (controllers->at[CONTROLLER_CPUACCT].v2)
+		cgroup_files__cpu_v2(text[FILE_CPU_TIME], readings, owner);
+	else
+		cgroup_files__cpuacct(text[FILE_CPU_TIME], readings, owner);
+	cgroup_files__cpu_v1(text[FILE_CPU_THROTTLING], readings, owner);
+	cgroup_files__pids(text[FILE_PIDS], readings, owner);
+	if (controllers->at[CONTROLLER_IO].v2)
+		cgroup_files__io_v2(text[FILE_IO], device_name, devices, readings, owner);
+	else
+		cgroup_files__io_v1(text[FILE_IO], text[FILE_IO_OPERATIONS], device_name, devices,
+				    readings, owner);
+	if (text[FILE_PRESSURE_CPU])
+		proc_files__pressure(text[FILE_PRESSURE_CPU], "cpu", readings, owner);
+	if (text[FILE_PRESSURE_MEMORY])
+		proc_files__pressure(text[FILE_PRESSURE_MEMORY], "memory", readings, owner);
+	if (text[FILE_PRESSURE_IO])
+		proc_files__pressure(text[FILE_PRESSURE_IO], "io", readings, owner);
+	if (net_dev)
+		proc_files__net_dev(net_dev, readings, owner);
+}
+
+static void add_filesystem(struct readings *readings, int64_t owner, const char *point,
+			   const struct filesystem *fs)
+{
+	readings__add(readings, owner, READING_FILESYSTEM_BLOCKS, fs->blocks, point, NULL, NULL);
+	readings__add(readings, owner, READING_FILESYSTEM_BLOCK_SIZE, fs->block_bytes, point, NULL,
+		      NULL);
+	readings__add(readings, owner, READING_FILESYSTEM_BLOCKS_FREE, fs->blocks_free, point, NULL,
+		      NULL);
+	readings__add(readings, owner, READING_FILESYSTEM_BLOCKS_AVAIL, fs->blocks_avail, point,
+		      NULL, NULL);
+}
+
+/* The volume of an app is shown once, whoever has mounted it. */
+static bool is_first(struct instance_reader *reader, int64_t owner, const char *id)
+{
+	for (size_t i = 0; i < reader->volume_count; i++)
+		if (reader->volume[i].owner == owner && strcmp(reader->volume[i].id, id) == 0)
+			return false;
+	if (reader->volume_count == reader->volume_room) {
+		size_t room = reader->volume_room ? reader->volume_room * 2 : 64;
+		struct seen_volume *grown = reallocarray(reader->volume, room, sizeof(*grown));
+
+		if (!grown)
+			return false;
+		reader->volume = grown;
+		reader->volume_room = room;
+	}
+	reader->volume[reader->volume_count++] = (struct seen_volume){ owner, id };
+	return true;
+}
+
+/*
+ * A part of a larger file system has no size of its own, unless a project's quota
+ * gives it one: then statvfs(2) says another size than for the whole (ext4, XFS).
+ */
+static bool has_own_size(const struct instance_reader *reader, const struct instance_mount *mount,
+			 const struct filesystem *fs)
+{
+	const struct mount *whole;
+	struct filesystem all;
+
+	if (mount->is_whole)
+		return true;
+	if (!mount->has_quota)
+		return false;
+	whole = volumes__whole(reader->instances->host_mounts, mount->major, mount->minor);
+	return whole &&
+	       filesystem__read(reader->host_root_fd, whole->point, whole->id, &all) == 0 &&
+	       all.blocks != fs->blocks;
+}
+
+static void add_volume(struct instance_reader *reader, const struct instance_mount *mount,
+		       const struct filesystem *fs, const struct identity *identity)
+{
+	/* it outlives the container that has it now */
+	const struct model_labels labels = { {
+		[MODEL_APP] = identity->app,
+		[MODEL_NAMESPACE] = identity->namespace_,
+		[MODEL_INSTANCE] = "",
+		[MODEL_POD] = "",
+		[MODEL_CONTAINER] = "",
+	} };
+	uint64_t size = scan__scaled(fs->blocks, fs->block_bytes, 1);
+	uint64_t used = scan__scaled(fs->blocks - fs->blocks_free, fs->block_bytes, 1);
+	int64_t owner;
+
+	if (mount->is_mapped && (mount->thin == THIN_NOT_ASKED || mount->thin == THIN_LOST))
+		return;
+	if (mount->thin == THIN) {
+		size = mount->thin_size_bytes;
+		used = mount->thin_used_bytes;
+	} else if (fs->blocks_free > fs->blocks || !has_own_size(reader, mount, fs)) {
+		return;
+	}
+	if (!size)
+		return;
+	owner = readings__owner(reader->readings, &labels);
+	if (owner < 0 || !is_first(reader, owner, mount->volume))
+		return;
+	readings__add(reader->readings, owner, READING_VOLUME_SIZE, size, mount->volume, NULL,
+		      NULL);
+	/* percent with four decimals */
+	readings__add(reader->readings, owner, READING_VOLUME_USED,
+		      scan__scaled(used, 100 * 10000, size), mount->volume, NULL, NULL);
+}
+
+static void add_mounts(struct instance_reader *reader, const struct instance *instance,
+		       const struct identity *identity, int64_t owner)
+{
+	int root_fd = -1;
+
+	if (instance->mount_count)
+		root_fd = openat(instance->proc_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return;
+	for (size_t i = 0; i < instance->mount_count; i++) {
+		const struct instance_mount *mount = &instance->mount[i];
+		struct filesystem fs;
+
+		if (filesystem__read(root_fd, mount->point, mount->id, &fs) < 0)
+			continue;
+		add_filesystem(reader->readings, owner, mount->point, &fs);
+		if (mount->volume)
+			add_volume(reader, mount, &fs, identity);
+	}
+	close(root_fd);
+}
+
+void instance__read(struct instance_reader *reader, struct instance *instance,
+		    const struct identity *identity)
+{
+	const struct model_labels labels = { {
+		[MODEL_APP] = identity->app,
+		[MODEL_NAMESPACE] = identity->namespace_,
+		[MODEL_INSTANCE] = identity->instance,
+		[MODEL_POD] = identity->pod,
+		[MODEL_CONTAINER] = identity->container,
+	} };
+	struct facts facts;
+	int64_t owner;
+
+	if (!instance__has_process(reader->instances, instance) ||
+	    !read_facts(reader, instance, &facts))
+		return;
+	owner = readings__owner(reader->readings, &labels);
+	if (owner < 0 || (reader->owners[owner / 8] & 1U << owner % 8))
+		return;
+	reader->owners[owner / 8] |= (unsigned char)(1U << owner % 8);
+	add_facts(reader, instance, &facts, owner);
+	add_mounts(reader, instance, identity, owner);
+}

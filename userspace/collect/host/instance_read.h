@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The facts of one container or unit, as they are now. */
+#ifndef EDGETAP_COLLECT_HOST_INSTANCE_READ_H
+#define EDGETAP_COLLECT_HOST_INSTANCE_READ_H
+
+#include "collect/host/instances.h"
+#include "collect/host/texts.h"
+#include "metrics/readings.h"
+
+/* What reading needs beside the instance. */
+struct instance_reader {
+	struct instances *instances;
+	struct texts *texts; /* to be used again for each */
+	struct readings *readings;
+	int host_root_fd;
+	uint64_t machine_bytes, machine_swap_bytes;
+	uint64_t host_network; /* as instance__network tells them apart; 0: not known */
+	/* owners that have been read, by a bit each, and ids of volumes */
+	unsigned char *owners;
+	struct seen_volume {
+		int64_t owner;
+		const char *id;
+	} * volume;
+	size_t volume_count, volume_room;
+};
+
+/*
+ * Adds what its files say. Nothing is added of one that has ended, whose labels
+ * another instance has already, or in which no process runs.
+ */
+void instance__read(struct instance_reader *reader, struct instance *instance,
+		    const struct identity *identity);
+
+#endif

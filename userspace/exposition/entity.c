@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Series of the facts that entities have. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "exposition/internal.h"
+#include "metrics/rpc_path.h"
+
+#define STATUS_TEXT_BYTES 12
+#define DESTINATION_BYTES (INET6_ADDRSTRLEN + 8)
+
+static const char *const method_names[METHOD_N] = {
+	[METHOD_OTHER] = VALUE_OTHER, [METHOD_GET] = "GET",	    [METHOD_HEAD] = "HEAD",
+	[METHOD_POST] = "POST",	      [METHOD_PUT] = "PUT",	    [METHOD_DELETE] = "DELETE",
+	[METHOD_CONNECT] = "CONNECT", [METHOD_OPTIONS] = "OPTIONS", [METHOD_TRACE] = "TRACE",
+	[METHOD_PATCH] = "PATCH",
+};
+
+/* A status as the family tells it apart: exact, or its class, which is a digit. */
+static unsigned int status_shown(const struct family *family, unsigned int status)
+{
+	if (!family->label[0])
+		return 0;
+	return family->status_by_class && status >= 100 && status <= 999 ? status / 100 : status;
+}
+
+static void status_text(char ret_text[STATUS_TEXT_BYTES], unsigned int shown)
+{
+	if (shown == STATUS_OTHER)
+		strcpy(ret_text, VALUE_OTHER);
+	else if (shown < 10)
+		snprintf(ret_text, STATUS_TEXT_BYTES, "%uxx", shown);
+	else
+		snprintf(ret_text, STATUS_TEXT_BYTES, "%u", shown);
+}
+
+static void write_responses(struct walk *walk, const struct model_cut *cut,
+			    const struct model_entity *entity)
+{
+	const struct family *family = walk->family;
+	uint32_t i = entity->first_responses;
+
+	while (i < entity->end_responses) {
+		unsigned int shown = status_shown(family, cut->responses[i].status);
+		uint64_t by_method[METHOD_N] = {}, all = 0;
+		char text[STATUS_TEXT_BYTES];
+
+		for (; i < entity->end_responses &&
+		       status_shown(family, cut->responses[i].status) == shown;
+		     i++)
+			for (int m = 0; m < METHOD_N; m++)
+				by_method[m] += cut->responses[i].by_method[m];
+		status_text(text, shown);
+		for (int m = 0; m < METHOD_N; m++) {
+			all += by_method[m];
+			if (!family->label[1] || !by_method[m])
+				continue;
+			walk__again(walk);
+			walk__label(walk, family->label[0], text);
+			walk__label(walk, family->label[1], method_names[m]);
+			walk__value(walk, by_method[m]);
+		}
+		if (!family->label[1] && all) {
+			walk__again(walk);
+			walk__label(walk, family->label[0], text);
+			walk__value(walk, all);
+		}
+	}
+}
+
+/* The rows of a group that belong to a family of HTTP's or connections' times, as bits. */
+static unsigned int rows_wanted(const struct family *family, uint16_t status)
+{
+	if (status == STATUS_NONE)
+		return family->connection_rows;
+	return status_is_http(status) ? family->http_rows : 0;
+}
+
+static void add_rows(struct walk *walk, const struct model_rows *rows)
+{
+	unsigned int wanted = rows_wanted(walk->family, rows->status);
+
+	for (int r = 0; r < GROUP_ROWS; r++)
+		if (wanted & 1U << r)
+			histogram__add(&walk->exposition->histogram, &rows->row[r],
+				       walk->exposition->layout.cells);
+}
+
+static void write_histograms(struct walk *walk, const struct model_cut *cut,
+			     const struct model_entity *entity)
+{
+	const struct family *family = walk->family;
+	uint32_t i = entity->first_rows;
+
+	while (i < entity->end_rows) {
+		unsigned int shown = status_shown(family, cut->rows[i].status);
+		char text[STATUS_TEXT_BYTES];
+
+		if (!rows_wanted(family, cut->rows[i].status)) {
+			i++;
+			continue;
+		}
+		histogram__clear(&walk->exposition->histogram);
+		for (; i < entity->end_rows && status_shown(family, cut->rows[i].status) == shown;
+		     i++)
+			add_rows(walk, &cut->rows[i]);
+		if (!walk->exposition->histogram.count)
+			continue;
+		status_text(text, shown);
+		walk__again(walk);
+		walk__label(walk, family->label[0], text);
+		walk__histogram(walk, &walk->exposition->histogram);
+	}
+}
+
+/* The groups of an entity with one status lie side by side. */
+static void write_rows(struct walk *walk, const struct model_cut *cut,
+		       const struct model_entity *entity)
+{
+	uint32_t i = entity->first_rows, end;
+
+	while (i < entity->end_rows && cut->rows[i].status != walk->family->group)
+		i++;
+	for (end = i; end < entity->end_rows && cut->rows[end].status == walk->family->group;)
+		end++;
+	walk__part_rows(walk, 0, &cut->rows[i], end - i);
+}
+
+static void destination_text(char ret_text[DESTINATION_BYTES], const struct destination_key *key)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	bool v4 = !memcmp(key->addr, mapped, sizeof(mapped));
+	char address[INET6_ADDRSTRLEN];
+
+	if (v4)
+		inet_ntop(AF_INET, key->addr + sizeof(mapped), address, sizeof(address));
+	else
+		inet_ntop(AF_INET6, key->addr, address, sizeof(address));
+	snprintf(ret_text, DESTINATION_BYTES, v4 ? "%s:%u" : "[%s]:%u", address,
+		 ntohs(key->port_be16));
+}
+
+static bool same_destination(const struct destination_key *a, const struct destination_key *b)
+{
+	return !memcmp(a->addr, b->addr, sizeof(a->addr)) && a->port_be16 == b->port_be16;
+}
+
+static void write_destination(struct walk *walk, const char *text, const uint64_t *values)
+{
+	walk__again(walk);
+	walk__label(walk, walk->family->label[0], text);
+	walk__parts(walk, 1, values);
+}
+
+/* What the kernel could not list is the rest of the total, so that the sum is exact. */
+static void write_destinations(struct walk *walk, const struct model_cut *cut,
+			       const struct model_entity *entity)
+{
+	bool apart = walk->family->label[0];
+	uint64_t rest[DESTINATION_FIELDS], values[DESTINATION_FIELDS];
+	uint32_t i = entity->first_destination;
+
+	memcpy(rest, entity->rest, sizeof(rest));
+	while (i < entity->end_destination) {
+		const struct destination_key *key = cut->destinations[i].key;
+		char text[DESTINATION_BYTES];
+
+		memset(values, 0, sizeof(values));
+		for (;
+		     i < entity->end_destination && same_destination(cut->destinations[i].key, key);
+		     i++)
+			for (int f = 0; f < DESTINATION_FIELDS; f++)
+				values[f] +=
+					destination_counts__get(cut->destinations[i].counts, f);
+		if (apart) {
+			destination_text(text, key);
+			write_destination(walk, text, values);
+			continue;
+		}
+		for (int f = 0; f < DESTINATION_FIELDS; f++)
+			rest[f] += values[f];
+	}
+	write_destination(walk, VALUE_OTHER, rest);
+}
+
+void walk__entity(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity)
+{
+	switch (walk->family->fact) {
+	case FACT_COUNTS:
+		walk__parts(walk, 0, entity->count);
+		break;
+	case FACT_IN_FLIGHT:
+		walk__value(walk, entity->in_flight);
+		break;
+	case FACT_RESPONSES:
+		write_responses(walk, cut, entity);
+		break;
+	case FACT_HISTOGRAM:
+		write_histograms(walk, cut, entity);
+		break;
+	case FACT_DESTINATIONS:
+		write_destinations(walk, cut, entity);
+		break;
+	case FACT_UPGRADED:
+		walk__value(walk, entity->upgraded);
+		break;
+	case FACT_ROWS:
+		write_rows(walk, cut, entity);
+		break;
+	case FACT_RPC_ROWS:
+		walk__rpc_rows(walk, cut, entity);
+		break;
+	case FACT_RPCS:
+		walk__rpcs(walk, cut, entity);
+		break;
+	case FACT_TLS_ERRORS:
+		walk__named(walk, cut, entity, NAMED_TLS_ERROR);
+		break;
+	case FACT_TLS_HELLOS:
+		walk__named(walk, cut, entity, NAMED_TLS_HELLO);
+		break;
+	case FACT_EXITS:
+		walk__named(walk, cut, entity, NAMED_EXIT);
+		break;
+	default: /* the agent's */
+		break;
+	}
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exposition/exposition.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "exposition/internal.h"
+
+static char *copy_text(const char *text)
+{
+	char *copy = malloc(UTF8_REPAIR_GROWTH * strlen(text) + 1);
+
+	if (copy)
+		utf8__repair(copy, text);
+	return copy;
+}
+
+int exposition__new(struct exposition **ret_exposition, const struct exposition_options *options)
+{
+	struct exposition *exposition;
+
+	if (options->classic_count > GRID_MAX_CLASSIC)
+		return -E2BIG;
+	exposition = calloc(1, sizeof(*exposition));
+	if (!exposition)
+		return -ENOMEM;
+	exposition->region = copy_text(options->region);
+	exposition->host = copy_text(options->host);
+	exposition->proxy_id = copy_text(options->proxy_id ? options->proxy_id : "");
+	exposition->version = copy_text(options->version);
+	exposition->revision = copy_text(options->revision);
+	exposition->identities = options->identities;
+	exposition->rollup = options->rollup;
+	exposition->readings = options->readings;
+	exposition->await_readings = options->await_readings;
+	exposition->await_ctx = options->await_ctx;
+	exposition->exporter = options->exporter;
+	exposition->exporter_ctx = options->exporter_ctx;
+	exposition->tls = options->tls;
+	exposition->tls_ctx = options->tls_ctx;
+	exposition->databases = options->databases;
+	exposition->databases_ctx = options->databases_ctx;
+	for (size_t i = 0; i < options->classic_count; i++)
+		exposition->classic_ns[i] = options->classic_ns[i];
+	exposition->classic_count = options->classic_count;
+	encoding__init(&exposition->encoding);
+	buffer__init(&exposition->series);
+	if (!exposition->region || !exposition->host || !exposition->proxy_id ||
+	    !exposition->version || !exposition->revision || model__new(&exposition->model)) {
+		exposition__free(exposition);
+		return -ENOMEM;
+	}
+	host_id__of(exposition->host_id, exposition->host);
+	*ret_exposition = exposition;
+	return 0;
+}
+
+void exposition__free(struct exposition *exposition)
+{
+	if (!exposition)
+		return;
+	rendered_cache__free(&exposition->entity_labels);
+	rendered_cache__free(&exposition->owner_labels);
+	free(exposition->seen.place);
+	model__free(exposition->model);
+	encoding__free(&exposition->encoding);
+	buffer__free(&exposition->series);
+	free(exposition->region);
+	free(exposition->host);
+	free(exposition->proxy_id);
+	free(exposition->version);
+	free(exposition->revision);
+	free(exposition);
+}
+
+void walk__start(struct walk *walk, const char *labels, size_t length)
+{
+	buffer__clear(walk->series);
+	buffer__append(walk->series, labels, length);
+	walk->standard_length = length;
+}
+
+void walk__again(struct walk *walk)
+{
+	if (walk->series->length > walk->standard_length)
+		walk->series->length = walk->standard_length;
+}
+
+void walk__label(struct walk *walk, const char *name, const char *value)
+{
+	if (name && *value)
+		walk->encoder->label(walk->series, name, value);
+}
+
+static struct metric_labels labels_of(struct walk *walk)
+{
+	/* Memory ran out: better no exposition than a series without its labels. */
+	if (walk->series->error && !walk->encoding->out->error)
+		walk->encoding->out->error = walk->series->error;
+	if (!walk->begun)
+		walk->encoder->begin_family(walk->encoding, &walk->family->head);
+	walk->begun = true;
+	return (struct metric_labels){ walk->series->data, walk->series->length };
+}
+
+void walk__value(struct walk *walk, uint64_t value)
+{
+	struct metric_labels labels;
+
+	if (!value && walk->family->skip_zero)
+		return;
+	labels = labels_of(walk);
+	walk->encoder->value(walk->encoding, labels, value);
+}
+
+void walk__histogram(struct walk *walk, const struct histogram *histogram)
+{
+	struct metric_labels labels;
+
+	if (!histogram->count)
+		return;
+	labels = labels_of(walk);
+	walk->encoder->histogram(walk->encoding, labels, histogram);
+}
+
+static bool is_shown(const struct walk *walk, const struct model_entity *entity)
+{
+	if (walk->family->roles && !(walk->family->roles & entity->roles))
+		return false;
+	return scope__allows(walk->scope, entity->labels->value[MODEL_APP]);
+}
+
+static int walk_entities(struct walk *walk)
+{
+	unsigned int standard = walk__standard(walk);
+	const struct rendered *rendered;
+	const struct model_cut *cut;
+	size_t at = 0;
+	int err;
+
+	err = model__cut(walk->exposition->model, standard__model_mask(standard), &cut);
+	if (err)
+		return err;
+	rendered = walk__render_entities(walk, standard, cut);
+	if (!rendered)
+		return -ENOMEM;
+	for (uint32_t e = 0; e < cut->entity_count; e++) {
+		const struct model_entity *entity = &cut->entity[e];
+
+		if (is_shown(walk, entity)) {
+			walk__start(walk, rendered->text.data + at, rendered->end[e] - at);
+			walk__entity(walk, cut, entity);
+		}
+		at = rendered->end[e];
+	}
+	return 0;
+}
+
+/* Sums over apps are nobody's who may not see all of them. */
+static bool is_by_app(const struct walk *walk)
+{
+	return walk->family->fact < FACT_BUILD && walk__standard(walk) & 1U << STANDARD_APP;
+}
+
+/* Whether the kernel tells none of the counts that the family shows. */
+static bool is_uncounted(const struct walk *walk, const struct family *family)
+{
+	for (size_t i = 0; i < family->part_count; i++)
+		if (!(walk->snapshot->uncounted & 1ULL << family->part[i].field))
+			return false;
+	return family->fact == FACT_COUNTS;
+}
+
+static int walk_family(struct walk *walk, const struct family *family)
+{
+	int err = 0;
+
+	walk->family = family;
+	walk->begun = false;
+	if ((!walk->scope->all && !is_by_app(walk)) || is_uncounted(walk, family))
+		return 0;
+	if (family->fact < FACT_READING) {
+		err = walk_entities(walk);
+	} else if (family->fact == FACT_READING) {
+		err = walk__readings(walk);
+	} else {
+		walk__start_agent(walk);
+		walk__agent(walk);
+	}
+	if (!walk->begun)
+		return err;
+	if (walk->guest)
+		walk->guest->family(walk->guest->ctx, &family->head, walk->encoding->out);
+	walk->encoder->end_family(walk->encoding);
+	return err;
+}
+
+void exposition__invite(struct exposition *exposition, const struct exposition_guest *guest)
+{
+	exposition->guest = guest;
+}
+
+static int walk_table(struct walk *walk, const struct family_table *table)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < table->count && !walk->encoding->out->error && !err; i++)
+		err = walk_family(walk, &table->family[i]);
+	return err;
+}
+
+static bool has_pods(const struct model_identities *identities)
+{
+	return identities->has_pods && identities->has_pods(identities->table);
+}
+
+int exposition__render(struct exposition *exposition, const struct snapshot *snapshot,
+		       const struct view *view, const struct encoder *encoder,
+		       const struct scope *scope, struct buffer *out)
+{
+	struct walk walk = { .exposition = exposition,
+			     .snapshot = snapshot,
+			     .view = view,
+			     .encoder = encoder,
+			     .scope = scope,
+			     .guest = view->has_guests ? exposition->guest : NULL,
+			     .encoding = &exposition->encoding,
+			     .has_pods = has_pods(&exposition->identities),
+			     .series = &exposition->series };
+	uint64_t start_ns = clock__now_ns();
+	int err;
+
+	err = grid_layout__build(&exposition->layout, snapshot->grid, exposition->classic_ns,
+				 exposition->classic_count);
+	if (err)
+		return err;
+	err = model__build(exposition->model, snapshot, &exposition->identities,
+			   exposition->rollup);
+	if (err)
+		return err;
+	rendered_cache__clear(&exposition->entity_labels);
+	rendered_cache__clear(&exposition->owner_labels);
+	exposition->encoding.out = out;
+	exposition->encoding.layout = &exposition->layout;
+
+	err = walk_table(&walk, &(struct family_table){ view->family, view->family_count });
+	if (!err && view->readings) {
+		if (exposition->await_readings)
+			exposition->await_readings(exposition->await_ctx);
+		err = walk_table(&walk, view->readings);
+	}
+	if (err)
+		return err;
+	if (walk.guest)
+		walk.guest->rest(walk.guest->ctx, out);
+	encoder->end(&exposition->encoding);
+	err = buffer__flush(out);
+	if (err)
+		return err;
+	exposition->last_render_ns = clock__now_ns() - start_ns;
+	return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What walking a table needs, shared by the facts of entities and those of the agent. */
+#ifndef EDGETAP_EXPOSITION_INTERNAL_H
+#define EDGETAP_EXPOSITION_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "exposition/exposition.h"
+#include "views/fly/host_id.h"
+
+/* Standard labels of all entities of a cut, or all owners of readings, rendered once. */
+struct rendered {
+	bool valid;
+	unsigned int standard; /* which labels: bits of enum standard_label */
+	struct buffer text;
+	size_t *end; /* by entity or owner: end of its part of text */
+	size_t end_capacity;
+};
+
+/* As many as there can be cuts. */
+struct rendered_cache {
+	struct rendered rendered[MODEL_CUTS];
+	unsigned int next;
+};
+
+/* Forgets what was rendered, when labels may have changed. */
+void rendered_cache__clear(struct rendered_cache *cache);
+void rendered_cache__free(struct rendered_cache *cache);
+
+/* Which readings of a family have been shown: open addressing, at most half full. */
+struct seen {
+	struct {
+		uint32_t hash;
+		uint32_t reading; /* index + 1; 0: free */
+	} * place;
+	size_t size; /* a power of two, or 0 */
+};
+
+/* One exposition in the making. */
+struct walk {
+	struct exposition *exposition;
+	const struct snapshot *snapshot;
+	const struct view *view;
+	const struct encoder *encoder;
+	const struct scope *scope;
+	const struct exposition_guest *guest;
+	struct encoding *encoding;
+	bool has_pods; /* the machine has: no series goes without the labels of pods */
+
+	const struct family *family;
+	bool begun;		/* the family's head is written */
+	struct buffer *series;	/* labels of the series in hand */
+	size_t standard_length; /* how much of them are the standard ones */
+};
+
+struct exposition {
+	char *region, *host, *proxy_id, *version, *revision;
+	char host_id[HOST_ID_BYTES];
+	struct model_identities identities;
+	const struct rollup *rollup;
+	struct readings *readings;
+	void (*await_readings)(void *ctx);
+	void *await_ctx;
+	const struct exposition_guest *guest; /* NULL: none */
+	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
+	void *exporter_ctx;
+	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);
+	void *tls_ctx;
+	void (*databases)(void *ctx, uint64_t ret_counts[DATABASE_FIELDS]);
+	void *databases_ctx;
+	uint64_t classic_ns[GRID_MAX_CLASSIC];
+	size_t classic_count;
+
+	struct model *model;
+	struct grid_layout layout;
+	struct encoding encoding;
+	struct buffer series;
+	struct histogram histogram;
+	struct rendered_cache entity_labels, owner_labels;
+	struct seen seen;
+	uint64_t last_render_ns;
+};
+
+/* The standard labels that the family in hand shows, as bits, and the model's among such. */
+unsigned int walk__standard(const struct walk *walk);
+unsigned int standard__model_mask(unsigned int standard);
+
+/*
+ * Labels of all entities or owners, rendered at the first family that needs
+ * these. NULL without memory.
+ */
+const struct rendered *walk__render_entities(struct walk *walk, unsigned int standard,
+					     const struct model_cut *cut);
+const struct rendered *walk__render_owners(struct walk *walk, unsigned int standard);
+
+/* Starts a series with the standard labels of the agent itself. */
+void walk__start_agent(struct walk *walk);
+
+/* Starts a series with these standard labels, already rendered. */
+void walk__start(struct walk *walk, const char *labels, size_t length);
+
+/* Forgets all but the standard labels, for the next series of the same entity. */
+void walk__again(struct walk *walk);
+
+/* Adds a label unless the family has no such (name NULL) or it is empty. */
+void walk__label(struct walk *walk, const char *name, const char *value);
+
+/* Write the series with its labels so far, after the family's head if it is the first. */
+void walk__value(struct walk *walk, uint64_t value);
+void walk__histogram(struct walk *walk, const struct histogram *histogram);
+
+/*
+ * Writes a series for each part of the family, those with the same labels as one.
+ * first_label: of the family's, the first that the parts give. values: by field.
+ */
+void walk__parts(struct walk *walk, int first_label, const uint64_t *values);
+
+/* The same for histograms: the parts' fields are rows of each of these groups, summed. */
+void walk__part_rows(struct walk *walk, int first_label, const struct model_rows *rows,
+		     uint32_t count);
+
+/* Write the family's series of what peers name. */
+void walk__rpcs(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity);
+void walk__rpc_rows(struct walk *walk, const struct model_cut *cut,
+		    const struct model_entity *entity);
+void walk__named(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity,
+		 enum named_kind kind);
+
+/* Writes the family's series of one entity. */
+void walk__entity(struct walk *walk, const struct model_cut *cut,
+		  const struct model_entity *entity);
+
+/* Writes the family's series of readings. Returns 0 or -ENOMEM. */
+int walk__readings(struct walk *walk);
+
+/* Writes the family's series of the agent itself. */
+void walk__agent(struct walk *walk);
+
+#endif

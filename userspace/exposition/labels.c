@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The labels that any series may carry: which, and their text. */
+#include <stdlib.h>
+
+#include "exposition/internal.h"
+
+/* MODEL_LABELS: of the machine, not of an entity. */
+static const enum model_label model_label_of[STANDARD_LABELS] = {
+	[STANDARD_APP] = MODEL_APP,
+	[STANDARD_REGION] = MODEL_LABELS,
+	[STANDARD_HOST] = MODEL_LABELS,
+	[STANDARD_INSTANCE] = MODEL_INSTANCE,
+	[STANDARD_NAMESPACE] = MODEL_NAMESPACE,
+	[STANDARD_POD] = MODEL_POD,
+	[STANDARD_CONTAINER] = MODEL_CONTAINER,
+	[STANDARD_HOST_ID] = MODEL_LABELS,
+	[STANDARD_PROXY_ID] = MODEL_LABELS,
+};
+
+unsigned int walk__standard(const struct walk *walk)
+{
+	unsigned int standard = 0;
+
+	for (int i = 0; i < STANDARD_LABELS; i++)
+		if (walk->view->label[i] && !(walk->family->drop & 1U << i))
+			standard |= 1U << i;
+	return standard;
+}
+
+unsigned int standard__model_mask(unsigned int standard)
+{
+	unsigned int mask = 0;
+
+	for (int i = 0; i < STANDARD_LABELS; i++)
+		if (standard & 1U << i && model_label_of[i] < MODEL_LABELS)
+			mask |= 1U << model_label_of[i];
+	return mask;
+}
+
+/* labels: an entity's, or NULL for the agent. */
+static const char *value_of(const struct exposition *exposition, enum standard_label standard,
+			    const struct model_labels *labels)
+{
+	switch (standard) {
+	case STANDARD_REGION:
+		return exposition->region;
+	case STANDARD_HOST:
+		return exposition->host;
+	case STANDARD_HOST_ID:
+		return exposition->host_id;
+	case STANDARD_PROXY_ID:
+		return exposition->proxy_id;
+	default:
+		return labels ? labels->value[model_label_of[standard]] : "";
+	}
+}
+
+/*
+ * Where there are pods, a label that scrapers would give to what has none of its own is
+ * written without a value, also where the view or the family does not have it.
+ */
+static void render_labels(struct walk *walk, struct buffer *out, unsigned int standard,
+			  const struct model_labels *labels)
+{
+	for (int i = 0; i < STANDARD_LABELS; i++) {
+		const char *of_targets = model_label__of_targets(model_label_of[i]);
+		const char *value = "";
+
+		if (standard & 1U << i)
+			value = value_of(walk->exposition, (enum standard_label)i, labels);
+		if (*value)
+			walk->encoder->label(out, walk->view->label[i], value);
+		else if (walk->has_pods && of_targets)
+			walk->encoder->label(out, of_targets, "");
+	}
+}
+
+void walk__start_agent(struct walk *walk)
+{
+	walk__start(walk, NULL, 0);
+	render_labels(walk, walk->series, walk__standard(walk), NULL);
+	walk->standard_length = walk->series->length;
+}
+
+void rendered_cache__clear(struct rendered_cache *cache)
+{
+	for (int i = 0; i < MODEL_CUTS; i++)
+		cache->rendered[i].valid = false;
+}
+
+void rendered_cache__free(struct rendered_cache *cache)
+{
+	for (int i = 0; i < MODEL_CUTS; i++) {
+		buffer__free(&cache->rendered[i].text);
+		free(cache->rendered[i].end);
+	}
+}
+
+typedef const struct model_labels *(*labels_fn)(const void *of, size_t index);
+
+static const struct rendered *render_all(struct walk *walk, struct rendered_cache *cache,
+					 unsigned int standard, size_t count, labels_fn labels,
+					 const void *of)
+{
+	struct rendered *rendered;
+	struct buffer *one = walk->series;
+
+	for (int i = 0; i < MODEL_CUTS; i++)
+		if (cache->rendered[i].valid && cache->rendered[i].standard == standard)
+			return &cache->rendered[i];
+
+	rendered = &cache->rendered[cache->next];
+	cache->next = (cache->next + 1) % MODEL_CUTS;
+	rendered->valid = false;
+	if (count > rendered->end_capacity) {
+		size_t *end = reallocarray(rendered->end, count, sizeof(*end));
+
+		if (!end)
+			return NULL;
+		rendered->end = end;
+		rendered->end_capacity = count;
+	}
+	buffer__clear(&rendered->text);
+	for (size_t i = 0; i < count; i++) {
+		buffer__clear(one);
+		render_labels(walk, one, standard, labels(of, i));
+		buffer__append(&rendered->text, one->data, one->length);
+		rendered->end[i] = rendered->text.length;
+	}
+	if (rendered->text.error || one->error)
+		return NULL;
+	rendered->standard = standard;
+	rendered->valid = true;
+	return rendered;
+}
+
+static const struct model_labels *labels_of_entity(const void *of, size_t index)
+{
+	const struct model_cut *cut = of;
+
+	return cut->entity[index].labels;
+}
+
+const struct rendered *walk__render_entities(struct walk *walk, unsigned int standard,
+					     const struct model_cut *cut)
+{
+	return render_all(walk, &walk->exposition->entity_labels, standard, cut->entity_count,
+			  labels_of_entity, cut);
+}
+
+static const struct model_labels *labels_of_owner(const void *of, size_t index)
+{
+	return readings__labels(of, (uint32_t)index);
+}
+
+const struct rendered *walk__render_owners(struct walk *walk, unsigned int standard)
+{
+	const struct readings *readings = walk->exposition->readings;
+
+	return render_all(walk, &walk->exposition->owner_labels, standard,
+			  readings__owners(readings), labels_of_owner, readings);
+}

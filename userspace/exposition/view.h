@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A view is a table. Each row is a family: what it is called, which fact it
+ * shows, under which labels, in which unit. What a row does not name as a
+ * label is summed over, so a view without `instance` shows apps, including
+ * what their retired instances have counted.
+ */
+#ifndef EDGETAP_EXPOSITION_VIEW_H
+#define EDGETAP_EXPOSITION_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collect/postgres/result.h"
+#include "encoders/encoder.h"
+#include "metrics/model.h"
+#include "metrics/readings.h"
+
+/*
+ * Labels that any series may carry; empty ones are left out. Where the machine has pods
+ * every series has those that scrapers in Kubernetes give to targets, if need be without a
+ * value (model_label__of_targets).
+ */
+enum standard_label {
+	STANDARD_APP,
+	STANDARD_REGION,
+	STANDARD_HOST,
+	STANDARD_HOST_ID, /* four digits of host; see host_id.h */
+	STANDARD_INSTANCE,
+	STANDARD_NAMESPACE,
+	STANDARD_POD,
+	STANDARD_CONTAINER,
+	STANDARD_PROXY_ID, /* "blue" or "green", the other after each start */
+	STANDARD_LABELS
+};
+
+enum fact {
+	/* Of entities. */
+	FACT_COUNTS,	   /* parts: enum instance_count */
+	FACT_IN_FLIGHT,	   /* requests */
+	FACT_RESPONSES,	   /* labels: status, method */
+	FACT_HISTOGRAM,	   /* http_rows, connection_rows; labels: status */
+	FACT_DESTINATIONS, /* parts: enum destination_field; labels: destination, the parts' first */
+	FACT_UPGRADED,	   /* connections that are no longer HTTP */
+	FACT_ROWS,	   /* rows of the group with `group`'s status; parts: its rows */
+	FACT_RPC_ROWS,	   /* parts: enum rpc_row; labels: method, the parts' first */
+	FACT_RPCS,	   /* labels: method, grpc-status */
+	FACT_TLS_ERRORS,   /* labels: server name, by whom, reason */
+	FACT_TLS_HELLOS,   /* labels: first protocol offered */
+	FACT_EXITS,	   /* labels: exit code */
+
+	FACT_READING, /* of user space's readings: `reading`, with its kind's labels */
+
+	/* Of the agent; they carry region and host only. */
+	FACT_BUILD, /* labels: version, revision */
+	FACT_INSTANCES,
+	FACT_SOCKETS,
+	FACT_CONNECTION_BYTES,
+	FACT_CONNECTION_BYTES_LIMIT,
+	FACT_LOSSES,	   /* labels: reason */
+	FACT_PROGRAM_RUNS, /* this and below: labels: name */
+	FACT_PROGRAM_TIME, /* ns */
+	FACT_PROGRAM_MISSED,
+	FACT_MAP_ENTRIES,
+	FACT_MAP_CAPACITY,
+	FACT_MAP_BYTES,
+	FACT_RENDER_TIME, /* ns, of the exposition before this; no label */
+	FACT_EXPORTER,	  /* parts: enum exporter_field */
+	FACT_TLS,	  /* parts: enum tls_field */
+	FACT_DATABASES,	  /* parts: enum database_field */
+	FACT_READINGS_LOST,
+	FACT_N
+};
+
+/* What the server of the expositions, and its log, count about themselves. */
+enum exporter_field {
+	EXPORTER_REQUESTS,	 /* answered, whatever the status */
+	EXPORTER_REFUSED_BUSY,	 /* the client had its share of the places to wait */
+	EXPORTER_REFUSED_LATE,	 /* the client's deadline passed */
+	EXPORTER_REFUSED_MEMORY, /* slow clients held all memory for responses */
+	EXPORTER_ABANDONED,	 /* the client had gone */
+	EXPORTER_CONNECTIONS,
+	EXPORTER_CUT_REQUEST, /* connections cut: the request took too long */
+	EXPORTER_CUT_SEND,    /* connections cut: the response was read too slowly */
+	EXPORTER_OPEN_CONNECTIONS,
+	EXPORTER_RESPONSE_BYTES,      /* memory of responses not yet taken by their clients */
+	EXPORTER_WARNINGS_HELD_BACK,  /* of the agent's log */
+	EXPORTER_RENDERINGS,	      /* of pages, each for one request or more */
+	EXPORTER_REFUSED_CONNECTIONS, /* closed at once: their address had its share */
+	EXPORTER_DISPLACED,	      /* cut for who had a better right to the place */
+	EXPORTER_FIELDS
+};
+
+/* What the agent counts about asking servers of Postgres. */
+enum database_field {
+	DATABASE_SERVERS,  /* found */
+	DATABASE_LEFT_OUT, /* beyond those that are asked */
+	DATABASE_HIDDEN,   /* not shown: in one instance with an older one */
+	DATABASE_ASKS,	   /* questions */
+	DATABASE_FAILURES, /* and those after it: of enum postgres_failure */
+	DATABASE_FIELDS = DATABASE_FAILURES + POSTGRES_FAILURE_KINDS
+};
+
+/* What the agent counts about looking into TLS. */
+enum tls_field {
+	TLS_FILES_ATTACHED,  /* libraries and programs whose plain text is observed */
+	TLS_PROBES_ATTACHED, /* places in them */
+	TLS_PENDING_HELLOS,  /* handshakes begun whose end has not come yet */
+	/* processes that were not looked into, or not wholly */
+	TLS_UNREAD_MEMORY_MAP,	/* they do not show what they map */
+	TLS_UNREAD_FILE_SYSTEM, /* what they map is on one that may hang */
+	TLS_FIELDS
+};
+
+#define FAMILY_LABELS 3
+
+/* One of several counts in a family, and the values of the family's labels that tell it apart. */
+struct family_part {
+	unsigned int field;
+	const char *value[FAMILY_LABELS]; /* NULL where the family has no such label */
+};
+
+struct family {
+	struct metric_head head;
+	enum fact fact;
+	/* Names of the fact's labels in its order; NULL: summed over. */
+	const char *label[FAMILY_LABELS];
+	unsigned int roles; /* only entities seen in one of these (enum model_role); 0: all */
+	unsigned int drop;  /* bits of enum standard_label, beyond what the view drops */
+
+	const struct family_part *part;
+	size_t part_count;
+	unsigned int http_rows;	      /* bits of enum http_row */
+	unsigned int connection_rows; /* bits of enum connection_row */
+	uint16_t group;		      /* STATUS_TLS or STATUS_UPGRADE */
+	uint16_t reading;	      /* enum reading_kind */
+	uint16_t times;		 /* of FACT_READING: the kind that it is multiplied by; 0: none */
+	uint16_t factor;	 /* likewise: a number; 0: none */
+	uint8_t status_by_class; /* statuses as "2xx" even where the exact code is known */
+	uint8_t skip_zero;	 /* a series whose value is zero is left out */
+};
+
+struct family_table {
+	const struct family *family;
+	size_t count;
+};
+
+struct view {
+	const char *name;
+	const char *path;		    /* where it is served */
+	const char *description;	    /* one line, for the landing page */
+	const char *label[STANDARD_LABELS]; /* their names here; NULL: summed over */
+	const struct family *family;
+	size_t family_count;
+	const struct family_table *readings; /* more families, after these; NULL: none */
+	bool text_only;			     /* names that only text 0.0.4 has room for */
+	bool has_guests;		     /* others' series are on the page, too; text_only */
+};
+
+extern const struct view view_native; /* /metrics */
+extern const struct view view_apps;   /* /metrics/apps */
+extern const struct view view_fly;    /* /metrics/fly */
+
+/* All views. */
+const struct view *const *view__all(size_t *ret_count);
+
+/* The format for a client that accepts this, of those that can show the view. */
+const struct encoder *view__encoder(const struct view *view, const char *accept);
+
+#endif
