@@ -16,6 +16,7 @@
 
 #include "../unit/sample.h"
 #include "exposition/exposition.h"
+#include "views/views.h"
 
 #define MAX_ROUNDS 1000
 #define NAME_BYTES 32

@@ -311,18 +311,11 @@ void sample__reuse(struct sample *sample, uint32_t slot)
 }
 
 /* Each count another one. */
-static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
+static void own_counts(void *ctx, uint64_t ret_counts[OWN_COUNTS])
 {
 	(void)ctx;
-	for (int i = 0; i < EXPORTER_FIELDS; i++)
+	for (int i = 0; i < OWN_COUNTS; i++)
 		ret_counts[i] = 100 + (uint64_t)i;
-}
-
-static void tls_counts(void *ctx, uint64_t ret_counts[TLS_FIELDS])
-{
-	(void)ctx;
-	for (int i = 0; i < TLS_FIELDS; i++)
-		ret_counts[i] = 200 + (uint64_t)i;
 }
 
 char *sample__render(struct sample *sample, const struct rollup *rollup, const struct view *view,
@@ -338,9 +331,8 @@ char *sample__render(struct sample *sample, const struct rollup *rollup, const s
 		.identities = sample->source,
 		.rollup = rollup,
 		.readings = sample->readings,
-		.proxy_id = "blue",
-		.exporter = exporter_counts,
-		.tls = tls_counts,
+		.run = "blue",
+		.own = own_counts,
 	};
 	struct exposition *exposition;
 	struct buffer out;
@@ -350,7 +342,7 @@ char *sample__render(struct sample *sample, const struct rollup *rollup, const s
 	buffer__init(&out);
 	if (exposition__new(&exposition, &options))
 		abort();
-	exposition__invite(exposition, sample->guest);
+	exposition__set_extra(exposition, sample->extra);
 	if (exposition__render(exposition, &sample->snapshot, view, encoder,
 			       sample->scope ? sample->scope : &scope_all, &out))
 		abort();

@@ -38,7 +38,7 @@ struct sample {
 	struct model_identities source;
 	const struct scope *scope; /* of who asks; NULL: all */
 	struct readings *readings;
-	const struct exposition_guest *guest;
+	const struct exposition_extra *extra;
 	uint32_t statuses_used, groups_used, rpcs_used;
 };
 

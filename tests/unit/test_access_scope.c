@@ -7,6 +7,7 @@
 
 #include "base/scope.h"
 #include "sample_rich.h"
+#include "views/views.h"
 
 Suite *access_scope_suite(void);
 

@@ -7,6 +7,7 @@
 #include "defaults.h"
 #include "metrics/model.h"
 #include "sample.h"
+#include "views/views.h"
 
 Suite *rollup_suite(void);
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "agent/unix_sockets.h"
+#include "collect/unix/unix_sockets.h"
 
 Suite *unix_sockets_suite(void);
 

@@ -15,6 +15,7 @@
 #include "defaults.h"
 #include "exposition/exposition.h"
 #include "sample_rich.h"
+#include "views/views.h"
 
 Suite *view_suite(void);
 

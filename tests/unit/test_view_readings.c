@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sample.h"
+#include "views/views.h"
 
 Suite *view_readings_suite(void);
 
@@ -240,9 +241,9 @@ static void visit_rest(void *ctx, struct buffer *out)
 START_TEST(guests_are_where_their_families_are)
 {
 	struct visitor visitor = {};
-	const struct exposition_guest guest = { visit_family, visit_rest, &visitor };
+	const struct exposition_extra extra = { visit_family, visit_rest, &visitor };
 
-	sample.guest = &guest;
+	sample.extra = &extra;
 	render(&view_fly);
 	check_line("# TYPE pg_database_size_bytes gauge\npg_database_size_bytes{app=\"guest\"} 7\n"
 		   "# TYPE queue_length gauge\nqueue_length{app=\"guest\"} 5\n");

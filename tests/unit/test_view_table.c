@@ -7,6 +7,7 @@
 
 #include "sample_rich.h"
 #include "views/fly/host_id.h"
+#include "views/views.h"
 
 Suite *view_table_suite(void);
 
@@ -262,7 +263,7 @@ END_TEST
 
 static void check_host_id(const char *host, const char *wanted)
 {
-	char id[HOST_ID_BYTES];
+	char id[VIEW_HOST_BYTES];
 
 	host_id__of(id, host);
 	ck_assert_str_eq(id, wanted);

@@ -8,14 +8,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/databases.h"
-#include "agent/endpoints.h"
-#include "agent/gather.h"
+#include "agent/extra_series.h"
 #include "agent/privileges.h"
-#include "agent/proxy_id.h"
+#include "agent/run.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "collect/endpoints/endpoints.h"
+#include "collect/host/host.h"
+#include "collect/postgres/collector.h"
+#include "collect/unix/unix.h"
 #include "defaults.h"
 
 #define NS_PER_S 1000000000ULL
@@ -36,45 +38,60 @@ static uint32_t agent__slots(const struct agent *agent)
 	return agent->config.max_instances + 1;
 }
 
-/* What the server counts, in the order of the view's. */
-static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
+/* What is collected, in the order in which it is read. */
+static const struct collector *const collector_table[] = {
+	&collector_host,
+	&collector_postgres,
+	&collector_endpoints,
+	&collector_unix,
+};
+
+static void count_http(const struct agent *agent, uint64_t counts[OWN_COUNTS])
 {
-	struct agent *agent = ctx;
 	const struct http_server *server = atomic_load(&agent->server);
 	struct http_server_stats stats = {};
 
 	if (server)
 		http_server__stats(server, &stats);
-	ret_counts[EXPORTER_REQUESTS] = stats.requests;
-	ret_counts[EXPORTER_RENDERINGS] = stats.renderings;
-	ret_counts[EXPORTER_REFUSED_CONNECTIONS] = stats.refused_connections;
-	ret_counts[EXPORTER_DISPLACED] = stats.displaced;
-	ret_counts[EXPORTER_REFUSED_BUSY] = stats.refused_busy;
-	ret_counts[EXPORTER_REFUSED_LATE] = stats.refused_late;
-	ret_counts[EXPORTER_REFUSED_MEMORY] = stats.refused_memory;
-	ret_counts[EXPORTER_ABANDONED] = stats.abandoned;
-	ret_counts[EXPORTER_CONNECTIONS] = stats.connections;
-	ret_counts[EXPORTER_CUT_REQUEST] = stats.cut_request;
-	ret_counts[EXPORTER_CUT_SEND] = stats.cut_send;
-	ret_counts[EXPORTER_OPEN_CONNECTIONS] = stats.open_connections;
-	ret_counts[EXPORTER_RESPONSE_BYTES] = stats.response_bytes;
-	ret_counts[EXPORTER_WARNINGS_HELD_BACK] = log__held_back();
+	counts[OWN_HTTP_REQUESTS] = stats.requests;
+	counts[OWN_HTTP_RENDERINGS] = stats.renderings;
+	counts[OWN_HTTP_REFUSED_CONNECTIONS] = stats.refused_connections;
+	counts[OWN_HTTP_DISPLACED] = stats.displaced;
+	counts[OWN_HTTP_REFUSED_BUSY] = stats.refused_busy;
+	counts[OWN_HTTP_REFUSED_LATE] = stats.refused_late;
+	counts[OWN_HTTP_REFUSED_MEMORY] = stats.refused_memory;
+	counts[OWN_HTTP_ABANDONED] = stats.abandoned;
+	counts[OWN_HTTP_CONNECTIONS] = stats.connections;
+	counts[OWN_HTTP_CUT_REQUEST] = stats.cut_request;
+	counts[OWN_HTTP_CUT_SEND] = stats.cut_send;
+	counts[OWN_HTTP_OPEN_CONNECTIONS] = stats.open_connections;
+	counts[OWN_HTTP_RESPONSE_BYTES] = stats.response_bytes;
+	counts[OWN_WARNINGS_HELD_BACK] = log__held_back();
 }
 
-/* What is done about TLS, in the order of the view's. */
-static void tls_counts(void *ctx, uint64_t ret_counts[TLS_FIELDS])
+static void count_tls(const struct agent *agent, uint64_t counts[OWN_COUNTS])
 {
-	struct agent *agent = ctx;
 	struct worker_stats probes;
 	struct tls_names_stats names;
 
 	worker__stats(agent->probes, &probes);
 	tls_names__stats(agent->tls_names, &names);
-	ret_counts[TLS_FILES_ATTACHED] = probes.attached.files;
-	ret_counts[TLS_PROBES_ATTACHED] = probes.attached.probes;
-	ret_counts[TLS_PENDING_HELLOS] = names.hellos_pending;
-	ret_counts[TLS_UNREAD_MEMORY_MAP] = probes.attached.unread_total[UNREAD_MEMORY_MAP];
-	ret_counts[TLS_UNREAD_FILE_SYSTEM] = probes.attached.unread_total[UNREAD_FILE_SYSTEM];
+	counts[OWN_TLS_FILES] = probes.attached.files;
+	counts[OWN_TLS_PROBES] = probes.attached.probes;
+	counts[OWN_TLS_PENDING_HELLOS] = names.hellos_pending;
+	counts[OWN_TLS_UNREAD_MEMORY_MAP] = probes.attached.unread_total[UNREAD_MEMORY_MAP];
+	counts[OWN_TLS_UNREAD_FILE_SYSTEM] = probes.attached.unread_total[UNREAD_FILE_SYSTEM];
+}
+
+/* What the agent counts about itself; ctx is the agent. */
+static void own_counts(void *ctx, uint64_t ret_counts[OWN_COUNTS])
+{
+	const struct agent *agent = ctx;
+
+	memset(ret_counts, 0, OWN_COUNTS * sizeof(*ret_counts));
+	count_http(agent, ret_counts);
+	count_tls(agent, ret_counts);
+	collectors__count(agent->collectors, ret_counts);
 }
 
 static int agent__new_exposition(struct agent *agent)
@@ -82,22 +99,18 @@ static int agent__new_exposition(struct agent *agent)
 	const struct exposition_options options = {
 		.region = agent->config.region,
 		.host = agent->config.host,
-		.proxy_id = agent->proxy_id,
+		.run = agent->run,
 		.version = version_number,
 		.revision = version_revision,
 		.classic_ns = agent->config.bucket_ns,
 		.classic_count = agent->config.bucket_count,
 		.identities = { identity_table__get, agent->identity, identity_table__has_pods },
 		.rollup = agent->rollup,
-		.readings = agent->readings,
-		.await_readings = agent__finish_reading,
-		.await_ctx = agent,
-		.exporter = exporter_counts,
-		.exporter_ctx = agent,
-		.tls = tls_counts,
-		.tls_ctx = agent,
-		.databases = databases__counts,
-		.databases_ctx = agent,
+		.readings = collectors__readings(agent->collectors),
+		.await_readings = collectors__finish_reading,
+		.await_ctx = agent->collectors,
+		.own = own_counts,
+		.own_ctx = agent,
 	};
 	struct exposition *fresh;
 	int err = exposition__new(&fresh, &options);
@@ -159,24 +172,17 @@ static int agent__new_probes(struct agent *agent)
 	return err ? err : worker__new(&agent->probes, attached, PROBES_SWEEP_NS);
 }
 
-static int ask_thin(void *ctx, const char *device, uint64_t *ret_size_bytes,
-		    uint64_t *ret_used_bytes)
+static int agent__new_collectors(struct agent *agent)
 {
-	struct agent *agent = ctx;
-
-	return broker__thin(agent->broker, device, ret_size_bytes, ret_used_bytes);
-}
-
-static int agent__new_system(struct agent *agent)
-{
-	const struct system_options options = {
+	const struct collector_env env = {
+		.config = &agent->config,
 		.identity = agent->identity,
-		.max_instances = agent->config.max_instances,
-		.thin = ask_thin,
-		.thin_ctx = agent,
+		.loader = agent->loader,
+		.broker = agent->broker,
 	};
 
-	return system__new(&agent->system, &options);
+	return collectors__new(&agent->collectors, collector_table,
+			       sizeof(collector_table) / sizeof(collector_table[0]), &env);
 }
 
 unsigned int agent__uses(const struct agent *agent)
@@ -190,7 +196,7 @@ int agent__new(struct agent *agent, const char **ret_message)
 	int err;
 
 	*ret_message = NULL;
-	agent->proxy_id = proxy_id__take(agent->config.state_dir, &err);
+	agent->run = run__take(agent->config.state_dir, &err);
 	if (err)
 		log__info("%s/proxy_id cannot be kept (%s): the label proxy_id will not tell every "
 			  "restart",
@@ -206,11 +212,7 @@ int agent__new(struct agent *agent, const char **ret_message)
 	err = rollup__new(&agent->rollup, agent->config.max_apps, agent__slots(agent));
 	raise_descriptors();
 	if (!err)
-		err = readings__new(&agent->readings);
-	if (!err)
-		err = agent__new_system(agent);
-	if (!err)
-		err = unix_sockets__new(&agent->unix_sockets);
+		err = agent__new_collectors(agent);
 	if (!err)
 		err = agent__new_exposition(agent);
 	if (!err)
@@ -219,10 +221,6 @@ int agent__new(struct agent *agent, const char **ret_message)
 		err = tls_names__new(&agent->tls_names, agent__slots(agent));
 	if (!err)
 		err = agent__new_probes(agent);
-	if (!err)
-		err = databases__new(agent);
-	if (!err)
-		err = endpoints__new(agent);
 	if (err)
 		*ret_message = "out of memory";
 	return err;
@@ -233,14 +231,10 @@ void agent__free(struct agent *agent)
 	/* a thread that hangs still has the loader's programs */
 	if (worker__free(agent->probes))
 		loader__free(agent->loader);
-	postgres__free(agent->postgres);
-	custom__free(agent->custom);
+	collectors__free(agent->collectors);
 	broker__free(agent->broker);
 	tls_names__free(agent->tls_names);
 	exposition__free(agent->exposition);
-	unix_sockets__free(agent->unix_sockets);
-	system__free(agent->system);
-	readings__free(agent->readings);
 	rollup__free(agent->rollup);
 	retire_queue__free(agent->retiring);
 	identity_table__free(agent->identity);
@@ -301,7 +295,7 @@ static void on_expired(void *ctx, uint32_t slot)
 static void agent__born(struct agent *agent, uint32_t slot, uint64_t cgroup_id, int err)
 {
 	if (err == 0) {
-		system__hint(agent->system, clock__now_ns());
+		collectors__born(agent->collectors, clock__now_ns());
 		return;
 	}
 	if (err < 0) {
@@ -336,7 +330,7 @@ static void agent__serving(struct agent *agent, const struct event *event)
 	}
 	if (!identity)
 		return;
-	databases__listening(agent, event, identity);
+	collectors__listening(agent->collectors, event, identity);
 	if (!agent->probes || identity->no_uprobes)
 		return;
 	serving = (struct serving){ .pid = (pid_t)event->tgid, .kind = identity->kind };
@@ -501,42 +495,40 @@ void agent__tick(struct agent *agent, uint64_t now_ns)
 	pthread_mutex_lock(&agent->lock);
 	if (agent->probes && !worker__is_started(agent->probes))
 		agent__start_probes(agent);
-	databases__start(agent);
-	endpoints__tick(agent, now_ns);
 	agent__reuse(agent, now_ns);
 	if (now_ns >= agent->next_sweep_ns) {
 		agent__announce_unknown(agent);
 		identity_table__sweep(agent->identity, now_ns, on_expired, agent);
 		identity_table__sweep_shared(agent->identity, on_shared_gone, agent);
-		if (identity_table__retry(agent->identity)) {
-			agent->read_ns = 0;
-			agent->next_targets_ns = 0;
-		}
+		if (identity_table__retry(agent->identity))
+			collectors__relabel(agent->collectors, false);
 		loader__sweep_streams(agent->loader);
-		databases__resolve(agent);
+		collectors__sweep(agent->collectors);
 		log__tick();
 		agent__plan_sweep(agent, now_ns, now_ns + SWEEP_NS);
 	}
-	system__look(agent->system, now_ns);
+	collectors__tick(agent->collectors, now_ns);
 	pthread_mutex_unlock(&agent->lock);
 }
 
 uint64_t agent__next_ns(const struct agent *agent)
 {
-	uint64_t retire_ns = retire_queue__next_ns(agent->retiring), next_ns;
+	const uint64_t next_ns[] = { retire_queue__next_ns(agent->retiring), agent->next_sweep_ns,
+				     collectors__next_ns(agent->collectors) };
+	uint64_t first_ns = UINT64_MAX;
 
 	if (agent->probes && !worker__is_started(agent->probes))
 		return 0;
-	if (agent->custom && agent->next_targets_ns < retire_ns)
-		retire_ns = agent->next_targets_ns;
-	next_ns = retire_ns < agent->next_sweep_ns ? retire_ns : agent->next_sweep_ns;
-	return next_ns < system__next_ns(agent->system) ? next_ns : system__next_ns(agent->system);
+	for (size_t i = 0; i < sizeof(next_ns) / sizeof(next_ns[0]); i++)
+		if (next_ns[i] < first_ns)
+			first_ns = next_ns[i];
+	return first_ns;
 }
 
 int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
 		  const struct scope *scope, struct buffer *out)
 {
-	struct exposition_guest guest = { 0 };
+	struct exposition_extra extra = { 0 };
 	const struct snapshot *snapshot;
 	int err;
 
@@ -546,14 +538,14 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 		log__warn("how long threads waited for a CPU cannot be read: %s", strerror(-err));
 	snapshot = agent__snapshot(agent);
 	err = snapshot ? 0 : -ENODATA;
-	if (!err && view->has_guests)
-		err = endpoints__invite(agent, view, scope, &guest);
+	if (!err && view->has_extra)
+		err = extra_series__begin(agent, view, scope, &extra);
 	if (!err) {
-		agent__start_reading(agent);
+		collectors__start_reading(agent->collectors);
 		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);
-		agent__finish_reading(agent);
+		collectors__finish_reading(agent->collectors);
 	}
-	endpoints__see_off(agent, &guest);
+	extra_series__end(agent, &extra);
 	pthread_mutex_unlock(&agent->lock);
 	return err;
 }
@@ -565,10 +557,7 @@ bool agent__reload(struct agent *agent, struct config *fresh)
 	pthread_mutex_lock(&agent->lock);
 	differs = config__reload(&agent->config, fresh);
 	identity_table__apply_rules(agent->identity);
-	system__forget_labels(agent->system);
-	unix_sockets__forget_labels(agent->unix_sockets);
-	agent->read_ns = 0;
-	agent->next_targets_ns = 0;
+	collectors__relabel(agent->collectors, true);
 	if (agent__new_exposition(agent))
 		log__warn("no memory to change the labels region and host");
 	pthread_mutex_unlock(&agent->lock);

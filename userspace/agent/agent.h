@@ -17,18 +17,14 @@
 #include <stdint.h>
 
 #include "agent/retire.h"
-#include "agent/unix_sockets.h"
 #include "broker/broker.h"
-#include "collect/endpoints/custom.h"
-#include "collect/host/system.h"
-#include "collect/postgres/postgres.h"
+#include "collect/collectors.h"
 #include "config/config.h"
 #include "events/names.h"
 #include "exposition/exposition.h"
 #include "http/server.h"
 #include "identity/identity.h"
 #include "loader/loader.h"
-#include "metrics/readings.h"
 #include "uprobes/worker.h"
 
 struct agent {
@@ -37,23 +33,14 @@ struct agent {
 	struct identity_table *identity;
 	struct loader *loader;
 	struct rollup *rollup;
-	const char *proxy_id;	   /* of this run; see proxy_id.h */
-	struct readings *readings; /* as the last exposition showed them; see gather.h */
-	uint64_t read_ns;	   /* when that was; 0: never, or they are no longer true */
-	pthread_t reader;	   /* reads them now, if is_reading */
-	bool is_reading;
-	struct system *system;
-	struct unix_sockets *unix_sockets;
+	const char *run; /* its name; see run.h */
+	struct collectors *collectors;
 	struct exposition *exposition;
 	struct retire_queue *retiring;
 	struct tls_names *tls_names;
-	struct snapshot snapshot;  /* the loader's, and what tls_names adds */
-	struct worker *probes;	   /* NULL: no uprobes; has a lock of its own */
-	struct broker *broker;	   /* NULL: not there; any thread, without the lock */
-	struct postgres *postgres; /* NULL: off; has a lock of its own */
-	unsigned int resolved;	   /* times that its servers were given their labels */
-	struct custom *custom;	   /* NULL: instances are not asked; has a lock of its own */
-	uint64_t next_targets_ns;  /* when custom is told again what to ask */
+	struct snapshot snapshot; /* the loader's, and what tls_names adds */
+	struct worker *probes;	  /* NULL: no uprobes; has a lock of its own */
+	struct broker *broker;	  /* NULL: not there; any thread, without the lock */
 	uint64_t next_sweep_ns;
 	_Atomic(struct http_server *) server; /* NULL: not started yet */
 	_Atomic bool ready;

@@ -9,14 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/report.h"
 #include "config/config.h"
 #include "defaults.h"
 #include "files/whole_file.h"
 #include "identity/cgroup_mounts.h"
 #include "identity/process.h"
 
-#define MIB (1024.0 * 1024.0)
 #define FILE_BYTES (1U << 20)
 #define NUMBER_BYTES 64
 
@@ -26,9 +24,6 @@
 #define LEAST_BYTES (4ULL * 1024 * 1024)
 #define CUSTOM_SHARE_OF_LIMIT 8
 #define CUSTOM_MOST_BYTES (64ULL * 1024 * 1024)
-
-/* What the agent itself needs with 1,000 instances. */
-#define OWN_BYTES (48ULL * 1024 * 1024)
 
 /* cgroup v1 writes no limit as the largest multiple of a page. */
 #define V1_UNLIMITED (INT64_MAX - 65536)
@@ -102,7 +97,7 @@ uint64_t memory_limit__custom(uint64_t limit_bytes)
 	return share > LEAST_BYTES ? share : LEAST_BYTES;
 }
 
-static uint64_t own_limit(void)
+uint64_t memory_limit__own(void)
 {
 	char *mountinfo = NULL, *cgroups = NULL;
 	uint64_t limit = UINT64_MAX;
@@ -123,29 +118,10 @@ static uint64_t machine_memory(void)
 
 void memory_limit__settle(struct config *config)
 {
-	uint64_t limit = own_limit();
+	uint64_t limit = memory_limit__own();
 
 	config->connection_memory_bytes = config->connection_memory;
 	if (!config->connection_memory_bytes)
 		config->connection_memory_bytes = memory_limit__share(limit, machine_memory());
 	config->custom_memory_bytes = memory_limit__custom(limit);
-}
-
-void memory_limit__report(struct report *report, const struct config *config, uint64_t map_bytes)
-{
-	uint64_t limit = own_limit(), rest = config->connection_memory_bytes + map_bytes;
-	bool fits = limit == UINT64_MAX || (rest < limit && limit - rest >= OWN_BYTES);
-	char of[64] = "no limit is known";
-	struct finding *finding;
-
-	if (limit != UINT64_MAX)
-		snprintf(of, sizeof(of), "the cgroup's limit is %.1f MiB", (double)limit / MIB);
-	finding = report__add(report, "memory", fits ? GRADE_GOOD : GRADE_NOTE,
-			      "connections may take %.1f MiB, maps %.1f MiB; %s%s",
-			      (double)config->connection_memory_bytes / MIB,
-			      (double)map_bytes / MIB, of,
-			      fits ? "" : ", which leaves too little for the agent itself");
-	if (!fits)
-		snprintf(finding->remedy, sizeof(finding->remedy),
-			 "raise the limit, or lower connection_memory or max_groups");
 }

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 struct config;
-struct report;
 
 /*
  * The least limit of the cgroup that this process is in and of those around it, in bytes, as
@@ -27,7 +26,10 @@ uint64_t memory_limit__custom(uint64_t limit_bytes);
 /* Settles how much memory these may take, where the configuration leaves that open. */
 void memory_limit__settle(struct config *config);
 
-/* The same, for doctor. map_bytes: kernel memory of all maps. */
-void memory_limit__report(struct report *report, const struct config *config, uint64_t map_bytes);
+/* The cgroup's limit, bytes; UINT64_MAX: there is none, or it is not known. */
+uint64_t memory_limit__own(void);
+
+/* What the agent needs for itself beside what the kernel remembers for it. */
+#define MEMORY_LIMIT_REST_BYTES (48ULL * 1024 * 1024)
 
 #endif

@@ -4,9 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "agent/endpoints.h"
+#include "agent/extra_series.h"
 #include "encoders/encoder.h"
 #include "query/query.h"
+#include "views/views.h"
 
 static const struct view *find_view(const char *path)
 {
@@ -74,7 +75,7 @@ static int handle_custom(void *ctx, const struct http_request *request, struct h
 
 	reply->content_type = encoder_text.content_type;
 	buffer__init_stream(&out, WINDOW_BYTES, write_reply, &sink);
-	err = endpoints__render(ctx, http_request__scope(request), &out);
+	err = extra_series__render(ctx, http_request__scope(request), &out);
 	buffer__free(&out);
 	return err;
 }

@@ -8,17 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/databases.h"
 #include "agent/memory_limit.h"
 #include "agent/privileges.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/doctor_databases.h"
 #include "cli/facts.h"
 #include "cli/plain_text.h"
 #include "cli/report.h"
 #include "config/config.h"
 #include "identity/identity.h"
+
+#define MIB (1024.0 * 1024.0)
 
 static void report_listen(struct report *report, const struct config *config)
 {
@@ -86,6 +88,27 @@ static void report_plain_text(struct report *report, struct plain_text *plain_te
 					 : "by links");
 }
 
+/* map_bytes: kernel memory of all maps. */
+static void report_memory(struct report *report, const struct config *config, uint64_t map_bytes)
+{
+	uint64_t limit = memory_limit__own(), rest = config->connection_memory_bytes + map_bytes;
+	bool fits = limit == UINT64_MAX ||
+		    (rest < limit && limit - rest >= MEMORY_LIMIT_REST_BYTES);
+	char of[64] = "no limit is known";
+	struct finding *finding;
+
+	if (limit != UINT64_MAX)
+		snprintf(of, sizeof(of), "the cgroup's limit is %.1f MiB", (double)limit / MIB);
+	finding = report__add(report, "memory", fits ? GRADE_GOOD : GRADE_NOTE,
+			      "connections may take %.1f MiB, maps %.1f MiB; %s%s",
+			      (double)config->connection_memory_bytes / MIB,
+			      (double)map_bytes / MIB, of,
+			      fits ? "" : ", which leaves too little for the agent itself");
+	if (!fits)
+		snprintf(finding->remedy, sizeof(finding->remedy),
+			 "raise the limit, or lower connection_memory or max_groups");
+}
+
 static void examine(struct report *report, struct loader **ret_loader,
 		    struct plain_text *plain_text, struct config *config)
 {
@@ -100,7 +123,7 @@ static void examine(struct report *report, struct loader **ret_loader,
 	report_listen(report, config);
 	/* forks, so before anything that has a thread or is loaded */
 	if (!facts__obstacle())
-		databases__report(report, config);
+		doctor__report_databases(report, config);
 	if (identity_table__new(&identity, config, config->max_instances)) {
 		report__add(report, "identity", GRADE_BAD, "no usable cgroup hierarchy");
 		facts__report_privileges(report, privileges__uses(config, false));
@@ -114,7 +137,7 @@ static void examine(struct report *report, struct loader **ret_loader,
 	if (!facts__obstacle())
 		report_hooks(report, ret_loader, config, controller);
 	if (*ret_loader)
-		memory_limit__report(report, config, report->map_bytes);
+		report_memory(report, config, report->map_bytes);
 	/* of all processes, which takes more than serve keeps */
 	links = *ret_loader ? loader__count_probes(*ret_loader) : -EOPNOTSUPP;
 	report_and_drop_privileges(report, config, *ret_loader);

@@ -42,33 +42,13 @@ static void write_maps(struct walk *walk)
 	}
 }
 
-static void write_exporter(struct walk *walk)
+static void write_own(struct walk *walk)
 {
-	uint64_t counts[EXPORTER_FIELDS];
+	uint64_t counts[OWN_COUNTS];
 
-	if (!walk->exposition->exporter)
+	if (!walk->exposition->own)
 		return;
-	walk->exposition->exporter(walk->exposition->exporter_ctx, counts);
-	walk__parts(walk, 0, counts);
-}
-
-static void write_tls(struct walk *walk)
-{
-	uint64_t counts[TLS_FIELDS];
-
-	if (!walk->exposition->tls)
-		return;
-	walk->exposition->tls(walk->exposition->tls_ctx, counts);
-	walk__parts(walk, 0, counts);
-}
-
-static void write_databases(struct walk *walk)
-{
-	uint64_t counts[DATABASE_FIELDS];
-
-	if (!walk->exposition->databases)
-		return;
-	walk->exposition->databases(walk->exposition->databases_ctx, counts);
+	walk->exposition->own(walk->exposition->own_ctx, counts);
 	walk__parts(walk, 0, counts);
 }
 
@@ -111,14 +91,8 @@ void walk__agent(struct walk *walk)
 	case FACT_RENDER_TIME:
 		walk__value(walk, exposition->last_render_ns);
 		break;
-	case FACT_EXPORTER:
-		write_exporter(walk);
-		break;
-	case FACT_TLS:
-		write_tls(walk);
-		break;
-	case FACT_DATABASES:
-		write_databases(walk);
+	case FACT_OWN:
+		write_own(walk);
 		break;
 	case FACT_READINGS_LOST:
 		if (exposition->readings)

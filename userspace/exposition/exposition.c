@@ -30,7 +30,7 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 		return -ENOMEM;
 	exposition->region = copy_text(options->region);
 	exposition->host = copy_text(options->host);
-	exposition->proxy_id = copy_text(options->proxy_id ? options->proxy_id : "");
+	exposition->run = copy_text(options->run ? options->run : "");
 	exposition->version = copy_text(options->version);
 	exposition->revision = copy_text(options->revision);
 	exposition->identities = options->identities;
@@ -38,23 +38,18 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 	exposition->readings = options->readings;
 	exposition->await_readings = options->await_readings;
 	exposition->await_ctx = options->await_ctx;
-	exposition->exporter = options->exporter;
-	exposition->exporter_ctx = options->exporter_ctx;
-	exposition->tls = options->tls;
-	exposition->tls_ctx = options->tls_ctx;
-	exposition->databases = options->databases;
-	exposition->databases_ctx = options->databases_ctx;
+	exposition->own = options->own;
+	exposition->own_ctx = options->own_ctx;
 	for (size_t i = 0; i < options->classic_count; i++)
 		exposition->classic_ns[i] = options->classic_ns[i];
 	exposition->classic_count = options->classic_count;
 	encoding__init(&exposition->encoding);
 	buffer__init(&exposition->series);
-	if (!exposition->region || !exposition->host || !exposition->proxy_id ||
-	    !exposition->version || !exposition->revision || model__new(&exposition->model)) {
+	if (!exposition->region || !exposition->host || !exposition->run || !exposition->version ||
+	    !exposition->revision || model__new(&exposition->model)) {
 		exposition__free(exposition);
 		return -ENOMEM;
 	}
-	host_id__of(exposition->host_id, exposition->host);
 	*ret_exposition = exposition;
 	return 0;
 }
@@ -71,7 +66,7 @@ void exposition__free(struct exposition *exposition)
 	buffer__free(&exposition->series);
 	free(exposition->region);
 	free(exposition->host);
-	free(exposition->proxy_id);
+	free(exposition->run);
 	free(exposition->version);
 	free(exposition->revision);
 	free(exposition);
@@ -193,15 +188,28 @@ static int walk_family(struct walk *walk, const struct family *family)
 	}
 	if (!walk->begun)
 		return err;
-	if (walk->guest)
-		walk->guest->family(walk->guest->ctx, &family->head, walk->encoding->out);
+	if (walk->extra)
+		walk->extra->family(walk->extra->ctx, &family->head, walk->encoding->out);
 	walk->encoder->end_family(walk->encoding);
 	return err;
 }
 
-void exposition__invite(struct exposition *exposition, const struct exposition_guest *guest)
+void exposition__set_extra(struct exposition *exposition, const struct exposition_extra *extra)
 {
-	exposition->guest = guest;
+	exposition->extra = extra;
+}
+
+const char *view__host(const struct view *view, const char *host, char buffer[VIEW_HOST_BYTES])
+{
+	if (!view->host)
+		return host;
+	view->host(buffer, host);
+	return buffer;
+}
+
+const struct encoder *view__encoder(const struct view *view, const char *accept)
+{
+	return view->text_only ? &encoder_text : encoder__negotiate(accept);
 }
 
 static int walk_table(struct walk *walk, const struct family_table *table)
@@ -227,13 +235,15 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 			     .view = view,
 			     .encoder = encoder,
 			     .scope = scope,
-			     .guest = view->has_guests ? exposition->guest : NULL,
+			     .extra = view->has_extra ? exposition->extra : NULL,
 			     .encoding = &exposition->encoding,
 			     .has_pods = has_pods(&exposition->identities),
 			     .series = &exposition->series };
 	uint64_t start_ns = clock__now_ns();
+	char host[VIEW_HOST_BYTES];
 	int err;
 
+	walk.host = view__host(view, exposition->host, host);
 	err = grid_layout__build(&exposition->layout, snapshot->grid, exposition->classic_ns,
 				 exposition->classic_count);
 	if (err)
@@ -255,8 +265,8 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 	}
 	if (err)
 		return err;
-	if (walk.guest)
-		walk.guest->rest(walk.guest->ctx, out);
+	if (walk.extra)
+		walk.extra->rest(walk.extra->ctx, out);
 	encoder->end(&exposition->encoding);
 	err = buffer__flush(out);
 	if (err)

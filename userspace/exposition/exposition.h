@@ -13,12 +13,13 @@
 #include "encoders/buffer.h"
 #include "encoders/encoder.h"
 #include "exposition/view.h"
+#include "metrics/own.h"
 #include "metrics/rollup.h"
 #include "snapshot/snapshot.h"
 
 struct exposition_options {
 	const char *region, *host; /* "": no such label */
-	const char *proxy_id;	   /* the same; NULL: none either */
+	const char *run;	   /* the same; NULL: none either */
 	const char *version, *revision;
 	const uint64_t *classic_ns; /* the bounds that the grid was built with */
 	size_t classic_count;
@@ -28,14 +29,9 @@ struct exposition_options {
 	/* Returns when the readings are there; they are looked at last. NULL: they always are. */
 	void (*await_readings)(void *ctx);
 	void *await_ctx;
-	/* Tells the present counts, by enum exporter_field; NULL: nothing is known of them. */
-	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
-	void *exporter_ctx;
-	/* The same by enum tls_field. */
-	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);
-	void *tls_ctx;
-	void (*databases)(void *ctx, uint64_t ret_counts[DATABASE_FIELDS]);
-	void *databases_ctx;
+	/* Tells what the agent counts about itself; NULL: nothing is known of it. */
+	void (*own)(void *ctx, uint64_t ret_counts[OWN_COUNTS]);
+	void *own_ctx;
 };
 
 struct exposition;
@@ -48,10 +44,10 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 void exposition__free(struct exposition *exposition);
 
 /*
- * Others that write series of their own, in text 0.0.4, into a view that has room
- * for guests. Nobody may be in two places of a page, so they are asked twice.
+ * Extra series, in text 0.0.4, on the page of a view that has room for them. A family
+ * must not be in two places of a page, so there are two calls.
  */
-struct exposition_guest {
+struct exposition_extra {
 	/* Appends lines of this family behind ours, whose HELP and TYPE are written. */
 	void (*family)(void *ctx, const struct metric_head *head, struct buffer *out);
 	/* Appends all families that were not written yet. */
@@ -59,8 +55,8 @@ struct exposition_guest {
 	void *ctx;
 };
 
-/* For what is rendered from now on; NULL: nobody. It must stay that long. */
-void exposition__invite(struct exposition *exposition, const struct exposition_guest *guest);
+/* For what is rendered from now on; NULL: none. It must stay that long. */
+void exposition__set_extra(struct exposition *exposition, const struct exposition_extra *extra);
 
 /*
  * Appends a whole exposition to out (and flushes it, if it is a stream), or what

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 #include "exposition/exposition.h"
-#include "views/fly/host_id.h"
 
 /* Standard labels of all entities of a cut, or all owners of readings, rendered once. */
 struct rendered {
@@ -41,9 +40,10 @@ struct walk {
 	struct exposition *exposition;
 	const struct snapshot *snapshot;
 	const struct view *view;
+	const char *host; /* the machine's label in this view */
 	const struct encoder *encoder;
 	const struct scope *scope;
-	const struct exposition_guest *guest;
+	const struct exposition_extra *extra;
 	struct encoding *encoding;
 	bool has_pods; /* the machine has: no series goes without the labels of pods */
 
@@ -54,20 +54,15 @@ struct walk {
 };
 
 struct exposition {
-	char *region, *host, *proxy_id, *version, *revision;
-	char host_id[HOST_ID_BYTES];
+	char *region, *host, *run, *version, *revision;
 	struct model_identities identities;
 	const struct rollup *rollup;
 	struct readings *readings;
 	void (*await_readings)(void *ctx);
 	void *await_ctx;
-	const struct exposition_guest *guest; /* NULL: none */
-	void (*exporter)(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS]);
-	void *exporter_ctx;
-	void (*tls)(void *ctx, uint64_t ret_counts[TLS_FIELDS]);
-	void *tls_ctx;
-	void (*databases)(void *ctx, uint64_t ret_counts[DATABASE_FIELDS]);
-	void *databases_ctx;
+	const struct exposition_extra *extra; /* NULL: none */
+	void (*own)(void *ctx, uint64_t ret_counts[OWN_COUNTS]);
+	void *own_ctx;
 	uint64_t classic_ns[GRID_MAX_CLASSIC];
 	size_t classic_count;
 

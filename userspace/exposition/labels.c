@@ -13,8 +13,7 @@ static const enum model_label model_label_of[STANDARD_LABELS] = {
 	[STANDARD_NAMESPACE] = MODEL_NAMESPACE,
 	[STANDARD_POD] = MODEL_POD,
 	[STANDARD_CONTAINER] = MODEL_CONTAINER,
-	[STANDARD_HOST_ID] = MODEL_LABELS,
-	[STANDARD_PROXY_ID] = MODEL_LABELS,
+	[STANDARD_RUN] = MODEL_LABELS,
 };
 
 unsigned int walk__standard(const struct walk *walk)
@@ -38,18 +37,16 @@ unsigned int standard__model_mask(unsigned int standard)
 }
 
 /* labels: an entity's, or NULL for the agent. */
-static const char *value_of(const struct exposition *exposition, enum standard_label standard,
+static const char *value_of(const struct walk *walk, enum standard_label standard,
 			    const struct model_labels *labels)
 {
 	switch (standard) {
 	case STANDARD_REGION:
-		return exposition->region;
+		return walk->exposition->region;
 	case STANDARD_HOST:
-		return exposition->host;
-	case STANDARD_HOST_ID:
-		return exposition->host_id;
-	case STANDARD_PROXY_ID:
-		return exposition->proxy_id;
+		return walk->host;
+	case STANDARD_RUN:
+		return walk->exposition->run;
 	default:
 		return labels ? labels->value[model_label_of[standard]] : "";
 	}
@@ -67,7 +64,7 @@ static void render_labels(struct walk *walk, struct buffer *out, unsigned int st
 		const char *value = "";
 
 		if (standard & 1U << i)
-			value = value_of(walk->exposition, (enum standard_label)i, labels);
+			value = value_of(walk, (enum standard_label)i, labels);
 		if (*value)
 			walk->encoder->label(out, walk->view->label[i], value);
 		else if (walk->has_pods && of_targets)

@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "collect/postgres/result.h"
 #include "encoders/encoder.h"
 #include "metrics/model.h"
+#include "metrics/own.h"
 #include "metrics/readings.h"
 
 /*
@@ -26,12 +26,11 @@ enum standard_label {
 	STANDARD_APP,
 	STANDARD_REGION,
 	STANDARD_HOST,
-	STANDARD_HOST_ID, /* four digits of host; see host_id.h */
 	STANDARD_INSTANCE,
 	STANDARD_NAMESPACE,
 	STANDARD_POD,
 	STANDARD_CONTAINER,
-	STANDARD_PROXY_ID, /* "blue" or "green", the other after each start */
+	STANDARD_RUN, /* of the agent: another one after each start */
 	STANDARD_LABELS
 };
 
@@ -66,51 +65,9 @@ enum fact {
 	FACT_MAP_CAPACITY,
 	FACT_MAP_BYTES,
 	FACT_RENDER_TIME, /* ns, of the exposition before this; no label */
-	FACT_EXPORTER,	  /* parts: enum exporter_field */
-	FACT_TLS,	  /* parts: enum tls_field */
-	FACT_DATABASES,	  /* parts: enum database_field */
+	FACT_OWN,	  /* parts: enum own_count */
 	FACT_READINGS_LOST,
 	FACT_N
-};
-
-/* What the server of the expositions, and its log, count about themselves. */
-enum exporter_field {
-	EXPORTER_REQUESTS,	 /* answered, whatever the status */
-	EXPORTER_REFUSED_BUSY,	 /* the client had its share of the places to wait */
-	EXPORTER_REFUSED_LATE,	 /* the client's deadline passed */
-	EXPORTER_REFUSED_MEMORY, /* slow clients held all memory for responses */
-	EXPORTER_ABANDONED,	 /* the client had gone */
-	EXPORTER_CONNECTIONS,
-	EXPORTER_CUT_REQUEST, /* connections cut: the request took too long */
-	EXPORTER_CUT_SEND,    /* connections cut: the response was read too slowly */
-	EXPORTER_OPEN_CONNECTIONS,
-	EXPORTER_RESPONSE_BYTES,      /* memory of responses not yet taken by their clients */
-	EXPORTER_WARNINGS_HELD_BACK,  /* of the agent's log */
-	EXPORTER_RENDERINGS,	      /* of pages, each for one request or more */
-	EXPORTER_REFUSED_CONNECTIONS, /* closed at once: their address had its share */
-	EXPORTER_DISPLACED,	      /* cut for who had a better right to the place */
-	EXPORTER_FIELDS
-};
-
-/* What the agent counts about asking servers of Postgres. */
-enum database_field {
-	DATABASE_SERVERS,  /* found */
-	DATABASE_LEFT_OUT, /* beyond those that are asked */
-	DATABASE_HIDDEN,   /* not shown: in one instance with an older one */
-	DATABASE_ASKS,	   /* questions */
-	DATABASE_FAILURES, /* and those after it: of enum postgres_failure */
-	DATABASE_FIELDS = DATABASE_FAILURES + POSTGRES_FAILURE_KINDS
-};
-
-/* What the agent counts about looking into TLS. */
-enum tls_field {
-	TLS_FILES_ATTACHED,  /* libraries and programs whose plain text is observed */
-	TLS_PROBES_ATTACHED, /* places in them */
-	TLS_PENDING_HELLOS,  /* handshakes begun whose end has not come yet */
-	/* processes that were not looked into, or not wholly */
-	TLS_UNREAD_MEMORY_MAP,	/* they do not show what they map */
-	TLS_UNREAD_FILE_SYSTEM, /* what they map is on one that may hang */
-	TLS_FIELDS
 };
 
 #define FAMILY_LABELS 3
@@ -146,24 +103,24 @@ struct family_table {
 	size_t count;
 };
 
+#define VIEW_HOST_BYTES 256 /* a host's name (HOST_NAME_MAX), repaired */
+
 struct view {
 	const char *name;
 	const char *path;		    /* where it is served */
 	const char *description;	    /* one line, for the landing page */
 	const char *label[STANDARD_LABELS]; /* their names here; NULL: summed over */
+	/* What the machine is called here; NULL: as it is. "" stays "". */
+	void (*host)(char ret_label[VIEW_HOST_BYTES], const char *host);
 	const struct family *family;
 	size_t family_count;
 	const struct family_table *readings; /* more families, after these; NULL: none */
 	bool text_only;			     /* names that only text 0.0.4 has room for */
-	bool has_guests;		     /* others' series are on the page, too; text_only */
+	bool has_extra;			     /* others' series are on the page, too; text_only */
 };
 
-extern const struct view view_native; /* /metrics */
-extern const struct view view_apps;   /* /metrics/apps */
-extern const struct view view_fly;    /* /metrics/fly */
-
-/* All views. */
-const struct view *const *view__all(size_t *ret_count);
+/* The machine's label in a view: host, or what is written to the buffer. */
+const char *view__host(const struct view *view, const char *host, char buffer[VIEW_HOST_BYTES]);
 
 /* The format for a client that accepts this, of those that can show the view. */
 const struct encoder *view__encoder(const struct view *view, const char *accept);

@@ -15,6 +15,17 @@ const char *model_label__of_targets(enum model_label label)
 	return label < MODEL_LABELS ? names[label] : NULL;
 }
 
+struct model_labels model_labels__of(const struct identity *identity)
+{
+	return (struct model_labels){ {
+		[MODEL_APP] = identity->app,
+		[MODEL_NAMESPACE] = identity->namespace_,
+		[MODEL_INSTANCE] = identity->instance,
+		[MODEL_POD] = identity->pod,
+		[MODEL_CONTAINER] = identity->container,
+	} };
+}
+
 bool model_labels__of_slot(struct model_labels *ret_labels, uint32_t slot,
 			   const struct model_identities *identities)
 {
@@ -33,11 +44,7 @@ bool model_labels__of_slot(struct model_labels *ret_labels, uint32_t slot,
 		ret_labels->value[MODEL_INSTANCE] = VALUE_UNKNOWN;
 		return true;
 	}
-	ret_labels->value[MODEL_APP] = identity->app;
-	ret_labels->value[MODEL_NAMESPACE] = identity->namespace_;
-	ret_labels->value[MODEL_INSTANCE] = identity->instance;
-	ret_labels->value[MODEL_POD] = identity->pod;
-	ret_labels->value[MODEL_CONTAINER] = identity->container;
+	*ret_labels = model_labels__of(identity);
 	return !identity->dropped;
 }
 

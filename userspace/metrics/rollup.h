@@ -41,6 +41,9 @@ struct model_labels {
 	const char *value[MODEL_LABELS]; /* "": absent */
 };
 
+/* Those of an identity, whose strings they are. */
+struct model_labels model_labels__of(const struct identity *identity);
+
 /*
  * The name under which a scraper in Kubernetes gives its targets this label, that of the
  * agent's own pod; NULL if it gives none. With honor_labels it leaves out those that a

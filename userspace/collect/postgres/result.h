@@ -18,24 +18,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "metrics/own.h"
+
 #define POSTGRES_RESULT_MAX_BYTES (1U << 20)
 #define POSTGRES_ROLE_BYTES 64 /* NAMEDATALEN of a server that was not rebuilt */
 #define POSTGRES_SENTENCE_BYTES 256
 
 /* Why a server did not answer. Names stand in the text and in a label. */
-#define POSTGRES_FAILURES(X) X(NONE, "none") POSTGRES_FAILED(X)
-#define POSTGRES_FAILED(X)                                                                         \
-	X(ENTER, "enter")	  /* its namespaces or its user */                                 \
-	X(NO_SERVER, "no_server") /* no postmaster.pid: it is none */                              \
-	X(STARTING, "starting")	  /* or shutting down */                                           \
-	X(STOPPED, "stopped")	  /* the process is stopped */                                     \
-	X(CONNECT, "connect")	  /* refused: by the socket or by the server */                    \
-	X(PASSWORD, "password")	  /* it wants one */                                               \
-	X(UNPROVEN, "unproven")	  /* it may not be given the one that there is */                  \
-	X(QUERY, "query")	  /* a query failed that must not */                               \
-	X(TIMEOUT, "timeout")	  /* no answer in time */                                          \
-	X(RESULT, "result")	  /* what came back is no result */                                \
-	X(BROKER, "helper")	  /* the process that would ask is not there */
+#define POSTGRES_FAILURES(X) X(NONE, "none") OWN_POSTGRES_FAILED(X)
 
 enum postgres_failure {
 #define POSTGRES_FAILURE(id, name) POSTGRES_##id,

@@ -7,11 +7,13 @@
  * demands, so the view is served as text 0.0.4 only.
  */
 #include "exposition/rows.h"
+#include "views/fly/host_id.h"
+#include "views/views.h"
 
 /* Which of the standard labels a family does not have. */
 #define OF_EDGE .drop = BIT(STANDARD_INSTANCE)
-#define OF_INSTANCE .drop = BIT(STANDARD_PROXY_ID)
-#define OF_VOLUME .drop = BIT(STANDARD_INSTANCE) | BIT(STANDARD_PROXY_ID)
+#define OF_INSTANCE .drop = BIT(STANDARD_RUN)
+#define OF_VOLUME .drop = BIT(STANDARD_INSTANCE) | BIT(STANDARD_RUN)
 
 static const struct family_part connects[] = { { COUNT_EDGE_CONNECTS, {} } };
 static const struct family_part disconnects[] = { { COUNT_EDGE_DISCONNECTS, {} } };
@@ -364,12 +366,13 @@ const struct view view_fly = {
 	.description = "Metrics under the names of Fly.io",
 	.label = { [STANDARD_APP] = "app",
 		   [STANDARD_REGION] = "region",
-		   [STANDARD_HOST_ID] = "host",
+		   [STANDARD_HOST] = "host",
 		   [STANDARD_INSTANCE] = "instance",
-		   [STANDARD_PROXY_ID] = "proxy_id" },
+		   [STANDARD_RUN] = "proxy_id" },
+	.host = host_id__of,
 	.family = families,
 	.family_count = LENGTH(families),
 	.readings = &reading_table,
 	.text_only = true,
-	.has_guests = true,
+	.has_extra = true,
 };

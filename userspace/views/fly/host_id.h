@@ -3,13 +3,13 @@
 #ifndef EDGETAP_VIEWS_FLY_HOST_ID_H
 #define EDGETAP_VIEWS_FLY_HOST_ID_H
 
-#define HOST_ID_BYTES 5
+#include "exposition/view.h"
 
 /*
  * A host that is such an id already stays; of another name it is the first
  * four digits of its SHA-256, as `printf %s NAME | sha256sum` prints them. ""
  * for "".
  */
-void host_id__of(char ret_id[HOST_ID_BYTES], const char *host);
+void host_id__of(char ret_id[VIEW_HOST_BYTES], const char *host);
 
 #endif

@@ -2,6 +2,7 @@
 /* The native view, and the same families by app. */
 #include "exposition/rows.h"
 #include "views/native/readings.h"
+#include "views/views.h"
 
 #define ABORTED(by_, phase_) (COUNT_HTTP_ABORTED + (by_)*ABORT_PHASE_N + (phase_))
 
@@ -54,44 +55,45 @@ static const struct family_part tls_versions[] = {
 	{ ROW_TLS_1_3, { "1.3" } },
 };
 
-static const struct family_part tls_files[] = { { TLS_FILES_ATTACHED, {} } };
-static const struct family_part tls_probes[] = { { TLS_PROBES_ATTACHED, {} } };
-static const struct family_part pg_servers[] = { { DATABASE_SERVERS, {} } };
-static const struct family_part pg_not_shown[] = { { DATABASE_LEFT_OUT, { "limit" } },
-						   { DATABASE_HIDDEN, { "same_instance" } } };
-static const struct family_part pg_asks[] = { { DATABASE_ASKS, {} } };
+static const struct family_part tls_files[] = { { OWN_TLS_FILES, {} } };
+static const struct family_part tls_probes[] = { { OWN_TLS_PROBES, {} } };
+static const struct family_part pg_servers[] = { { OWN_POSTGRES_SERVERS, {} } };
+static const struct family_part pg_not_shown[] = { { OWN_POSTGRES_LEFT_OUT, { "limit" } },
+						   { OWN_POSTGRES_HIDDEN, { "same_instance" } } };
+static const struct family_part pg_asks[] = { { OWN_POSTGRES_ASKS, {} } };
 static const struct family_part pg_failures[] = {
-#define FAILURE_PART(id, name) { DATABASE_FAILURES + POSTGRES_##id, { name } },
-	POSTGRES_FAILED(FAILURE_PART)
+#define FAILURE_PART(id, name) { OWN_POSTGRES_FAILED_##id, { name } },
+	OWN_POSTGRES_FAILED(FAILURE_PART)
 #undef FAILURE_PART
 };
-static const struct family_part tls_pending[] = { { TLS_PENDING_HELLOS, {} } };
-static const struct family_part tls_unread[] = { { TLS_UNREAD_MEMORY_MAP, { "memory_map" } },
-						 { TLS_UNREAD_FILE_SYSTEM, { "file_system" } } };
+static const struct family_part tls_pending[] = { { OWN_TLS_PENDING_HELLOS, {} } };
+static const struct family_part tls_unread[] = { { OWN_TLS_UNREAD_MEMORY_MAP, { "memory_map" } },
+						 { OWN_TLS_UNREAD_FILE_SYSTEM,
+						   { "file_system" } } };
 
 static const struct family_part backlog[] = { { GAUGE_LISTEN_BACKLOG, {} } };
 static const struct family_part backlog_limit[] = { { GAUGE_LISTEN_BACKLOG_LIMIT, {} } };
 
 static const struct family_part run_delay[] = { { COUNT_RUN_DELAY_NS, {} } };
 
-static const struct family_part exporter_requests[] = { { EXPORTER_REQUESTS, {} } };
-static const struct family_part exporter_renderings[] = { { EXPORTER_RENDERINGS, {} } };
+static const struct family_part exporter_requests[] = { { OWN_HTTP_REQUESTS, {} } };
+static const struct family_part exporter_renderings[] = { { OWN_HTTP_RENDERINGS, {} } };
 static const struct family_part exporter_refused[] = {
-	{ EXPORTER_REFUSED_BUSY, { "busy" } },
-	{ EXPORTER_REFUSED_LATE, { "late" } },
-	{ EXPORTER_REFUSED_MEMORY, { "memory" } },
-	{ EXPORTER_ABANDONED, { "client_gone" } },
+	{ OWN_HTTP_REFUSED_BUSY, { "busy" } },
+	{ OWN_HTTP_REFUSED_LATE, { "late" } },
+	{ OWN_HTTP_REFUSED_MEMORY, { "memory" } },
+	{ OWN_HTTP_ABANDONED, { "client_gone" } },
 };
-static const struct family_part exporter_connections[] = { { EXPORTER_CONNECTIONS, {} } };
+static const struct family_part exporter_connections[] = { { OWN_HTTP_CONNECTIONS, {} } };
 static const struct family_part exporter_cut[] = {
-	{ EXPORTER_CUT_REQUEST, { "slow_request" } },
-	{ EXPORTER_CUT_SEND, { "slow_reader" } },
-	{ EXPORTER_REFUSED_CONNECTIONS, { "address_limit" } },
-	{ EXPORTER_DISPLACED, { "displaced" } },
+	{ OWN_HTTP_CUT_REQUEST, { "slow_request" } },
+	{ OWN_HTTP_CUT_SEND, { "slow_reader" } },
+	{ OWN_HTTP_REFUSED_CONNECTIONS, { "address_limit" } },
+	{ OWN_HTTP_DISPLACED, { "displaced" } },
 };
-static const struct family_part exporter_open[] = { { EXPORTER_OPEN_CONNECTIONS, {} } };
-static const struct family_part exporter_memory[] = { { EXPORTER_RESPONSE_BYTES, {} } };
-static const struct family_part log_held_back[] = { { EXPORTER_WARNINGS_HELD_BACK, {} } };
+static const struct family_part exporter_open[] = { { OWN_HTTP_OPEN_CONNECTIONS, {} } };
+static const struct family_part exporter_memory[] = { { OWN_HTTP_RESPONSE_BYTES, {} } };
+static const struct family_part log_held_back[] = { { OWN_WARNINGS_HELD_BACK, {} } };
 
 static const struct family families[] = {
 	{ COUNTER("edgetap_edge_http_responses_total", "",
@@ -269,25 +271,25 @@ static const struct family families[] = {
 	  .fact = FACT_CONNECTION_BYTES_LIMIT },
 	{ GAUGE("edgetap_tls_files_attached", "",
 		"Libraries and programs in which plain text under TLS is observed now."),
-	  .fact = FACT_TLS, PARTS(tls_files) },
+	  .fact = FACT_OWN, PARTS(tls_files) },
 	{ GAUGE("edgetap_tls_probes_attached", "", "Probes in these libraries and programs now."),
-	  .fact = FACT_TLS, PARTS(tls_probes) },
+	  .fact = FACT_OWN, PARTS(tls_probes) },
 	{ GAUGE("edgetap_tls_pending_hellos", "",
 		"TLS handshakes whose ClientHello was seen and whose end is not known yet."),
-	  .fact = FACT_TLS, PARTS(tls_pending) },
+	  .fact = FACT_OWN, PARTS(tls_pending) },
 	{ COUNTER("edgetap_tls_processes_unread_total", "",
 		  "Servers whose plain text under TLS may not be seen, by reason: they do not show what "
 		  "they map, or a file of theirs is on a file system that may hang."),
-	  .fact = FACT_TLS, .label = { "reason" }, PARTS(tls_unread) },
-	{ GAUGE("edgetap_postgres_servers", "", "Servers of Postgres found now."),
-	  .fact = FACT_DATABASES, PARTS(pg_servers) },
+	  .fact = FACT_OWN, .label = { "reason" }, PARTS(tls_unread) },
+	{ GAUGE("edgetap_postgres_servers", "", "Servers of Postgres found now."), .fact = FACT_OWN,
+	  PARTS(pg_servers) },
 	{ GAUGE("edgetap_postgres_servers_not_shown", "",
 		"Of these, by reason: there are too many, or an older one has the same labels."),
-	  .fact = FACT_DATABASES, .label = { "reason" }, PARTS(pg_not_shown) },
+	  .fact = FACT_OWN, .label = { "reason" }, PARTS(pg_not_shown) },
 	{ COUNTER("edgetap_postgres_asks_total", "", "How often one was asked for statistics."),
-	  .fact = FACT_DATABASES, PARTS(pg_asks) },
+	  .fact = FACT_OWN, PARTS(pg_asks) },
 	{ COUNTER("edgetap_postgres_failures_total", "", "How often that failed, by reason."),
-	  .fact = FACT_DATABASES, .label = { "reason" }, PARTS(pg_failures) },
+	  .fact = FACT_OWN, .label = { "reason" }, PARTS(pg_failures) },
 	{ COUNTER("edgetap_losses_total", "",
 		  "What could not be observed, parsed, stored or delivered, by reason."),
 	  .fact = FACT_LOSSES, .label = { "reason" } },
@@ -319,31 +321,31 @@ static const struct family families[] = {
 	  .fact = FACT_RENDER_TIME },
 	{ COUNTER("edgetap_exporter_requests_total", "",
 		  "Requests that the agent's own HTTP server answered, whatever the status."),
-	  .fact = FACT_EXPORTER, PARTS(exporter_requests) },
+	  .fact = FACT_OWN, PARTS(exporter_requests) },
 	{ COUNTER("edgetap_exporter_renderings_total", "",
 		  "Pages that the agent rendered, each for one request or more."),
-	  .fact = FACT_EXPORTER, PARTS(exporter_renderings) },
+	  .fact = FACT_OWN, PARTS(exporter_renderings) },
 	{ COUNTER("edgetap_exporter_requests_refused_total", "",
 		  "Requests to the agent that were not rendered, by reason: the client had its share of the places to wait, "
 		  "the scrape timeout passed, it had its share of the memory for responses, it had "
 		  "gone."),
-	  .fact = FACT_EXPORTER, .label = { "reason" }, PARTS(exporter_refused) },
+	  .fact = FACT_OWN, .label = { "reason" }, PARTS(exporter_refused) },
 	{ COUNTER("edgetap_exporter_connections_total", "", "Connections to the agent."),
-	  .fact = FACT_EXPORTER, PARTS(exporter_connections) },
+	  .fact = FACT_OWN, PARTS(exporter_connections) },
 	{ COUNTER("edgetap_exporter_connections_cut_total", "",
 		  "Connections to the agent that it ended, by reason: the client was too slow to ask "
 		  "or to read, its address had its share, another client had a better right to the "
 		  "place."),
-	  .fact = FACT_EXPORTER, .label = { "reason" }, PARTS(exporter_cut) },
+	  .fact = FACT_OWN, .label = { "reason" }, PARTS(exporter_cut) },
 	{ GAUGE("edgetap_exporter_open_connections", "", "Connections to the agent now."),
-	  .fact = FACT_EXPORTER, PARTS(exporter_open) },
+	  .fact = FACT_OWN, PARTS(exporter_open) },
 	{ GAUGE("edgetap_exporter_response_memory_bytes", "bytes",
 		"Memory of responses that their clients have not taken yet."),
-	  .fact = FACT_EXPORTER, PARTS(exporter_memory) },
+	  .fact = FACT_OWN, PARTS(exporter_memory) },
 	{ COUNTER("edgetap_log_warnings_held_back_total", "",
 		  "Warnings that the agent did not write, as its log had many of their kind or source "
 		  "in the minute."),
-	  .fact = FACT_EXPORTER, PARTS(log_held_back) },
+	  .fact = FACT_OWN, PARTS(log_held_back) },
 };
 
 const struct view view_native = {
@@ -374,16 +376,3 @@ const struct view view_apps = {
 	.family_count = LENGTH(families),
 	.readings = &native_readings,
 };
-
-const struct view *const *view__all(size_t *ret_count)
-{
-	static const struct view *const views[] = { &view_native, &view_apps, &view_fly };
-
-	*ret_count = LENGTH(views);
-	return views;
-}
-
-const struct encoder *view__encoder(const struct view *view, const char *accept)
-{
-	return view->text_only ? &encoder_text : encoder__negotiate(accept);
-}

@@ -3,8 +3,8 @@
  * A colour for each run of the agent, the other one after each start: by it the
  * series of a platform's proxy tell that they began anew.
  */
-#ifndef EDGETAP_AGENT_PROXY_ID_H
-#define EDGETAP_AGENT_PROXY_ID_H
+#ifndef EDGETAP_AGENT_RUN_H
+#define EDGETAP_AGENT_RUN_H
 
 /*
  * Returns "blue" or "green", not that of the last start as the file proxy_id in
@@ -12,6 +12,6 @@
  * place to keep it, which ret_err tells by a negative errno (else 0), the colour
  * follows from the clock: then every other start has the one of the last.
  */
-const char *proxy_id__take(const char *dir, int *ret_err);
+const char *run__take(const char *dir, int *ret_err);
 
 #endif

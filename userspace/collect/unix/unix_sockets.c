@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/unix_sockets.h"
+#include "collect/unix/unix_sockets.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "collect/collectors.h"
+#include "collect/unix/unix.h"
 #include "defaults.h"
+#include "loader/loader.h"
 
 /* Processes and sockets of theirs; with more than this nothing is told. */
 #define HOLDERS_MAX 65536U
@@ -39,6 +41,7 @@ struct name {
 };
 
 struct unix_sockets {
+	struct collector_env env;
 	struct unix_listener *listener; /* by socket, once for each key */
 	size_t count;
 	struct name *name; /* by key */
@@ -53,16 +56,6 @@ struct holding {
 	uint64_t inode;
 };
 
-int unix_sockets__new(struct unix_sockets **ret_sockets)
-{
-	struct unix_sockets *sockets = calloc(1, sizeof(*sockets));
-
-	if (!sockets)
-		return -ENOMEM;
-	*ret_sockets = sockets;
-	return 0;
-}
-
 static void free_names(struct unix_sockets *sockets)
 {
 	for (size_t i = 0; i < sockets->name_count; i++)
@@ -70,20 +63,6 @@ static void free_names(struct unix_sockets *sockets)
 	free(sockets->name);
 	sockets->name = NULL;
 	sockets->name_count = 0;
-}
-
-void unix_sockets__free(struct unix_sockets *sockets)
-{
-	if (!sockets)
-		return;
-	free_names(sockets);
-	free(sockets->listener);
-	free(sockets);
-}
-
-void unix_sockets__forget_labels(struct unix_sockets *sockets)
-{
-	free_names(sockets);
 }
 
 /* Init behind all others. */
@@ -218,7 +197,7 @@ static void take_own(struct unix_sockets *sockets, struct name *old, size_t old_
 	free(old);
 }
 
-static void find_out(struct unix_sockets *sockets, struct agent *agent, uint64_t now_ns)
+static void find_out(struct unix_sockets *sockets, uint64_t now_ns)
 {
 	uint64_t end_ns = now_ns + NAMING_NS;
 	size_t own = 0;
@@ -231,10 +210,10 @@ static void find_out(struct unix_sockets *sockets, struct agent *agent, uint64_t
 		if (name->identity)
 			continue;
 		if (own == NAMES_MAX) {
-			name->identity = identity_table__get(agent->identity, OTHER_INDEX);
+			name->identity = identity_table__get(sockets->env.identity, OTHER_INDEX);
 			continue;
 		}
-		if (identity_table__of_key(agent->identity, &name->key, name->pid, name->comm,
+		if (identity_table__of_key(sockets->env.identity, &name->key, name->pid, name->comm,
 					   &name->own) == 0) {
 			name->identity = name->own;
 			name->named_ns = now_ns;
@@ -243,8 +222,9 @@ static void find_out(struct unix_sockets *sockets, struct agent *agent, uint64_t
 	}
 }
 
-/* Labels of all that hold one; the agent's own first, so that all of an instance's series agree. */
-static int take_names(struct unix_sockets *sockets, struct agent *agent)
+/* Labels of all that hold one; those that others know first, so that all of an instance's series
+ * agree. */
+static int take_names(struct unix_sockets *sockets)
 {
 	struct name *old = sockets->name;
 	size_t old_count = sockets->name_count;
@@ -252,15 +232,16 @@ static int take_names(struct unix_sockets *sockets, struct agent *agent)
 
 	if (list_names(sockets, &sockets->name, &sockets->name_count))
 		return -ENOMEM;
-	identity_table__each(agent->identity, take_slot, sockets);
+	identity_table__each(sockets->env.identity, take_slot, sockets);
 	for (size_t i = 0; i < sockets->name_count; i++) {
 		struct name *name = &sockets->name[i];
 
 		if (!name->identity && !name->key.exe_inode)
-			name->identity = system__identity(agent->system, name->key.cgroup_id);
+			name->identity =
+				collectors__identity(sockets->env.collectors, name->key.cgroup_id);
 	}
 	take_own(sockets, old, old_count, now_ns);
-	find_out(sockets, agent, now_ns);
+	find_out(sockets, now_ns);
 	return 0;
 }
 
@@ -270,15 +251,11 @@ static void own_readings(struct unix_sockets *sockets, struct readings *readings
 		const struct identity *identity = sockets->name[i].identity;
 
 		sockets->name[i].owner = -1;
-		if (identity && !identity->dropped)
-			sockets->name[i].owner = readings__owner(
-				readings, &(struct model_labels){ {
-						  [MODEL_APP] = identity->app,
-						  [MODEL_NAMESPACE] = identity->namespace_,
-						  [MODEL_INSTANCE] = identity->instance,
-						  [MODEL_POD] = identity->pod,
-						  [MODEL_CONTAINER] = identity->container,
-					  } });
+		if (identity && !identity->dropped) {
+			const struct model_labels labels = model_labels__of(identity);
+
+			sockets->name[i].owner = readings__owner(readings, &labels);
+		}
 	}
 }
 
@@ -319,11 +296,47 @@ static void add_readings(struct unix_sockets *sockets, struct readings *readings
 	free(holding);
 }
 
-void unix_sockets__read(struct unix_sockets *sockets, struct agent *agent)
+static void read_listeners(void *state, struct readings *readings)
 {
-	look(sockets, agent->loader);
-	if (!sockets->is_known || take_names(sockets, agent))
+	struct unix_sockets *sockets = state;
+
+	look(sockets, sockets->env.loader);
+	if (!sockets->is_known || take_names(sockets))
 		return;
-	own_readings(sockets, agent->readings);
-	add_readings(sockets, agent->readings);
+	own_readings(sockets, readings);
+	add_readings(sockets, readings);
 }
+
+static int start(void **ret_state, const struct collector_env *env)
+{
+	struct unix_sockets *sockets = calloc(1, sizeof(*sockets));
+
+	if (!sockets)
+		return -ENOMEM;
+	sockets->env = *env;
+	*ret_state = sockets;
+	return 0;
+}
+
+static void end(void *state)
+{
+	struct unix_sockets *sockets = state;
+
+	free_names(sockets);
+	free(sockets->listener);
+	free(sockets);
+}
+
+static void relabel(void *state, bool all)
+{
+	if (all)
+		free_names(state);
+}
+
+const struct collector collector_unix = {
+	.name = "unix",
+	.start = start,
+	.free = end,
+	.read = read_listeners,
+	.relabel = relabel,
+};

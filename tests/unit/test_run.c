@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/proxy_id.h"
+#include "agent/run.h"
 
-Suite *proxy_id_suite(void);
+Suite *run_suite(void);
 
 static char parent[64], dir[96], path[128], fresh[128];
 
@@ -37,7 +37,7 @@ static void teardown(void)
 static const char *take(int wanted_err)
 {
 	int err = 1;
-	const char *colour = proxy_id__take(dir, &err);
+	const char *colour = run__take(dir, &err);
 
 	ck_assert_int_eq(err, wanted_err);
 	ck_assert(!strcmp(colour, "blue") || !strcmp(colour, "green"));
@@ -117,10 +117,10 @@ START_TEST(without_a_place_there_is_still_a_colour)
 }
 END_TEST
 
-Suite *proxy_id_suite(void)
+Suite *run_suite(void)
 {
-	Suite *suite = suite_create("proxy_id");
-	TCase *tc = tcase_create("proxy_id");
+	Suite *suite = suite_create("run");
+	TCase *tc = tcase_create("run");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, every_start_flips_it);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/proxy_id.h"
+#include "agent/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ static int write_colour(int dir, int colour)
 	return err;
 }
 
-const char *proxy_id__take(const char *path, int *ret_err)
+const char *run__take(const char *path, int *ret_err)
 {
 	int dir, err, colour = 0;
 
