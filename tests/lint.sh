@@ -83,6 +83,17 @@ only_the_log_writes_to_stderr() {
 		grep -v '^userspace/base/log\.c:'
 }
 
+# Shown also if it holds: it is the picture of the tree.
+includes_go_down() {
+	local output
+	if output=$(/usr/bin/python3 tests/layers.py 2>&1); then
+		printf '  ok       includes go down the layers:\n%s\n' "$output"
+	else
+		printf '  FAIL     includes go down the layers\n%s\n' "$output"
+		failures=$((failures + 1))
+	fi
+}
+
 python_parses() {
 	local file bad=0
 	for file in "${python[@]}"; do
@@ -140,6 +151,7 @@ tidy() {
 }
 
 check "clang-format" code_is_formatted
+includes_go_down
 check "licence identifiers" licence_is_named
 check "public functions described" functions_are_described "${headers[@]}"
 check "only the loader includes libbpf" only_the_loader_knows_libbpf
