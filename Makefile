@@ -30,8 +30,23 @@ Q := @
 say = @printf '  %-8s %s\n' $(1) $(2)
 endif
 
+# Parts that `make WITHOUT='postgres ...'` leaves out: each with its sources, in whose place
+# userspace/absent/PART.c is compiled, and with the libraries that only such parts need.
+PARTS := postgres endpoints runtimes go-tls server-tls
+part_postgres := userspace/collect/postgres/% userspace/config/conninfo.c userspace/cli/doctor_databases.c
+part_endpoints := userspace/collect/endpoints/% userspace/agent/extra_series.c
+part_runtimes := userspace/identity/runtime_api.c
+part_go-tls := userspace/uprobes/go.c
+part_server-tls := userspace/access/tls.c
+WITHOUT ?=
+$(if $(filter-out $(PARTS),$(WITHOUT)),$(error WITHOUT=$(filter-out $(PARTS),$(WITHOUT)): no such part; there are $(PARTS)))
+BUILT_IN := $(filter-out $(WITHOUT),$(PARTS))
+LIBS_OF_PARTS := $(if $(filter postgres,$(BUILT_IN)),libpq) \
+	$(if $(filter endpoints runtimes,$(BUILT_IN)),libcurl) \
+	$(if $(filter server-tls,$(BUILT_IN)),gnutls)
+
 # SAN=address,undefined (say) builds with these sanitizers; `make asan` does.
-LIBS	 := libbpf libelf libmicrohttpd yaml-0.1 jansson zlib libnghttp2 libcurl libpq libmacaroons libsodium gnutls libxcrypt
+LIBS	 := libbpf libelf libmicrohttpd yaml-0.1 jansson zlib libnghttp2 libmacaroons libsodium libxcrypt $(LIBS_OF_PARTS)
 WARN	 := -Wall -Wextra -Werror -Werror=unused-function -Wmissing-prototypes -Wshadow
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CFLAGS	 ?= -O2 -g
@@ -46,7 +61,8 @@ require = $(if $($(1)),,$(error $(2) not found; `make install-deps` as root inst
 
 BPF_SRC	 := $(wildcard bpf/*.bpf.c)
 BPF_SKEL := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/gen/%.skel.h)
-SRC	 := $(wildcard userspace/*/*.c userspace/*/*/*.c)
+SRC	 := $(filter-out $(foreach part,$(WITHOUT),$(part_$(part))) $(BUILT_IN:%=userspace/absent/%.c), \
+	$(wildcard userspace/*/*.c userspace/*/*/*.c))
 OBJ	 := $(SRC:%.c=$(BUILD)/obj/%.o)
 LIB_OBJ	 := $(filter-out $(BUILD)/obj/userspace/cli/main.o,$(OBJ))
 TEST_SRC := $(wildcard tests/unit/*.c) tests/e2e/suite.c
@@ -70,10 +86,11 @@ SUBMAKE	 = +$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MA
 all: $(BUILD)/edgetap	## build build/edgetap
 	@:
 
-$(BUILD)/edgetap: $(OBJ)
+# Linked anew when other parts are left out.
+$(BUILD)/edgetap: $(OBJ) $(BUILD)/gen/build.h
 	$(call require,PKG_LIBS,one of the libraries $(LIBS))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
 
 $(BUILD)/obj/%.o: %.c
 	$(call require,PKG_LIBS,one of the libraries $(LIBS))
@@ -84,8 +101,15 @@ $(BUILD)/obj/%.o: %.c
 # The loader is the only user of the skeletons.
 $(filter %.o,$(foreach root,obj fuzz/obj,$(patsubst %.c,$(BUILD)/$(root)/%.o,$(wildcard userspace/loader/*.c)))): \
 	| $(BPF_SKEL)
-$(BUILD)/obj/userspace/base/version.o $(BUILD)/fuzz/obj/userspace/base/version.o: \
-	CPPFLAGS += -DEDGETAP_VERSION='"$(VERSION)"' -DEDGETAP_REVISION='"$(REVISION)"'
+
+$(foreach root,obj fuzz/obj,$(addprefix $(BUILD)/$(root)/userspace/base/,parts.o version.o)): $(BUILD)/gen/build.h
+# What this build is. Rewritten only when it changes.
+$(BUILD)/gen/build.h: FORCE
+	@mkdir -p $(@D)
+	@{ printf '#define EDGETAP_VERSION "%s"\n#define EDGETAP_REVISION "%s"\n' '$(VERSION)' '$(REVISION)'; \
+		printf '#define PARTS(X)'; printf ' X("%s", true)' $(BUILT_IN); \
+		$(if $(WITHOUT),printf ' X("%s", false)' $(WITHOUT);) echo; } > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # Not intermediate: kept, and remade when a header has changed.
 .SECONDARY: $(BPF_SRC:bpf/%.c=$(BUILD)/bpf/%.o)
@@ -146,8 +170,8 @@ $(BENCH_BIN): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/
 $(BUILD)/check: $(TEST_OBJ) $(BUILD)/libedgetap.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check openssl) $(LDLIBS)
-$(BUILD)/libedgetap.a: $(LIB_OBJ)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/libedgetap.a: $(LIB_OBJ) $(BUILD)/gen/build.h
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 $(TEST_OBJ) $(BENCH_BIN:$(BUILD)/bench/%=$(BUILD)/obj/tests/bench/%.o): | $(BPF_SKEL)
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Ibpf
 $(BUILD)/obj/tests/unit/main.o: $(BUILD)/gen/suites.h
@@ -188,7 +212,7 @@ asan:			## run the unit tests under AddressSanitizer and UBSan
 	$(SUBMAKE) BUILD=$(BUILD)/asan SAN=address,undefined unit
 
 lint: install-lint-deps	## check format, comments, scripts; static analysis
-	$(SUBMAKE) $(BPF_SKEL) $(BUILD)/gen/suites.h
+	$(SUBMAKE) $(BPF_SKEL) $(BUILD)/gen/suites.h $(BUILD)/gen/build.h
 	$(Q)CPPFLAGS='$(CPPFLAGS)' LIBS='$(LIBS)' V=$(V) tests/lint.sh
 
 format:			## format every C file in place

@@ -131,8 +131,7 @@ read -ra libs <<<"${LIBS:-}"
 mapfile -t -O "${#cppflags[@]}" cppflags < <(pkg-config --cflags-only-I "${libs[@]}" | tr ' ' '\n' | grep .)
 
 tidy_one() {
-	clang-tidy --quiet "$1" -- -std=gnu11 "${cppflags[@]}" \
-		-DEDGETAP_VERSION='""' -DEDGETAP_REVISION='""' 2>/dev/null
+	clang-tidy --quiet "$1" -- -std=gnu11 "${cppflags[@]}" 2>/dev/null
 }
 
 # As many at a time as there are CPUs, each with its findings kept together. Who failed is

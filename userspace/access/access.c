@@ -26,9 +26,6 @@ struct access {
 	struct http_tls tls;
 };
 
-/* The library's callback has no argument of ours. */
-static struct access *tls_server;
-
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -40,12 +37,12 @@ static uint64_t clock_ns(clockid_t clock)
 /* Puts other rules in force, under the lock. What the server has from its start must stay. */
 static int replace(struct access *access, struct rules *fresh, struct secret_error *error)
 {
-	const char *now = access->priorities, *then = fresh->tls.priorities;
+	const char *now = access->priorities;
 
 	if (!now != !fresh->web.has_tls)
 		return secret__fail(error, -ENOTSUP, "TLS %s, which takes a restart",
 				    now ? "is no longer configured" : "is configured now");
-	if (now && strcmp(now, then) != 0)
+	if (now && strcmp(now, tls_material__priorities(fresh->tls)) != 0)
 		access->warn("other TLS versions or ciphers take a restart");
 	rules__unref(access->rules);
 	access->rules = fresh;
@@ -198,35 +195,18 @@ static void check(void *ctx, const struct http_request *request)
 	rules__unref(rules);
 }
 
-static int verify_client(gnutls_session_t session)
+/* The rules that are in force, by their material. */
+static void *take_material(void *ctx, const struct tls_material **ret_material)
 {
-	struct rules *rules = current(tls_server);
-	int code = tls_material__verify(&rules->tls, session);
+	struct rules *rules = current(ctx);
 
-	rules__unref(rules);
-	return code;
+	*ret_material = rules->tls;
+	return rules;
 }
 
-/* In each handshake, when the ClientHello was read. */
-static int show_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
-			    gnutls_pcert_st **ret_chain, unsigned int *ret_length,
-			    gnutls_ocsp_data_st **ret_ocsp, unsigned int *ret_ocsp_length,
-			    gnutls_privkey_t *ret_key, unsigned int *ret_flags)
+static void give_back(void *held)
 {
-	struct rules *rules = current(tls_server);
-	int code;
-
-	(void)info;
-	tls_material__ask(&rules->tls, session);
-	gnutls_session_set_verify_function(session, verify_client);
-	code = tls_material__copy(&rules->tls, ret_chain, ret_length, ret_key);
-	rules__unref(rules);
-	if (code)
-		return -1;
-	*ret_ocsp = NULL;
-	*ret_ocsp_length = 0;
-	*ret_flags = GNUTLS_CERT_RETR_DEINIT_ALL;
-	return 0;
+	rules__unref(held);
 }
 
 int access__new(struct access **ret_access, const struct config *config, access_warn_fn warn,
@@ -240,7 +220,7 @@ int access__new(struct access **ret_access, const struct config *config, access_
 	err = sodium_init() < 0 ? secret__fail(error, -EIO, "libsodium cannot be used")
 				: rules__new(&access->rules, config, error);
 	if (!err && access->rules->web.has_tls) {
-		access->priorities = strdup(access->rules->tls.priorities);
+		access->priorities = strdup(tls_material__priorities(access->rules->tls));
 		if (!access->priorities)
 			err = secret__fail(error, -ENOMEM, "out of memory");
 	}
@@ -263,8 +243,8 @@ void access__free(struct access *access)
 {
 	if (!access)
 		return;
-	if (tls_server == access)
-		tls_server = NULL;
+	if (access->tls.certificates)
+		tls__set_source(NULL);
 	rules__unref(access->rules);
 	password_memory__destroy(&access->passwords);
 	pthread_mutex_destroy(&access->lock);
@@ -290,9 +270,9 @@ void access__attach(struct access *access, struct http_server_options *options)
 	options->before_ctx = access;
 	if (!access->priorities)
 		return;
-	access->tls = (struct http_tls){ access->priorities, show_certificate };
+	access->tls = (struct http_tls){ access->priorities, tls__certificates() };
 	options->tls = &access->tls;
-	tls_server = access;
+	tls__set_source(&(struct tls_source){ take_material, give_back, access });
 }
 
 bool access__has_tls(const struct access *access)

@@ -120,7 +120,7 @@ static int read_web(struct rules *rules, struct secret_error *error)
 		err = note_file(rules, rules->web.key_file, error);
 	if (!err && rules->web.client_ca_file)
 		err = note_file(rules, rules->web.client_ca_file, error);
-	return err ? err : tls_material__read(&rules->tls, &rules->web, error);
+	return err ? err : tls_material__new(&rules->tls, &rules->web, error);
 }
 
 static int read_files(struct rules *rules, struct secret_error *error)
@@ -213,8 +213,7 @@ void rules__unref(struct rules *rules)
 	free(rules->key_path);
 	free(rules->web_path);
 	sodium_free(rules->keys);
-	if (rules->web.has_tls)
-		tls_material__free(&rules->tls);
+	tls_material__free(rules->tls);
 	web_config__free(&rules->web);
 	free(rules);
 }

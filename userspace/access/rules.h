@@ -41,7 +41,7 @@ struct rules {
 	struct secret_keys *keys; /* NULL: none */
 	char *web_path;		  /* NULL: none */
 	struct web_config web;
-	struct tls_material tls; /* if web.has_tls */
+	struct tls_material *tls; /* if web.has_tls */
 
 	struct rules_file *files;
 	size_t file_count;

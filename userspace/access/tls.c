@@ -2,11 +2,26 @@
 #include "access/tls.h"
 
 #include <errno.h>
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PEM_MAX_BYTES (256 * 1024)
+#define TLS_CHAIN_MAX 16
+
+struct tls_material {
+	gnutls_x509_crt_t chain[TLS_CHAIN_MAX];
+	unsigned int chain_length;
+	gnutls_x509_privkey_t key;
+	gnutls_x509_trust_list_t trust; /* NULL: no client_ca_file */
+	enum client_auth client_auth;
+	char *priorities;
+};
+
+static struct tls_source source;
 
 static int fail(struct secret_error *error, const char *path, int code)
 {
@@ -114,25 +129,34 @@ static int check_priorities(const struct tls_material *material, struct secret_e
 	return 0;
 }
 
-int tls_material__read(struct tls_material *ret_material, const struct web_config *config,
-		       struct secret_error *error)
+static int fill(struct tls_material *material, const struct web_config *config,
+		struct secret_error *error)
 {
-	struct tls_material material = { .client_auth = config->client_auth };
-	int err = read_chain(&material, config->cert_file, error);
+	int err = read_chain(material, config->cert_file, error);
 
 	if (!err)
-		err = read_key(&material, config->key_file, error);
+		err = read_key(material, config->key_file, error);
 	if (!err)
-		err = check_pair(&material, config, error);
+		err = check_pair(material, config, error);
 	if (!err && config->client_ca_file)
-		err = read_trust(&material, config->client_ca_file, error);
-	if (!err) {
-		material.priorities = web_config__priorities(config);
-		err = material.priorities ? check_priorities(&material, error)
-					  : secret__fail(error, -ENOMEM, "out of memory");
-	}
+		err = read_trust(material, config->client_ca_file, error);
+	if (err)
+		return err;
+	material->client_auth = config->client_auth;
+	material->priorities = web_config__priorities(config);
+	return material->priorities ? check_priorities(material, error)
+				    : secret__fail(error, -ENOMEM, "out of memory");
+}
+
+int tls_material__new(struct tls_material **ret_material, const struct web_config *config,
+		      struct secret_error *error)
+{
+	struct tls_material *material = calloc(1, sizeof(*material));
+	int err = material ? fill(material, config, error)
+			   : secret__fail(error, -ENOMEM, "out of memory");
+
 	if (err) {
-		tls_material__free(&material);
+		tls_material__free(material);
 		return err;
 	}
 	*ret_material = material;
@@ -141,13 +165,20 @@ int tls_material__read(struct tls_material *ret_material, const struct web_confi
 
 void tls_material__free(struct tls_material *material)
 {
+	if (!material)
+		return;
 	for (unsigned int i = 0; i < material->chain_length; i++)
 		gnutls_x509_crt_deinit(material->chain[i]);
 	gnutls_x509_privkey_deinit(material->key);
 	if (material->trust)
 		gnutls_x509_trust_list_deinit(material->trust, 1);
 	free(material->priorities);
-	memset(material, 0, sizeof(*material));
+	free(material);
+}
+
+const char *tls_material__priorities(const struct tls_material *material)
+{
+	return material->priorities;
 }
 
 static int copy_chain(const struct tls_material *material, gnutls_pcert_st *chain)
@@ -164,7 +195,8 @@ static int copy_chain(const struct tls_material *material, gnutls_pcert_st *chai
 	return 0;
 }
 
-int tls_material__copy(const struct tls_material *material, gnutls_pcert_st **ret_chain,
+/* A copy of chain and key that GnuTLS frees. Returns 0, or GnuTLS' negative error. */
+static int copy(const struct tls_material *material, gnutls_pcert_st **ret_chain,
 		       unsigned int *ret_length, gnutls_privkey_t *ret_key)
 {
 	gnutls_pcert_st *chain = gnutls_calloc(material->chain_length, sizeof(*chain));
@@ -192,7 +224,8 @@ int tls_material__copy(const struct tls_material *material, gnutls_pcert_st **re
 	return 0;
 }
 
-void tls_material__ask(const struct tls_material *material, gnutls_session_t session)
+/* Asks the session's client for what the configuration says. */
+static void ask(const struct tls_material *material, gnutls_session_t session)
 {
 	switch (material->client_auth) {
 	case CLIENT_AUTH_NONE:
@@ -239,7 +272,8 @@ static int verify_chain(const struct tls_material *material, const gnutls_datum_
 	return status ? GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR : 0;
 }
 
-int tls_material__verify(const struct tls_material *material, gnutls_session_t session)
+/* Whether what the client has shown will do. Returns 0 or GnuTLS' negative error. */
+static int verify(const struct tls_material *material, gnutls_session_t session)
 {
 	unsigned int count = 0;
 	const gnutls_datum_t *der = gnutls_certificate_get_peers(session, &count);
@@ -257,4 +291,54 @@ int tls_material__verify(const struct tls_material *material, gnutls_session_t s
 		return given ? verify_chain(material, der, count) : GNUTLS_E_NO_CERTIFICATE_FOUND;
 	}
 	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static int verify_client(gnutls_session_t session)
+{
+	const struct tls_material *material;
+	void *held = source.take ? source.take(source.ctx, &material) : NULL;
+	int code;
+
+	if (!held)
+		return GNUTLS_E_CERTIFICATE_ERROR;
+	code = verify(material, session);
+	source.give_back(held);
+	return code;
+}
+
+/* In each handshake, when the ClientHello was read. */
+static int show_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+			    gnutls_pcert_st **ret_chain, unsigned int *ret_length,
+			    gnutls_ocsp_data_st **ret_ocsp, unsigned int *ret_ocsp_length,
+			    gnutls_privkey_t *ret_key, unsigned int *ret_flags)
+{
+	const struct tls_material *material;
+	void *held = source.take ? source.take(source.ctx, &material) : NULL;
+	int code;
+
+	(void)info;
+	if (!held)
+		return -1;
+	ask(material, session);
+	gnutls_session_set_verify_function(session, verify_client);
+	code = copy(material, ret_chain, ret_length, ret_key);
+	source.give_back(held);
+	if (code)
+		return -1;
+	*ret_ocsp = NULL;
+	*ret_ocsp_length = 0;
+	*ret_flags = GNUTLS_CERT_RETR_DEINIT_ALL;
+	return 0;
+}
+
+void tls__set_source(const struct tls_source *new_source)
+{
+	source = new_source ? *new_source : (struct tls_source){ 0 };
+}
+
+void (*tls__certificates(void))(void)
+{
+	gnutls_certificate_retrieve_function3 *function = show_certificate;
+
+	return (void (*)(void))function;
 }

@@ -1,44 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a TLS server has to show, and what it asks of its clients, in GnuTLS' form. */
+/* What a TLS server has to show, and what it asks of its clients. GnuTLS is known here only. */
 #ifndef EDGETAP_ACCESS_TLS_H
 #define EDGETAP_ACCESS_TLS_H
-
-#include <gnutls/abstract.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 
 #include "access/secret.h"
 #include "access/web_config.h"
 
-#define TLS_CHAIN_MAX 16
-
-struct tls_material {
-	gnutls_x509_crt_t chain[TLS_CHAIN_MAX];
-	unsigned int chain_length;
-	gnutls_x509_privkey_t key;
-	gnutls_x509_trust_list_t trust; /* NULL: no client_ca_file */
-	enum client_auth client_auth;
-	char *priorities;
-};
+struct tls_material;
 
 /*
  * Reads the files that the configuration names. The certificate must be of the
  * key. Returns 0, or a negative errno with the sentence in error.
  */
-int tls_material__read(struct tls_material *ret_material, const struct web_config *config,
-		       struct secret_error *error);
-
-/* Frees what it points to and zeroes it. */
+int tls_material__new(struct tls_material **ret_material, const struct web_config *config,
+		      struct secret_error *error);
 void tls_material__free(struct tls_material *material);
 
-/* A copy of chain and key that GnuTLS frees. Returns 0, or GnuTLS' negative error. */
-int tls_material__copy(const struct tls_material *material, gnutls_pcert_st **ret_chain,
-		       unsigned int *ret_length, gnutls_privkey_t *ret_key);
+/* GnuTLS' versions and ciphers for it. */
+const char *tls_material__priorities(const struct tls_material *material);
 
-/* Asks the session's client for what the configuration says. */
-void tls_material__ask(const struct tls_material *material, gnutls_session_t session);
+/* Where a running server finds its material, which changes; for each handshake anew. */
+struct tls_source {
+	/* Gives what holds the material, which stays until that is given back. Any thread. */
+	void *(*take)(void *ctx, const struct tls_material **ret_material);
+	void (*give_back)(void *held);
+	void *ctx;
+};
 
-/* Whether what the client has shown will do. Returns 0 or GnuTLS' negative error. */
-int tls_material__verify(const struct tls_material *material, gnutls_session_t session);
+/*
+ * From now on the function below asks this source; NULL: no handshake succeeds. There is one
+ * for the whole process: the library's call-backs have no argument of ours.
+ */
+void tls__set_source(const struct tls_source *source);
+
+/* The server's call-back (http_tls.certificates): GnuTLS' gnutls_certificate_retrieve_function3. */
+void (*tls__certificates(void))(void);
 
 #endif

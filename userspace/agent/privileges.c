@@ -3,6 +3,7 @@
 
 #include <linux/capability.h>
 
+#include "base/parts.h"
 #include "broker/confine.h"
 #include "config/config.h"
 
@@ -14,7 +15,7 @@ unsigned int privileges__uses(const struct config *config, bool by_event)
 
 	if (config->tls_uprobes)
 		uses |= USE(UPROBES) | (by_event ? USE(UPROBE_EVENTS) : 0);
-	if (config->postgres)
+	if (config->postgres && parts__has("postgres"))
 		uses |= USE(POSTGRES);
 	return uses;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/extra_series.h"
+#include "base/parts.h"
 #include "encoders/encoder.h"
 #include "query/query.h"
 #include "views/views.h"
@@ -115,7 +116,8 @@ size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct confi
 			.handle = handle_view,
 			.variant = variant_of_view,
 		};
-	ret_routes[used++] = (struct http_route){
+	if (parts__has("endpoints"))
+		ret_routes[used++] = (struct http_route){
 		.path = "/metrics/custom",
 		.description = "What instances expose themselves, with the standard labels",
 		.handle = handle_custom,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/parts.h"
 #include "config/config.h"
 #include "config/databases.h"
 
@@ -25,6 +26,8 @@ void config_warnings__each(const struct config *config,
 			 obstacle);
 		say(ctx, sentence);
 	}
+	if (config->postgres_rule_count && !parts__has("postgres"))
+		say(ctx, "postgres: this build leaves it out, its rules have no effect");
 	if (config->query_url && config->query_token_file &&
 	    strncmp(config->query_url, "https:", 6) != 0) {
 		snprintf(sentence, sizeof(sentence),

@@ -12,7 +12,6 @@
 #ifndef EDGETAP_HTTP_SERVER_H
 #define EDGETAP_HTTP_SERVER_H
 
-#include <gnutls/abstract.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +20,11 @@
 
 struct http_tls {
 	const char *priorities; /* GnuTLS' versions and ciphers */
-	/* Chooses the certificate in each handshake, on the network thread. */
-	gnutls_certificate_retrieve_function3 *certificates;
+	/*
+	 * Chooses the certificate in each handshake, on the network thread: GnuTLS'
+	 * gnutls_certificate_retrieve_function3, of which nothing is known here.
+	 */
+	void (*certificates)(void);
 };
 
 struct http_server_options {
