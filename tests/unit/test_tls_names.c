@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is counted of handshakes, and for whom. */
 #include "events/reason.h"
-#include "events/siphash.h"
 #include "tls_events.h"
 
 Suite *tls_names_suite(void);
@@ -320,19 +319,6 @@ START_TEST(sums_are_exact_whatever_happens)
 }
 END_TEST
 
-START_TEST(siphash_is_siphash)
-{
-	static const uint64_t key[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
-	uint8_t bytes[15];
-
-	for (int i = 0; i < 15; i++)
-		bytes[i] = (uint8_t)i;
-	/* the example of its authors' paper, and of their reference for no bytes */
-	ck_assert(siphash(key, bytes, 15) == 0xa129ca6149be45e5);
-	ck_assert(siphash(key, bytes, 0) == 0x726fdb47dd0e0e31);
-}
-END_TEST
-
 Suite *tls_names_suite(void)
 {
 	Suite *suite = suite_create("tls_names");
@@ -349,7 +335,6 @@ Suite *tls_names_suite(void)
 	tcase_add_test(tc, a_slot_changes_hands);
 	tcase_add_test(tc, a_slot_takes_its_names_with_it);
 	tcase_add_loop_test(tc, sums_are_exact_whatever_happens, 0, 10);
-	tcase_add_test(tc, siphash_is_siphash);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/keyed_hash.h"
 #include "defaults.h"
 #include "events/chain.h"
 #include "events/hello.h"
 #include "events/pending.h"
 #include "events/proven.h"
 #include "events/reason.h"
-#include "events/siphash.h"
 
 #define OTHER "__other__"
 #define NAME_BUCKETS 1024
@@ -96,7 +96,7 @@ static uint16_t *error_bucket(struct tls_names *t, uint32_t slot, const struct e
 	const uint64_t word[] = { (uint64_t)slot << 32 | (uint32_t)key->name << 1 | key->by_server,
 				  (uintptr_t)key->reason };
 
-	return &t->error_bucket[siphash(t->key, word, sizeof(word)) % ERROR_BUCKETS];
+	return &t->error_bucket[keyed_hash(t->key, word, sizeof(word)) % ERROR_BUCKETS];
 }
 
 static bool error_find(struct tls_names *t, uint32_t slot, const struct error_key *key,
@@ -207,7 +207,7 @@ static void name_account(struct tls_names *t, const struct name *name, int by)
 
 static uint64_t name_hash(const struct tls_names *t, const char *text)
 {
-	return siphash(t->key, text, strlen(text));
+	return keyed_hash(t->key, text, strlen(text));
 }
 
 /* The name under which a failure is counted. */

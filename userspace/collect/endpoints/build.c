@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "events/siphash.h"
+#include "base/keyed_hash.h"
 
 #define FIRST_SLOTS 256
 
@@ -43,7 +43,7 @@ int build__fail(struct build *build, const char *message)
 
 static uint64_t hash(const struct build *build, const void *bytes, size_t length)
 {
-	uint64_t value = siphash(build->options->key, bytes, length);
+	uint64_t value = keyed_hash(build->options->key, bytes, length);
 
 	return value ? value : 1;
 }

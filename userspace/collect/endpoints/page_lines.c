@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/keyed_hash.h"
 #include "collect/endpoints/page_internal.h"
-#include "events/siphash.h"
 
 /* `# HELP  \n`, `# TYPE  histogram\n`, and what stands around labels. */
 #define HEAD_BYTES 32
@@ -47,7 +47,7 @@ static uint64_t hash_labels(const struct page *page, const char *at, const char 
 		const char *start = at;
 
 		at = end_of_label(at, end) + 1;
-		sum += siphash(page->key, start, (size_t)(at - start));
+		sum += keyed_hash(page->key, start, (size_t)(at - start));
 		at++; /* comma or brace */
 	}
 	return sum;
@@ -60,7 +60,7 @@ static bool was_seen(struct page *page, const struct head *head, const struct pa
 	const uint64_t key[2] = { page->key[0], page->key[1] + twin + 1 };
 	uint32_t mask = page->seen_slots - 1, index = (uint32_t)(head - page->head) + 1, i;
 	size_t name = line_name(line);
-	uint64_t value = siphash(key, line, name);
+	uint64_t value = keyed_hash(key, line, name);
 	/* values and timestamps have no brace */
 	const char *brace = line[name] == '{' ? memrchr(line, '}', length) : NULL;
 
