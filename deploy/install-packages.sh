@@ -45,7 +45,6 @@ needs_build() {
 	library:libnghttp2                libnghttp2-dev
 	library:libcurl                   libcurl4-openssl-dev
 	library:libpq                     libpq-dev
-	library:libmacaroons              libmacaroons-dev
 	library:libsodium                 libsodium-dev
 	library:gnutls                    libgnutls28-dev
 	library:libxcrypt                 libcrypt-dev

@@ -558,8 +558,8 @@ import sys
 from pymacaroons import Macaroon, Verifier
 key = bytes.fromhex(open(sys.argv[1]).read().split()[0])
 if sys.argv[2] == "make":
-    m = Macaroon(location="edgetap", identifier="other", key=key)
-    for caveat in sys.argv[3:]:
+    m = Macaroon(location="edgetap", identifier=sys.argv[3], key=key)
+    for caveat in sys.argv[4:]:
         m.add_first_party_caveat(caveat)
     print("edgetap_" + m.serialize())
 else:
@@ -579,12 +579,18 @@ else:
         equal(done.returncode, 0, done.stderr)
         return done.stdout.strip()
 
-    equal(agent.status(bearer(other(key, "make"))), 200, "a token without caveats")
-    equal(agent.status(bearer(other(key, "make", f"app = {A}", "op = read"))), 200, "a token with caveats")
-    equal(agent.status(bearer(other(key, "make", "app = x", "app = y"))), 403, "caveats that exclude each other")
-    equal(agent.status(bearer(other(key, "make", "ip = 127.0.0.1"))), 401, "an unknown caveat")
+    equal(agent.status(bearer(other(key, "make", "other"))), 200, "a token without caveats")
+    equal(agent.status(bearer(other(key, "make", "other", f"app = {A}", "op = read"))), 200, "a token with caveats")
+    equal(agent.status(bearer(other(key, "make", "other", "app = x", "app = y"))), 403, "caveats that exclude each other")
+    equal(agent.status(bearer(other(key, "make", "other", "ip = 127.0.0.1"))), 401, "an unknown caveat")
     ours = token("attenuate", "--app", A, text=token("create", "--key-file", key, "--app", A, "--app", B))
-    equal(other(key, "check", f"app in {A},{B}", f"app = {A}", text=ours), "True", "our token there")
+    caveats = (f"app in {A},{B}", f"app = {A}")
+    equal(other(key, "check", *caveats, text=ours), "True", "our token there")
+    identifier = json.loads(token("inspect", "--json", text=ours))["id"]
+    equal(other(key, "make", identifier, *caveats), ours, "the same token made there")
+    # By its identifier a token is told from others.
+    second = json.loads(token("inspect", "--json", text=token("create", "--key-file", key)))["id"]
+    assert len(second) == 32 and second != identifier, second
 
 
 def test_tokens(env):

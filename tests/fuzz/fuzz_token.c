@@ -18,6 +18,38 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct secret_key key = { .bytes = "0123456789abcdef0123456789abcdef", .size = 32 };
 
+static const char *text_of(const struct token_field *field)
+{
+	return memchr(field->bytes, '\0', field->size)
+		       ? NULL
+		       : strndup((const char *)field->bytes, field->size);
+}
+
+/* What was parsed is what is written of the same fields, to the last byte before the signature. */
+static void check_one_text(const struct token *token)
+{
+	const char *identifier = text_of(&token->identifier), *caveats[TOKEN_CAVEATS_MAX];
+	static struct token again;
+	bool is_text = identifier;
+	char *text;
+
+	for (size_t i = 0; i < token->caveat_count; i++) {
+		caveats[i] = text_of(&token->caveat[i]);
+		is_text &= caveats[i] != NULL;
+	}
+	if (is_text) {
+		if (token__make(&text, &key, identifier, caveats, token->caveat_count) ||
+		    token__parse(&again, text, strlen(text)) || !token__is_signed(&again, &key) ||
+		    again.unsigned_size != token->unsigned_size ||
+		    memcmp(again.bytes, token->bytes, token->unsigned_size) != 0)
+			abort();
+		free(text);
+	}
+	for (size_t i = 0; i < token->caveat_count; i++)
+		free((char *)caveats[i]);
+	free((char *)identifier);
+}
+
 /* A parsed token stays within its bounds, and nothing but our key's signature is good. */
 static void check_token(const char *text, size_t length)
 {
@@ -30,6 +62,7 @@ static void check_token(const char *text, size_t length)
 		return;
 	if (token.caveat_count > TOKEN_CAVEATS_MAX || token.signature.size != TOKEN_SIGNATURE_BYTES)
 		abort();
+	check_one_text(&token);
 	is_signed = token__is_signed(&token, &key);
 	if (token__attenuate(&longer, &token, more, 1))
 		return;

@@ -142,7 +142,7 @@ static const char *field_of(const char *scheme, const char *hex, const char *con
 	ck_assert_int_eq(sodium_hex2bin(key.bytes, sizeof(key.bytes), hex, strlen(hex), NULL,
 					&key.size, NULL),
 			 0);
-	ck_assert_int_eq(token__make(&text, &key, caveats, count), 0);
+	ck_assert_int_eq(token__make(&text, &key, "id", caveats, count), 0);
 	snprintf(field, sizeof(field), "%s %s", scheme, text);
 	free(text);
 	return field;

@@ -2,7 +2,6 @@
 /* Tokens: their text, signatures and caveats, and what is refused. */
 #include <check.h>
 #include <errno.h>
-#include <macaroons.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +9,11 @@
 
 #include "access/grant.h"
 #include "access/token.h"
+#include "token_vectors.h"
+
+#define VECTORS (sizeof(vectors) / sizeof(vectors[0]))
 
 Suite *token_suite(void);
-
-/* Of LeakSanitizer, where it is linked. */
-void __lsan_disable(void) __attribute__((weak));
-void __lsan_enable(void) __attribute__((weak));
 
 static const struct secret_key key = { .bytes = "0123456789abcdef0123456789abcdef", .size = 32 };
 static const struct secret_key other = { .bytes = "0123456789abcdef0123456789abcdeg", .size = 32 };
@@ -62,7 +60,7 @@ static char *make(const char *const *caveats, size_t count)
 {
 	char *text;
 
-	ck_assert_int_eq(token__make(&text, &key, caveats, count), 0);
+	ck_assert_int_eq(token__make(&text, &key, "id", caveats, count), 0);
 	return text;
 }
 
@@ -86,48 +84,116 @@ START_TEST(made_and_parsed)
 }
 END_TEST
 
-START_TEST(each_is_another)
+/* Byte for byte what another library makes of the same, at once or caveat by caveat. */
+START_TEST(others_make_the_same)
 {
-	char *one = make(NULL, 0), *two = make(NULL, 0);
+	for (size_t i = 0; i < VECTORS; i++) {
+		const struct vector *vector = &vectors[i];
+		char *text, *longer;
 
-	ck_assert_str_ne(one, two);
-	free(one);
-	free(two);
+		ck_assert_int_eq(token__make(&text, &vector->key, vector->identifier,
+					     vector->caveat, vector->caveat_count),
+				 0);
+		ck_assert_str_eq(text, vector->text);
+		free(text);
+		ck_assert_int_eq(token__make(&text, &vector->key, vector->identifier, NULL, 0), 0);
+		for (size_t k = 0; k < vector->caveat_count; k++) {
+			parse(text);
+			ck_assert_int_eq(token__attenuate(&longer, &token, &vector->caveat[k], 1),
+					 0);
+			free(text);
+			text = longer;
+		}
+		ck_assert_str_eq(text, vector->text);
+		free(text);
+	}
 }
 END_TEST
 
-/* The library that signs here verifies, too; what was added without the key as well. */
-START_TEST(the_library_agrees)
+START_TEST(tokens_of_others_are_signed)
 {
-	static const char *const caveats[] = { "app in web,db" }, *const more[] = { "op = read" };
-	struct macaroon_verifier *verifier = macaroon_verifier_create();
-	char *text = make(caveats, 1), *narrower;
-	enum macaroon_returncode code;
-	struct macaroon *macaroon;
+	for (size_t i = 0; i < VECTORS; i++) {
+		parse(vectors[i].text);
+		ck_assert_uint_eq(token.caveat_count, vectors[i].caveat_count);
+		for (size_t k = 0; k < VECTORS; k++) {
+			const struct secret_key *with = &vectors[k].key;
+			bool is_same = with->size == vectors[i].key.size &&
+				       memcmp(with->bytes, vectors[i].key.bytes, with->size) == 0;
 
-	parse(text);
-	ck_assert_int_eq(token__attenuate(&narrower, &token, more, 1), 0);
-	/* Its parser loses what it has decoded. */
-	if (__lsan_disable)
-		__lsan_disable();
-	macaroon = macaroon_deserialize(narrower + strlen(TOKEN_PREFIX), &code);
-	if (__lsan_enable)
-		__lsan_enable();
-	ck_assert_ptr_nonnull(macaroon);
-	macaroon_verifier_satisfy_exact(verifier, (const unsigned char *)caveats[0],
-					strlen(caveats[0]), &code);
-	ck_assert_int_ne(macaroon_verify(verifier, macaroon, key.bytes, key.size, NULL, 0, &code),
-			 0);
-	macaroon_verifier_satisfy_exact(verifier, (const unsigned char *)more[0], strlen(more[0]),
-					&code);
-	ck_assert_int_eq(macaroon_verify(verifier, macaroon, key.bytes, key.size, NULL, 0, &code),
-			 0);
-	parse(narrower);
-	ck_assert(token__is_signed(&token, &key));
-	macaroon_verifier_destroy(verifier);
-	macaroon_destroy(macaroon);
-	free(text);
-	free(narrower);
+			ck_assert(token__is_signed(&token, with) == is_same);
+		}
+	}
+}
+END_TEST
+
+/* What other libraries show in their documentation; the location is not signed. */
+START_TEST(the_example_that_is_published)
+{
+	static const char text[] = "this is our super secret key; only we should know it";
+	static const char *const caveats[] = { "test = caveat" };
+	static const char *const signatures[] = {
+		"e3d9e02908526c4c0039ae15114115d97fdd68bf2ba379b342aaf0f617d0552f",
+		"197bac7a044af33332865b9266e26d493bdd668a660e44d88ce1a998c23dbd67",
+	};
+	struct secret_key shown = { .size = strlen(text) };
+
+	memcpy(shown.bytes, text, shown.size);
+	for (size_t count = 0; count < 2; count++) {
+		char hex[2 * TOKEN_SIGNATURE_BYTES + 1], *made;
+
+		ck_assert_int_eq(
+			token__make(&made, &shown, "we used our secret key", caveats, count), 0);
+		parse(made);
+		sodium_bin2hex(hex, sizeof(hex), token.signature.bytes, token.signature.size);
+		ck_assert_str_eq(hex, signatures[count]);
+		free(made);
+	}
+}
+END_TEST
+
+/* `edgetap token create` and `attenuate` when libmacaroons 0.3.0 signed: still good, and the same. */
+START_TEST(tokens_that_libmacaroons_signed)
+{
+	static const struct {
+		const char *identifier, *text;
+		size_t caveat_count;
+	} old[] = {
+		{ "2820bd1a39f00997a9acff135c9c77a2",
+		  "edgetap_MDAxNWxvY2F0aW9uIGVkZ2V0YXAKMDAzMGlkZW50aWZpZXIgMjgyMGJkMWEzOWYwMDk5N2E5"
+		  "YWNmZjEzNWM5Yzc3YTIKMDAyZnNpZ25hdHVyZSBmzYpgD1ONKBYFhpiwB7NUsJpT_E2cxKxK-g75jlTX"
+		  "2Qo",
+		  0 },
+		{ "00201beeaa62b806e993f63295d82579",
+		  "edgetap_MDAxNWxvY2F0aW9uIGVkZ2V0YXAKMDAzMGlkZW50aWZpZXIgMDAyMDFiZWVhYTYyYjgwNmU5"
+		  "OTNmNjMyOTVkODI1NzkKMDAxNmNpZCBhcHAgaW4gd2ViLGRiCjAwMTdjaWQgb3JnID0gcGVyc29uYWwK"
+		  "MDAxMmNpZCBvcCA9IHJlYWQKMDAyNGNpZCB0aW1lIDwgMjAyNi0xMi0zMFQwNDozNjoxMFoKMDAyZnNp"
+		  "Z25hdHVyZSDzeQ8uB6l9Z6fRTSr2ikRI1ipOk60VKGnBUQXt7A0nlQo",
+		  4 },
+		{ "00201beeaa62b806e993f63295d82579",
+		  "edgetap_MDAxNWxvY2F0aW9uIGVkZ2V0YXAKMDAzMGlkZW50aWZpZXIgMDAyMDFiZWVhYTYyYjgwNmU5"
+		  "OTNmNjMyOTVkODI1NzkKMDAxNmNpZCBhcHAgaW4gd2ViLGRiCjAwMTdjaWQgb3JnID0gcGVyc29uYWwK"
+		  "MDAxMmNpZCBvcCA9IHJlYWQKMDAyNGNpZCB0aW1lIDwgMjAyNi0xMi0zMFQwNDozNjoxMFoKMDAxMmNp"
+		  "ZCBhcHAgPSB3ZWIKMDAyZnNpZ25hdHVyZSCkQxNX2iwW9wEpw03nmi0oCM9dc7jBWsLzjffJAz-8two",
+		  5 },
+	};
+	static const char *const caveats[] = { "app in web,db", "org = personal", "op = read",
+					       "time < 2026-12-30T04:36:10Z", "app = web" };
+	struct secret_key counted = { .size = 32 };
+
+	for (size_t i = 0; i < counted.size; i++)
+		counted.bytes[i] = (unsigned char)i;
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		char *text;
+
+		parse(old[i].text);
+		ck_assert(token__is_signed(&token, &counted));
+		ck_assert(!token__is_signed(&token, &key));
+		ck_assert_int_eq(token__make(&text, &counted, old[i].identifier, caveats,
+					     old[i].caveat_count),
+				 0);
+		ck_assert_str_eq(text, old[i].text);
+		free(text);
+	}
 }
 END_TEST
 
@@ -281,20 +347,45 @@ START_TEST(limits_of_what_is_made)
 	memset(long_text, 'x', sizeof(long_text) - 1);
 	for (size_t i = 0; i <= TOKEN_CAVEATS_MAX; i++)
 		caveats[i] = "op = read";
-	ck_assert_int_eq(token__make(&text, &key, caveats, TOKEN_CAVEATS_MAX + 1), -E2BIG);
-	ck_assert_int_eq(token__make(&text, &key, caveats, TOKEN_CAVEATS_MAX), 0);
+	ck_assert_int_eq(token__make(&text, &key, "id", caveats, TOKEN_CAVEATS_MAX + 1), -E2BIG);
+	ck_assert_int_eq(token__make(&text, &key, "id", caveats, TOKEN_CAVEATS_MAX), 0);
 	parse(text);
 	ck_assert(token__is_signed(&token, &key));
 	free(text);
 	ck_assert_int_eq(token__attenuate(&text, &token, caveats, 1), -E2BIG);
 	caveats[0] = long_text;
-	ck_assert_int_eq(token__make(&text, &key, caveats, 1), -E2BIG);
+	ck_assert_int_eq(token__make(&text, &key, "id", caveats, 1), -E2BIG);
 	caveats[0] = "";
-	ck_assert_int_eq(token__make(&text, &key, caveats, 1), -EINVAL);
+	ck_assert_int_eq(token__make(&text, &key, "id", caveats, 1), -EINVAL);
 	long_text[TOKEN_CAVEAT_BYTES] = '\0';
 	for (size_t i = 0; i < 8; i++)
 		caveats[i] = long_text;
-	ck_assert_int_eq(token__make(&text, &key, caveats, 8), -E2BIG);
+	ck_assert_int_eq(token__make(&text, &key, "id", caveats, 8), -E2BIG);
+	ck_assert_int_eq(token__make(&text, &key, "", NULL, 0), -EINVAL);
+	ck_assert_int_eq(token__make(&text, &key, long_text, NULL, 0), -E2BIG);
+}
+END_TEST
+
+/* The longest token, and one byte more. */
+START_TEST(the_last_byte)
+{
+	static char whole[TOKEN_CAVEAT_BYTES + 1], rest[TOKEN_CAVEAT_BYTES + 1];
+	const char *const caveats[] = { whole, whole, whole, whole, whole, rest };
+	const size_t fixed = strlen("0015location edgetap\n0012identifier id\n") +
+			     strlen("002fsignature \n") + TOKEN_SIGNATURE_BYTES,
+		     around = strlen("0000cid \n");
+	char *text, *longer;
+
+	memset(whole, 'x', TOKEN_CAVEAT_BYTES);
+	memset(rest, 'x', TOKEN_BYTES_MAX - fixed - 6 * around - 5 * TOKEN_CAVEAT_BYTES);
+	text = make(caveats, 6);
+	ck_assert_uint_eq(strlen(text), TOKEN_TEXT_MAX);
+	parse(text);
+	ck_assert(token__is_signed(&token, &key));
+	ck_assert_int_eq(token__attenuate(&longer, &token, caveats + 5, 1), -E2BIG);
+	free(text);
+	strcat(rest, "x");
+	ck_assert_int_eq(token__make(&text, &key, "id", caveats, 6), -E2BIG);
 }
 END_TEST
 
@@ -496,14 +587,17 @@ Suite *token_suite(void)
 	TCase *text = tcase_create("text"), *caveats = tcase_create("caveats");
 
 	tcase_add_test(text, made_and_parsed);
-	tcase_add_test(text, each_is_another);
-	tcase_add_test(text, the_library_agrees);
+	tcase_add_test(text, others_make_the_same);
+	tcase_add_test(text, tokens_of_others_are_signed);
+	tcase_add_test(text, the_example_that_is_published);
+	tcase_add_test(text, tokens_that_libmacaroons_signed);
 	tcase_add_test(text, every_change_is_seen);
 	tcase_add_test(text, caveats_cannot_be_moved);
 	tcase_add_test(text, hostile_packets);
 	tcase_add_test(text, packets_that_lie);
 	tcase_add_test(text, texts_that_are_none);
 	tcase_add_test(text, limits_of_what_is_made);
+	tcase_add_test(text, the_last_byte);
 	suite_add_tcase(suite, text);
 	tcase_add_test(caveats, caveats_of_apps);
 	tcase_add_test(caveats, a_comma_in_a_name);

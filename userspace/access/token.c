@@ -2,19 +2,21 @@
 #include "access/token.h"
 
 #include <errno.h>
-#include <macaroons.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A packet: four hexadecimal digits of its own length, a name, a space, a value, a newline. */
 #define HEADER_BYTES 4
 #define LOCATION "edgetap"
-#define NONCE_BYTES 16
+
+/* The key of the first signature is the secret's HMAC under this text, in every library. */
+#define KEY_GENERATOR "macaroons-key-generator"
 
 _Static_assert(TOKEN_SIGNATURE_BYTES == crypto_auth_hmacsha256_BYTES, "signed by HMAC-SHA256");
-_Static_assert(TOKEN_CAVEAT_BYTES < MACAROON_MAX_STRLEN && TOKEN_ID_BYTES < MACAROON_MAX_STRLEN,
-	       "what libmacaroons asserts");
+_Static_assert(TOKEN_SIGNATURE_BYTES == crypto_auth_hmacsha256_KEYBYTES, "a signature is a key");
+_Static_assert(TOKEN_BYTES_MAX <= 0xffff, "a packet's length has four digits");
 
 /* What is left of the bytes. */
 struct cursor {
@@ -112,38 +114,106 @@ int token__parse(struct token *ret_token, const char *text, size_t length)
 	return 0;
 }
 
-/* Takes the macaroon and returns it with one more caveat, or NULL. */
-static struct macaroon *add_caveat(struct macaroon *macaroon, const unsigned char *caveat,
-				   size_t size)
+static void sign_identifier(unsigned char ret_signature[TOKEN_SIGNATURE_BYTES],
+			    const struct secret_key *key, const void *identifier, size_t size)
 {
-	enum macaroon_returncode code;
-	struct macaroon *more = NULL;
+	unsigned char derived[crypto_auth_hmacsha256_BYTES];
+	crypto_auth_hmacsha256_state state;
 
-	if (macaroon)
-		more = macaroon_add_first_party_caveat(macaroon, caveat, size, &code);
-	macaroon_destroy(macaroon);
-	return more;
+	crypto_auth_hmacsha256_init(&state, (const unsigned char *)KEY_GENERATOR,
+				    strlen(KEY_GENERATOR));
+	crypto_auth_hmacsha256_update(&state, key->bytes, key->size);
+	crypto_auth_hmacsha256_final(&state, derived);
+	crypto_auth_hmacsha256(ret_signature, identifier, size, derived);
+	sodium_memzero(&state, sizeof(state));
+	sodium_memzero(derived, sizeof(derived));
+}
+
+/* The old signature is the key of the new one: who has it needs no other to narrow a token. */
+static void sign_caveat(unsigned char signature[TOKEN_SIGNATURE_BYTES], const void *caveat,
+			size_t size)
+{
+	unsigned char longer[TOKEN_SIGNATURE_BYTES];
+
+	crypto_auth_hmacsha256(longer, caveat, size, signature);
+	memcpy(signature, longer, sizeof(longer));
+	sodium_memzero(longer, sizeof(longer));
 }
 
 bool token__is_signed(const struct token *token, const struct secret_key *key)
 {
-	enum macaroon_returncode code;
-	struct macaroon *macaroon = macaroon_create(token->location.bytes, token->location.size,
-						    key->bytes, key->size, token->identifier.bytes,
-						    token->identifier.size, &code);
-	const unsigned char *signature;
-	bool is_signed = false;
-	size_t size;
+	unsigned char signature[TOKEN_SIGNATURE_BYTES];
+	bool is_signed;
 
+	sign_identifier(signature, key, token->identifier.bytes, token->identifier.size);
 	for (size_t i = 0; i < token->caveat_count; i++)
-		macaroon = add_caveat(macaroon, token->caveat[i].bytes, token->caveat[i].size);
-	if (macaroon) {
-		macaroon_signature(macaroon, &signature, &size);
-		is_signed = size == TOKEN_SIGNATURE_BYTES &&
-			    sodium_memcmp(signature, token->signature.bytes, size) == 0;
-	}
-	macaroon_destroy(macaroon);
+		sign_caveat(signature, token->caveat[i].bytes, token->caveat[i].size);
+	is_signed = sodium_memcmp(signature, token->signature.bytes, sizeof(signature)) == 0;
+	sodium_memzero(signature, sizeof(signature));
 	return is_signed;
+}
+
+/* A token while it is made: its packets, and the signature of those that are in it. */
+struct draft {
+	unsigned char bytes[TOKEN_BYTES_MAX];
+	size_t size;
+	bool is_full; /* something found no room */
+	unsigned char signature[TOKEN_SIGNATURE_BYTES];
+};
+
+static void put(struct draft *draft, const void *bytes, size_t size)
+{
+	draft->is_full |= size > sizeof(draft->bytes) - draft->size;
+	if (draft->is_full)
+		return;
+	memcpy(draft->bytes + draft->size, bytes, size);
+	draft->size += size;
+}
+
+static void put_packet(struct draft *draft, const char *name, const void *value, size_t size)
+{
+	char header[HEADER_BYTES + 1];
+
+	snprintf(header, sizeof(header), "%04x",
+		 (unsigned int)(HEADER_BYTES + strlen(name) + 1 + size + 1) & 0xffff);
+	put(draft, header, HEADER_BYTES);
+	put(draft, name, strlen(name));
+	put(draft, " ", 1);
+	put(draft, value, size);
+	put(draft, "\n", 1);
+}
+
+static int write_text(char **ret_text, const struct draft *draft)
+{
+	const size_t prefix = strlen(TOKEN_PREFIX);
+	size_t room =
+		sodium_base64_encoded_len(draft->size, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	char *text = malloc(prefix + room);
+
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, TOKEN_PREFIX, prefix);
+	sodium_bin2base64(text + prefix, room, draft->bytes, draft->size,
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	*ret_text = text;
+	return 0;
+}
+
+/* Adds the caveats and the signature behind what is there, and writes all of it. */
+static int finish(char **ret_text, struct draft *draft, const char *const *caveats, size_t count)
+{
+	int err;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t size = strlen(caveats[i]);
+
+		put_packet(draft, "cid", caveats[i], size);
+		sign_caveat(draft->signature, caveats[i], size);
+	}
+	put_packet(draft, "signature", draft->signature, sizeof(draft->signature));
+	err = draft->is_full ? -E2BIG : write_text(ret_text, draft);
+	sodium_memzero(draft, sizeof(*draft));
+	return err;
 }
 
 static int check_caveats(size_t before, const char *const *caveats, size_t count)
@@ -159,116 +229,32 @@ static int check_caveats(size_t before, const char *const *caveats, size_t count
 	return 0;
 }
 
-/* Puts the prefix before the library's text. */
-static int write_text(char **ret_text, const struct macaroon *macaroon)
+int token__make(char **ret_text, const struct secret_key *key, const char *identifier,
+		const char *const *caveats, size_t count)
 {
-	const size_t prefix = strlen(TOKEN_PREFIX), room = macaroon_serialize_size_hint(macaroon);
-	enum macaroon_returncode code;
-	char *text = malloc(prefix + room + 1);
-
-	if (!text)
-		return -ENOMEM;
-	memcpy(text, TOKEN_PREFIX, prefix);
-	if (macaroon_serialize(macaroon, text + prefix, room, &code) ||
-	    strlen(text) > TOKEN_TEXT_MAX) {
-		free(text);
-		return -E2BIG;
-	}
-	*ret_text = text;
-	return 0;
-}
-
-int token__make(char **ret_text, const struct secret_key *key, const char *const *caveats,
-		size_t count)
-{
-	unsigned char nonce[NONCE_BYTES];
-	char id[2 * NONCE_BYTES + 1];
-	enum macaroon_returncode code;
-	struct macaroon *macaroon;
+	struct draft draft = { .size = 0 };
+	size_t size = strlen(identifier);
 	int err = check_caveats(0, caveats, count);
 
 	if (err)
 		return err;
-	randombytes_buf(nonce, sizeof(nonce));
-	sodium_bin2hex(id, sizeof(id), nonce, sizeof(nonce));
-	macaroon = macaroon_create((const unsigned char *)LOCATION, strlen(LOCATION), key->bytes,
-				   key->size, (const unsigned char *)id, strlen(id), &code);
-	for (size_t i = 0; i < count; i++)
-		macaroon =
-			add_caveat(macaroon, (const unsigned char *)caveats[i], strlen(caveats[i]));
-	if (!macaroon)
-		return -ENOMEM;
-	err = write_text(ret_text, macaroon);
-	macaroon_destroy(macaroon);
-	return err;
+	if (size == 0 || size > TOKEN_ID_BYTES)
+		return size ? -E2BIG : -EINVAL;
+	put_packet(&draft, "location", LOCATION, strlen(LOCATION));
+	put_packet(&draft, "identifier", identifier, size);
+	sign_identifier(draft.signature, key, identifier, size);
+	return finish(ret_text, &draft, caveats, count);
 }
 
-/* Appends a packet. There is room: check_room. */
-static size_t put_packet(unsigned char *out, const char *name, const void *value, size_t size)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t name_size = strlen(name), whole = HEADER_BYTES + name_size + 1 + size + 1;
-
-	for (int i = 0; i < HEADER_BYTES; i++)
-		out[i] = (unsigned char)digits[whole >> (12 - 4 * i) & 15];
-	memcpy(out + HEADER_BYTES, name, name_size);
-	out[HEADER_BYTES + name_size] = ' ';
-	memcpy(out + HEADER_BYTES + name_size + 1, value, size);
-	out[whole - 1] = '\n';
-	return whole;
-}
-
-static size_t room_for(const struct token *token, const char *const *caveats, size_t count)
-{
-	size_t room = token->unsigned_size + 64 + TOKEN_SIGNATURE_BYTES;
-
-	for (size_t i = 0; i < count; i++)
-		room += HEADER_BYTES + 8 + strlen(caveats[i]);
-	return room;
-}
-
-/*
- * The library can add a caveat only to what it has parsed, so the two lines of
- * HMAC stand here: the old signature is the key of the new one.
- */
 int token__attenuate(char **ret_text, const struct token *token, const char *const *caveats,
 		     size_t count)
 {
-	const size_t prefix = strlen(TOKEN_PREFIX);
-	unsigned char signature[TOKEN_SIGNATURE_BYTES], *bytes;
-	size_t used = token->unsigned_size, length;
-	char *text;
+	struct draft draft = { .size = 0 };
 	int err = check_caveats(token->caveat_count, caveats, count);
 
 	if (err)
 		return err;
-	bytes = malloc(room_for(token, caveats, count));
-	if (!bytes)
-		return -ENOMEM;
-	memcpy(bytes, token->bytes, used);
-	memcpy(signature, token->signature.bytes, sizeof(signature));
-	for (size_t i = 0; i < count; i++) {
-		size_t size = strlen(caveats[i]);
-
-		crypto_auth_hmacsha256(signature, (const unsigned char *)caveats[i], size,
-				       signature);
-		used += put_packet(bytes + used, "cid", caveats[i], size);
-	}
-	used += put_packet(bytes + used, "signature", signature, sizeof(signature));
-	length = sodium_base64_encoded_len(used, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	text = malloc(prefix + length);
-	if (text) {
-		memcpy(text, TOKEN_PREFIX, prefix);
-		sodium_bin2base64(text + prefix, length, bytes, used,
-				  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	}
-	free(bytes);
-	if (!text)
-		return -ENOMEM;
-	if (strlen(text) > TOKEN_TEXT_MAX) {
-		free(text);
-		return -E2BIG;
-	}
-	*ret_text = text;
-	return 0;
+	put(&draft, token->bytes, token->unsigned_size);
+	memcpy(draft.signature, token->signature.bytes, sizeof(draft.signature));
+	return finish(ret_text, &draft, caveats, count);
 }

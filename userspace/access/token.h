@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tokens that carry what they allow: macaroons (Birgisson et al., NDSS 2014) in
- * libmacaroons' first format, base64url without padding behind "edgetap_". Each
- * caveat narrows, and whoever has a token can add one without the key, never
- * take one away.
- *
- * libmacaroons signs, but does not parse: its parser (0.3.0) asserts and writes
- * past its memory on hostile input, and loses memory on any. The text is taken
- * apart here, and a signature is checked by signing the same caveats again.
+ * the first format of libmacaroons and pymacaroons, base64url without padding
+ * behind "edgetap_". Each caveat narrows, and whoever has a token can add one
+ * without the key, never take one away. Pure; a token has one text only.
  */
 #ifndef EDGETAP_ACCESS_TOKEN_H
 #define EDGETAP_ACCESS_TOKEN_H
@@ -19,6 +15,7 @@
 
 #define TOKEN_PREFIX "edgetap_"
 #define TOKEN_TEXT_MAX 8192 /* with the prefix */
+#define TOKEN_BYTES_MAX ((TOKEN_TEXT_MAX - (sizeof(TOKEN_PREFIX) - 1)) / 4 * 3) /* of packets */
 #define TOKEN_CAVEATS_MAX 32
 #define TOKEN_CAVEAT_BYTES 1024
 #define TOKEN_ID_BYTES 128
@@ -31,7 +28,7 @@ struct token_field {
 
 /* A token taken apart. The fields point into it. */
 struct token {
-	unsigned char bytes[TOKEN_TEXT_MAX];
+	unsigned char bytes[TOKEN_BYTES_MAX];
 	size_t unsigned_size; /* of bytes: up to the signature's packet */
 	struct token_field location, identifier, signature;
 	struct token_field caveat[TOKEN_CAVEATS_MAX];
@@ -51,11 +48,12 @@ int token__parse(struct token *ret_token, const char *text, size_t length);
 bool token__is_signed(const struct token *token, const struct secret_key *key);
 
 /*
- * Makes a token with these caveats. The text is from malloc. Returns 0, -E2BIG
- * for too many or too long ones, -EINVAL for an empty one, or -ENOMEM.
+ * Makes a token with these caveats. identifier: a text that no other token of the
+ * key has. The text is from malloc. Returns 0, -E2BIG for what is over the limits
+ * above, -EINVAL for an empty identifier or caveat, or -ENOMEM.
  */
-int token__make(char **ret_text, const struct secret_key *key, const char *const *caveats,
-		size_t count);
+int token__make(char **ret_text, const struct secret_key *key, const char *identifier,
+		const char *const *caveats, size_t count);
 
 /* The same token with more caveats behind its own; the key is not needed. Errors as above. */
 int token__attenuate(char **ret_text, const struct token *token, const char *const *caveats,

@@ -24,6 +24,7 @@
 
 #define NS_PER_S 1000000000ULL
 #define CAVEATS 4
+#define NONCE_BYTES 16
 
 /* The caveats that the command line asks for. */
 struct caveats {
@@ -114,6 +115,8 @@ static int make_key(void)
 
 static int create(const struct args_token *args)
 {
+	unsigned char nonce[NONCE_BYTES];
+	char identifier[2 * NONCE_BYTES + 1];
 	struct secret_error error;
 	struct secret_keys *keys;
 	struct caveats caveats;
@@ -126,7 +129,9 @@ static int create(const struct args_token *args)
 		return 1;
 	if (secret__read_keys(args->key_file, &keys, &error))
 		return fail("%s", error.text);
-	err = token__make(&text, &keys->key[0], caveats.pointer, caveats.count);
+	randombytes_buf(nonce, sizeof(nonce));
+	sodium_bin2hex(identifier, sizeof(identifier), nonce, sizeof(nonce));
+	err = token__make(&text, &keys->key[0], identifier, caveats.pointer, caveats.count);
 	sodium_free(keys);
 	return print_token(err, text);
 }
