@@ -46,7 +46,7 @@ LIBS_OF_PARTS := $(if $(filter postgres,$(BUILT_IN)),libpq) \
 	$(if $(filter server-tls,$(BUILT_IN)),gnutls)
 
 # SAN=address,undefined (say) builds with these sanitizers; `make asan` does.
-LIBS	 := libbpf libelf libmicrohttpd yaml-0.1 jansson zlib libnghttp2 libsodium libxcrypt $(LIBS_OF_PARTS)
+LIBS	 := libbpf libelf libmicrohttpd yaml-0.1 jansson zlib libnghttp2 libsodium libxcrypt $(LIBS_OF_PARTS) libseccomp
 WARN	 := -Wall -Wextra -Werror -Werror=unused-function -Wmissing-prototypes -Wshadow
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CFLAGS	 ?= -O2 -g

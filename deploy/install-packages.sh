@@ -48,6 +48,7 @@ needs_build() {
 	library:libsodium                 libsodium-dev
 	library:gnutls                    libgnutls28-dev
 	library:libxcrypt                 libcrypt-dev
+	library:libseccomp                libseccomp-dev
 	package                           libc6-dev
 	END
 }

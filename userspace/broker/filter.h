@@ -5,8 +5,9 @@
 
 /*
  * From now on (seccomp(2)) no file can be opened, nothing executed and no process made or
- * touched; sockets of family AF_UNIX can. What is forbidden fails with EACCES. no_new_privs must
- * be set. Returns 0; -ENOSYS on an architecture that it does not know; or a negative errno.
+ * touched; sockets of family AF_UNIX can. What is forbidden fails with EACCES; a call by the
+ * number of another architecture ends the process. Sets no_new_privs. Allocates, so not between
+ * the fork of a process that has threads and an exec. Returns 0 or a negative errno.
  */
 int filter__talk_only(void);
 
