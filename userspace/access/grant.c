@@ -100,7 +100,8 @@ static int narrow_org(struct grant *grant, const char *name, size_t length)
 	return 0;
 }
 
-int caveat__parse_time(const char *text, size_t length, int64_t *ret_time)
+/* A time as in a caveat. Returns 0 or -EINVAL. */
+static int parse_time(const char *text, size_t length, int64_t *ret_time)
 {
 	char copy[TIME_LENGTH + 1], again[TIME_LENGTH + 1];
 	struct tm tm = { 0 };
@@ -133,7 +134,7 @@ int caveat__parse_time(const char *text, size_t length, int64_t *ret_time)
 static int narrow_time(struct grant *grant, const char *text, size_t length)
 {
 	int64_t time;
-	int err = caveat__parse_time(text, length, &time);
+	int err = parse_time(text, length, &time);
 
 	if (!err && time < grant->expires)
 		grant->expires = time;

@@ -62,7 +62,4 @@ int caveat__expires(char *text, int64_t expires);
 
 #define CAVEAT_READ "op = read"
 
-/* A time as in a caveat. Returns 0 or -EINVAL. */
-int caveat__parse_time(const char *text, size_t length, int64_t *ret_time);
-
 #endif

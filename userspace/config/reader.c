@@ -10,8 +10,9 @@
 #include "config/option.h"
 #include "config/value.h"
 
-void reader__where(const struct reader *r, size_t line, const char *path, const char *key,
-		   char where[WHERE_BYTES])
+/* Writes "FILE:LINE: KEY". */
+static void reader__where(const struct reader *r, size_t line, const char *path, const char *key,
+			  char where[WHERE_BYTES])
 {
 	const char *name = r->name;
 	size_t length = strlen(name);
@@ -56,7 +57,8 @@ static int reader__not_yaml(struct reader *r)
 	return reader__fail_at(r, line, message);
 }
 
-int reader__next(struct reader *r, yaml_event_t *event)
+/* The next event; the caller deletes it, also after a failure. */
+static int reader__next(struct reader *r, yaml_event_t *event)
 {
 	yaml_event_delete(event);
 	if (!yaml_parser_parse(&r->yaml, event)) {
@@ -71,7 +73,8 @@ static bool is_plain(const yaml_event_t *event)
 	return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
-bool reader__is_null(const yaml_event_t *event)
+/* Whether the scalar stands for nothing: empty, ~ or null. */
+static bool reader__is_null(const yaml_event_t *event)
 {
 	const char *text = (const char *)event->data.scalar.value;
 
@@ -95,8 +98,8 @@ static const char *event_name(const yaml_event_t *event)
 	}
 }
 
-int reader__wrong_type(struct reader *r, const yaml_event_t *event, const char *where,
-		       const char *what)
+static int reader__wrong_type(struct reader *r, const yaml_event_t *event, const char *where,
+			      const char *what)
 {
 	return config_error__set(r->error, -EINVAL, where, "expected %s, got %s", what,
 				 event_name(event));
@@ -151,7 +154,8 @@ static size_t find_key(const struct section *section, const char *name)
 	return i;
 }
 
-int reader__mapping(struct reader *r, const struct section *section)
+/* Reads keys and values up to the mapping's end; its start has been read. */
+static int reader__mapping(struct reader *r, const struct section *section)
 {
 	_cleanup_event_ yaml_event_t key = { 0 };
 	_cleanup_event_ yaml_event_t value = { 0 };

@@ -48,13 +48,7 @@ struct section {
  */
 int reader__read(struct reader *r, const struct section *root);
 
-/* The next event; the caller deletes it, also after a failure. */
-int reader__next(struct reader *r, yaml_event_t *event);
-
-/* Reads keys and values up to the mapping's end; its start has been read. */
-int reader__mapping(struct reader *r, const struct section *section);
-
-/* The same, if event is a mapping's start. */
+/* Reads the keys and values of event, which must be a mapping's start, up to its end. */
 int reader__enter(struct reader *r, const struct section *section, const yaml_event_t *event,
 		  const char *where);
 
@@ -75,16 +69,5 @@ int reader__label(struct reader *r, const yaml_event_t *event, const char *where
 
 /* true or false, nothing else. */
 int reader__bool(struct reader *r, const yaml_event_t *event, const char *where, bool *ret_value);
-
-/* "expected WHAT, got ..." */
-int reader__wrong_type(struct reader *r, const yaml_event_t *event, const char *where,
-		       const char *what);
-
-/* Writes "FILE:LINE: KEY". */
-void reader__where(const struct reader *r, size_t line, const char *path, const char *key,
-		   char where[WHERE_BYTES]);
-
-/* Whether the scalar stands for nothing: empty, ~ or null. */
-bool reader__is_null(const yaml_event_t *event);
 
 #endif

@@ -103,7 +103,8 @@ const char *hook__tail(const struct hook *hook)
 	return !strcmp(hook->fact, "frames read") ? "socket_read_tail" : "socket_write_tail";
 }
 
-bool hook__in_btf(const struct hook *hook, const struct btf *btf)
+/* Whether the kernel's BTF has the hook as the program wants it. */
+static bool hook__in_btf(const struct hook *hook, const struct btf *btf)
 {
 	const struct btf_type *type;
 	char name[96];

@@ -44,9 +44,6 @@ bool hook__has_probe(const struct hook *hook, const struct bpf_program *program)
 /* Whether the hook's program is run by the loader when it wants to. */
 bool hook__is_iterator(const struct hook *hook);
 
-/* Whether the kernel's BTF has the hook as the program wants it. */
-bool hook__in_btf(const struct hook *hook, const struct btf *btf);
-
 /*
  * Chooses by BTF, except for programs in refused (bit i: hooks[i]), which the
  * kernel has been seen to refuse, and, without probes, those of uprobes. Fills one line

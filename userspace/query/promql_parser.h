@@ -23,8 +23,7 @@ struct parser {
 void *parser__fail_at(struct parser *p, const char *where, const char *reason);
 void *parser__unexpected(struct parser *p, const char *expected);
 
-/* Zeroed memory of the tree's; NULL after an error. */
-void *parser__allocate(struct parser *p, size_t size);
+/* In zeroed memory of the tree's; NULL after an error. */
 struct node *parser__node(struct parser *p, enum node_kind kind, const struct token *token);
 
 /* Copies into the tree's memory: bytes, a token, what a string token stands for. */

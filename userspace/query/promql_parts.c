@@ -35,7 +35,8 @@ void *parser__unexpected(struct parser *p, const char *expected)
 	return NULL;
 }
 
-void *parser__allocate(struct parser *p, size_t size)
+/* Zeroed memory of the tree's; NULL after an error. */
+static void *parser__allocate(struct parser *p, size_t size)
 {
 	struct chunk *chunk = p->query->chunks;
 	void *memory;

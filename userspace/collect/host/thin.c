@@ -80,7 +80,7 @@ static int read_reply(const char *reply, uint64_t *ret_size_bytes, uint64_t *ret
 	return 0;
 }
 
-int thin__status_of(dev_t device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes)
+static int thin__status_of(dev_t device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes)
 {
 	union {
 		struct dm_ioctl header;

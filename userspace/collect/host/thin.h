@@ -4,7 +4,6 @@
 #define EDGETAP_COLLECT_HOST_THIN_H
 
 #include <stdint.h>
-#include <sys/types.h>
 
 /*
  * Asks the device mapper about a block device ("/dev/vg/volume", "/dev/dm-3", or by
@@ -15,9 +14,6 @@
  * file gave.
  */
 int thin__status(const char *device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes);
-
-/* The same by number. */
-int thin__status_of(dev_t device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes);
 
 /*
  * What a thin target says of itself (Documentation/admin-guide/device-mapper/
