@@ -47,11 +47,10 @@ enum rpc_row { ROW_RPC_RESPONSE = 0, ROW_RPC_FIRST_BYTE = 1, ROW_RPC_QUEUE = 2 }
 #define STATUS_UPGRADE 0xfffc
 #define STATUS_RPC(i) (0x8000 | (i)) /* i < STATUS_RPC_MAX: index of the rpc entry */
 #define STATUS_RPC_MAX 0x7000
-#define STATUS_CLASS(c) (c) /* 1..5: a class; 100..999: an exact code */
 
 struct row_group_key {
 	__u32 slot;
-	__u16 status; /* class, exact code, or STATUS_* */
+	__u16 status; /* 1..5: a class; 100..999: an exact code; or STATUS_* */
 	__u16 pad;
 };
 

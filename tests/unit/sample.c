@@ -117,8 +117,11 @@ void sample__observe(struct sample *sample, uint32_t slot, unsigned int status, 
 		     uint64_t ns)
 {
 	struct row *r = &find_group(sample, slot, status)->row[row];
+	uint32_t cell = 0;
 
-	r->cell[grid__cell(&sample->grid, ns)]++;
+	while (cell < sample->grid.bounds && ns > sample->grid.bound_ns[cell])
+		cell++;
+	r->cell[cell]++;
 	r->sum_ns += ns;
 }
 

@@ -471,7 +471,7 @@ START_TEST(test_requests_are_checked)
 		broker_process__run(pair[1], agent, &options);
 	close(pair[1]);
 	ck_assert_int_eq(answer_to(pair[0], &good, sizeof(good)), 0);
-	bad.kind = BROKER_KINDS;
+	bad.kind = BROKER_THIN + 1;
 	ck_assert_int_eq(answer_to(pair[0], &bad, sizeof(bad)), -EINVAL);
 	bad = good;
 	bad.family = AF_PACKET;

@@ -31,8 +31,6 @@ struct rules_file {
 	struct secret_stamp stamp;
 };
 
-#define RULES_WEB_FILES 4
-
 struct rules {
 	_Atomic unsigned int references;
 	struct rules_token *tokens;

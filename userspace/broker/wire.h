@@ -16,7 +16,6 @@ enum broker_kind {
 	BROKER_SOCKET,
 	BROKER_POSTGRES,
 	BROKER_THIN,
-	BROKER_KINDS,
 };
 
 struct broker_request {

@@ -67,7 +67,6 @@ enum fact {
 	FACT_RENDER_TIME, /* ns, of the exposition before this; no label */
 	FACT_OWN,	  /* parts: enum own_count */
 	FACT_READINGS_LOST,
-	FACT_N
 };
 
 #define FAMILY_LABELS 3

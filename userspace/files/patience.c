@@ -67,16 +67,6 @@ void patience__free(struct patience *patience)
 		destroy(patience);
 }
 
-size_t patience__hanging(struct patience *patience)
-{
-	size_t count;
-
-	pthread_mutex_lock(&patience->lock);
-	count = patience->count;
-	pthread_mutex_unlock(&patience->lock);
-	return count;
-}
-
 /* Takes out a call that has come back after all. Holds the lock. */
 static void forget(struct patience *patience, const struct call *call)
 {

@@ -38,7 +38,4 @@ void patience__free(struct patience *patience);
  */
 int patience__do(struct patience *patience, const struct patience_work *work);
 
-/* How many hang now. */
-size_t patience__hanging(struct patience *patience);
-
 #endif

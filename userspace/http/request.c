@@ -68,16 +68,6 @@ uint64_t http_request__deadline_ns(const struct http_request *request)
 	return request->deadline_ns;
 }
 
-const char *http_request__query(const struct http_request *request, const char *name)
-{
-	const char *value = NULL;
-
-	if (MHD_lookup_connection_value_n(request->connection, MHD_GET_ARGUMENT_KIND, name,
-					  strlen(name), &value, NULL) != MHD_YES)
-		return NULL;
-	return value ? value : "";
-}
-
 const char *http_request__raw_query(const struct http_request *request)
 {
 	return request->raw_query ? request->raw_query : "";

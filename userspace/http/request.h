@@ -27,9 +27,6 @@ const char *http_request__path(const struct http_request *request);
  */
 const char *http_request__method(const struct http_request *request);
 
-/* First value of a query argument, "" if it has none, NULL if it is absent. */
-const char *http_request__query(const struct http_request *request, const char *name);
-
 /* What stands behind the first `?` of the target, as the client wrote it; "" if nothing does. */
 const char *http_request__raw_query(const struct http_request *request);
 

@@ -323,7 +323,6 @@ static void match_kubepods(struct visit *v, struct span name)
 		return;
 	if (span__is(name, slice_word)) {
 		v->in_kubepods = true;
-		v->class->qos = "guaranteed";
 		v->class->pod_uid[0] = '\0';
 		return;
 	}
@@ -335,23 +334,15 @@ static void match_kubepods(struct visit *v, struct span name)
 		slice.len -= (size_t)(at - slice.at) + strlen(slice_word);
 		slice.at = at + strlen(slice_word);
 		v->in_kubepods = true;
-		v->class->qos = span__strip_prefix(&slice, "-burstable")    ? "burstable"
-				: span__strip_prefix(&slice, "-besteffort") ? "besteffort"
-									    : "guaranteed";
 		v->class->pod_uid[0] = '\0';
+		if (!span__strip_prefix(&slice, "-burstable"))
+			span__strip_prefix(&slice, "-besteffort");
 		if (span__strip_prefix(&slice, "-pod"))
 			set_pod(v, slice);
 		return;
 	}
-	if (!v->in_kubepods)
-		return;
-	if (span__is(name, "burstable")) {
-		v->class->qos = "burstable";
-	} else if (span__is(name, "besteffort")) {
-		v->class->qos = "besteffort";
-	} else if (span__strip_prefix(&slice, "pod")) {
+	if (v->in_kubepods && span__strip_prefix(&slice, "pod"))
 		v->in_pod = set_pod(v, slice);
-	}
 }
 
 void cgroup_path__classify(const char *path, struct cgroup_path *ret_class)
@@ -361,7 +352,6 @@ void cgroup_path__classify(const char *path, struct cgroup_path *ret_class)
 
 	memset(ret_class, 0, sizeof(*ret_class));
 	ret_class->runtime = "";
-	ret_class->qos = "";
 	ret_class->kind = CGROUP_SHARED;
 
 	while (*at && ret_class->kind == CGROUP_SHARED) {

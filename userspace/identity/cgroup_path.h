@@ -23,7 +23,6 @@ enum cgroup_kind {
 struct cgroup_path {
 	enum cgroup_kind kind;
 	const char *runtime;		    /* static; "" where the path does not tell */
-	const char *qos;		    /* Kubernetes class, static; "" outside pods */
 	char id[CGROUP_NAME_BYTES];	    /* container id or name; "" for other kinds */
 	char unit[CGROUP_NAME_BYTES];	    /* unit with its suffix; "" for other kinds */
 	char pod_uid[CGROUP_POD_UID_BYTES]; /* with dashes, as the API server writes it; or "" */

@@ -41,7 +41,6 @@ static void take(struct cgroup_path *class, const char *id, const char *runtime,
 	memset(class, 0, sizeof(*class));
 	class->kind = CGROUP_CONTAINER;
 	class->runtime = runtime;
-	class->qos = "";
 	class->root_len = root_len;
 	snprintf(class->id, sizeof(class->id), "%s", id);
 	/* it may be in a cgroup below its own, whose name tells who is above runc and crun */
@@ -147,7 +146,7 @@ int instance_cgroup__find(struct runtime_index *index, const struct cgroup_hiera
 			return err;
 		if (class.kind == CGROUP_CONTAINER && !class.is_users &&
 		    is_elsewhere(index, hierarchy, path, &class))
-			class = (struct cgroup_path){ .runtime = "", .qos = "" };
+			class = (struct cgroup_path){ .runtime = "" };
 	}
 	*ret_class = class;
 	return 0;

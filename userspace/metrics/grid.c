@@ -52,15 +52,6 @@ static uint32_t first_bound_not_below(const struct grid *grid, uint64_t value_ns
 	return low;
 }
 
-static unsigned int hint_of(uint64_t value)
-{
-	unsigned int msb = 63 - (unsigned int)__builtin_clzll(value | 1);
-	uint64_t aligned = msb >= GRID_HINT_SUBBITS ? value >> (msb - GRID_HINT_SUBBITS)
-						    : value << (GRID_HINT_SUBBITS - msb);
-
-	return msb << GRID_HINT_SUBBITS | (aligned & ((1 << GRID_HINT_SUBBITS) - 1));
-}
-
 static int fill_hints(struct grid *grid)
 {
 	for (unsigned int h = 0; h < GRID_HINTS; h++) {
@@ -116,18 +107,6 @@ int grid__build(struct grid *ret_grid, const uint64_t *classic_ns, size_t classi
 		return err;
 	*ret_grid = grid;
 	return 0;
-}
-
-uint32_t grid__cell(const struct grid *grid, uint64_t value_ns)
-{
-	uint32_t cell = grid->hint[hint_of(value_ns)];
-
-	for (int step = 0; step < GRID_MAX_STEPS; step++) {
-		if (cell >= grid->bounds || value_ns <= grid->bound_ns[cell])
-			break;
-		cell++;
-	}
-	return cell;
 }
 
 int grid_layout__build(struct grid_layout *ret_layout, const struct grid *grid,

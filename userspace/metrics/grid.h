@@ -37,9 +37,6 @@ struct grid_layout {
  */
 int grid__build(struct grid *ret_grid, const uint64_t *classic_ns, size_t classic_count);
 
-/* The cell that counts a value, ns. The kernel side does the same. */
-uint32_t grid__cell(const struct grid *grid, uint64_t value_ns);
-
 /*
  * How the cells of a grid make up buckets. Returns 0, or -EINVAL if a classic
  * bound is none of the grid's or they are not ascending, or -E2BIG.

@@ -430,8 +430,3 @@ int promql__parse_selector(struct promql **ret_query, const char *text, size_t l
 {
 	return parse(ret_query, text, length, true, error);
 }
-
-size_t promql__selectors(const struct promql *query)
-{
-	return query->selectors;
-}

@@ -59,9 +59,6 @@ struct promql_filter {
 int promql__print(const struct promql *query, const struct promql_filter *filter,
 		  struct buffer *out);
 
-/* How many selectors it has. */
-size_t promql__selectors(const struct promql *query);
-
 /*
  * Whether every function and aggregation in it is one that is known to give
  * nothing but what its arguments have (promql_functions.c). If not, error names

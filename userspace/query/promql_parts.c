@@ -200,7 +200,6 @@ struct node *parser__selector(struct parser *p, const struct token *name)
 
 	if (!node)
 		return NULL;
-	p->query->selectors++;
 	if (name)
 		node->text = parser__copy_token(p, name);
 	if (parser__skip(p, TOKEN_LEFT_BRACE))

@@ -103,7 +103,6 @@ struct promql {
 	struct span text;     /* what was parsed */
 	struct chunk *chunks; /* where everything in the tree is */
 	size_t nodes;
-	size_t selectors;
 };
 
 #endif

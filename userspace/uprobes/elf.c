@@ -11,7 +11,6 @@
 
 #define MAX_SECTIONS 4096
 #define MAX_NAME_PLACES 64 /* in one string table, of all names that are looked for */
-#define NOTE_BYTES 1024
 
 #ifndef EM_AARCH64
 #define EM_AARCH64 183
@@ -197,29 +196,6 @@ static void take_table(struct elf *elf, const Elf64_Ehdr *header, uint64_t count
 	ret_table->strings = part_of(elf, &strings);
 }
 
-static void take_build_id(struct elf *elf, const struct elf_part *part)
-{
-	static const char digits[] = "0123456789abcdef";
-	uint8_t note[NOTE_BYTES];
-	size_t size = part->bytes < sizeof(note) ? (size_t)part->bytes : sizeof(note);
-	Elf64_Nhdr header;
-	size_t length;
-
-	if (size < sizeof(header) + 4 || elf__read(elf, note, size, part->offset))
-		return;
-	memcpy(&header, note, sizeof(header));
-	if (header.n_type != NT_GNU_BUILD_ID || header.n_namesz != 4 ||
-	    memcmp(note + sizeof(header), "GNU", 4) != 0 ||
-	    header.n_descsz > size - sizeof(header) - 4)
-		return;
-	length = header.n_descsz < 20 ? header.n_descsz : 20;
-	for (size_t i = 0; i < length; i++) {
-		elf->build_id[2 * i] = digits[note[sizeof(header) + 4 + i] >> 4];
-		elf->build_id[2 * i + 1] = digits[note[sizeof(header) + 4 + i] & 15];
-	}
-	elf->build_id[2 * length] = '\0';
-}
-
 static void take_named(struct elf *elf, const char *name, const Elf64_Shdr *section)
 {
 	const struct elf_part part = part_of(elf, section);
@@ -232,8 +208,6 @@ static void take_named(struct elf *elf, const char *name, const Elf64_Shdr *sect
 		elf->go_pclntab = part;
 	else if (strcmp(name, ".go.buildinfo") == 0)
 		elf->go_buildinfo = part;
-	else if (strcmp(name, ".note.gnu.build-id") == 0)
-		take_build_id(elf, &part);
 }
 
 static int read_sections(struct elf *elf, const Elf64_Ehdr *header, const char **ret_reason)
@@ -306,7 +280,6 @@ int elf__open(struct elf *ret_elf, const struct elf_source *source, const char *
 	if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
 		return refuse(-ENOEXEC, ret_reason, "it is neither a program nor a library");
 	elf.machine = header.e_machine;
-	elf.is_shared = header.e_type == ET_DYN;
 	err = read_segments(&elf, &header, ret_reason);
 	if (!err)
 		err = read_sections(&elf, &header, ret_reason);

@@ -22,7 +22,6 @@
 #define ELF_MAX_SEGMENTS 16
 #define ELF_WINDOW_BYTES 65536
 #define ELF_BUDGET_BYTES (256ULL << 20) /* read from one file */
-#define ELF_BUILD_ID_BYTES 41		/* 20 bytes in hexadecimal, NUL */
 
 /* Where the bytes come from: a file, or memory in tests. */
 struct elf_source {
@@ -53,7 +52,6 @@ struct elf {
 	struct elf_source source;
 	uint64_t budget; /* bytes that may still be read */
 	uint16_t machine;
-	bool is_shared; /* ET_DYN, which position-independent programs are too */
 	struct elf_segment segment[ELF_MAX_SEGMENTS];
 	size_t segment_count;
 	struct elf_table symtab;
@@ -62,7 +60,6 @@ struct elf {
 	struct elf_part relocations; /* .rela.dyn */
 	struct elf_part go_pclntab;
 	struct elf_part go_buildinfo;
-	char build_id[ELF_BUILD_ID_BYTES]; /* "" if it has none */
 };
 
 struct elf_symbol {

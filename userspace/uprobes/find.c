@@ -27,7 +27,6 @@ struct known {
 struct find {
 	struct known known[FIND_MAX_FILES];
 	uint64_t lookups;
-	uint64_t reads;
 	struct plan scratch;
 	struct filesystems *filesystems;
 	struct patience *patience;
@@ -68,11 +67,6 @@ void find__free(struct find *find)
 	filesystems__free(find->filesystems);
 	patience__free(find->patience);
 	free(find);
-}
-
-uint64_t find__reads(const struct find *find)
-{
-	return find->reads;
 }
 
 static struct known *ways_of(struct find *find, const struct file_id *id)
@@ -121,7 +115,6 @@ static int read_file(struct find *find, int path_fd, const char *path, bool is_p
 
 	if (fd < 0)
 		return fd;
-	find->reads++;
 	result = elf_source__file(&source, fd);
 	if (!result)
 		result = plan__make(&find->scratch, &source, slash ? slash + 1 : path, is_program);

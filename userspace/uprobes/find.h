@@ -49,7 +49,4 @@ int find__process(struct find *find, pid_t pid, uint64_t owner, uint32_t librari
 		  void (*on_found)(void *ctx, const struct found *found), void *ctx,
 		  struct find_unread *ret_unread);
 
-/* Files that were read since the start. */
-uint64_t find__reads(const struct find *find);
-
 #endif

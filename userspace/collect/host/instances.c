@@ -123,10 +123,8 @@ static int add(struct instances *instances, const char *path, uint64_t id, enum 
 {
 	struct instance *instance;
 
-	if (instances->count == instances->max) {
-		instances->lost++;
+	if (instances->count == instances->max)
 		return 0;
-	}
 	if (instances->count == instances->room) {
 		size_t room = instances->room ? instances->room * 2 : 64;
 		struct instance **grown = reallocarray(instances->instance, room, sizeof(*grown));
@@ -175,7 +173,6 @@ void instances__walk(struct instances *instances)
 	struct walk walk = { .instances = instances, .known = instances->count };
 	size_t kept = 0;
 
-	instances->lost = 0;
 	for (size_t i = 0; i < instances->count; i++)
 		instances->instance[i]->seen = false;
 	/* a walk that ended early knows nothing about what it has not seen */

@@ -79,7 +79,6 @@ struct instances {
 	size_t cursor; /* where the next look goes on */
 	size_t open;   /* descriptors of cgroup files that are kept */
 	size_t open_max;
-	uint64_t lost; /* found, and beyond max, at the last walk */
 };
 
 /* Frees what it holds, not itself. */

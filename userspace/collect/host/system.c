@@ -251,8 +251,3 @@ void system__forget_labels(struct system *system)
 	instances__forget_labels(&system->instances);
 	system->next_ns = 0;
 }
-
-uint64_t system__lost(const struct system *system)
-{
-	return system->instances.lost;
-}

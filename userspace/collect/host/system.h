@@ -15,7 +15,7 @@ struct system;
 
 struct system_options {
 	struct identity_table *identity; /* must outlive it */
-	uint32_t max_instances;		 /* containers and units; what is beyond is counted */
+	uint32_t max_instances;		 /* containers and units; what is beyond is left out */
 	/*
 	 * Asks about a thin volume as thin__status does (thin.h), with the rights that this
 	 * needs; NULL: volumes are as full as the file system in them says.
@@ -49,8 +49,5 @@ const struct identity *system__identity(const struct system *system, uint64_t cg
 
 /* The rules on labels have changed. */
 void system__forget_labels(struct system *system);
-
-/* Containers and units for which there was no room at the last look. */
-uint64_t system__lost(const struct system *system);
 
 #endif

@@ -58,7 +58,6 @@ struct postgres {
 
 	pthread_mutex_t lock; /* of everything below */
 	bool is_ending;
-	bool is_to_look;
 	struct server_list list;
 	struct pending pending[MAX_PENDING];
 	unsigned int pending_count;
@@ -185,8 +184,6 @@ static void look(struct postgres *postgres, uint64_t now_ns)
 	bool is_due = now_ns >= postgres->next_look_ns;
 
 	pthread_mutex_lock(&postgres->lock);
-	is_due |= postgres->is_to_look;
-	postgres->is_to_look = false;
 	if (is_due) {
 		postgres->list.left_out = 0;
 		remove_ended(postgres);
@@ -462,16 +459,6 @@ void postgres__listening(struct postgres *postgres, pid_t pid, const struct mode
 			strncpy(pending->label[i], value, sizeof(pending->label[i]) - 1);
 		}
 	}
-	pthread_mutex_unlock(&postgres->lock);
-	wake(postgres);
-}
-
-void postgres__look(struct postgres *postgres)
-{
-	if (!postgres)
-		return;
-	pthread_mutex_lock(&postgres->lock);
-	postgres->is_to_look = true;
 	pthread_mutex_unlock(&postgres->lock);
 	wake(postgres);
 }

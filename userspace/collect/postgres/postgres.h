@@ -48,9 +48,6 @@ bool postgres__is_started(const struct postgres *postgres);
 /* A process called "postgres" has a listening socket; it is of an instance with these labels. */
 void postgres__listening(struct postgres *postgres, pid_t pid, const struct model_labels *labels);
 
-/* Looks for servers now, not only when that is due. */
-void postgres__look(struct postgres *postgres);
-
 /*
  * Calls find for every server, to tell the labels of its instance: 1; 0 if it has none, or none
  * that is served, and then it is not asked; -1 if they are as before. cgroup is the path below
