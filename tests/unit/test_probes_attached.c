@@ -465,7 +465,7 @@ END_TEST
 START_TEST(the_worker_attaches)
 {
 	pid_t pid = probes_process__start(paths, 1, 0, NULL);
-	struct worker_stats now = {};
+	struct attached_stats now = {};
 	struct attached *other;
 	struct worker *worker;
 
@@ -473,18 +473,17 @@ START_TEST(the_worker_attaches)
 	ck_assert_int_eq(worker__new(&worker, other, S / 20), 0);
 	push(worker, pid);
 	ck_assert_int_eq(worker__start(worker), 0);
-	for (int i = 0; i < 5000 && now.attached.files != 1; i++) {
+	for (int i = 0; i < 5000 && now.files != 1; i++) {
 		usleep(1000);
 		worker__stats(worker, &now);
 	}
-	ck_assert_uint_eq(now.attached.files, 1);
-	ck_assert_uint_eq(now.waiting, 0);
+	ck_assert_uint_eq(now.files, 1);
 	probes_process__end(pid);
-	for (int i = 0; i < 5000 && now.attached.processes; i++) {
+	for (int i = 0; i < 5000 && now.processes; i++) {
 		usleep(1000);
 		worker__stats(worker, &now);
 	}
-	ck_assert_uint_eq(now.attached.processes, 0);
+	ck_assert_uint_eq(now.processes, 0);
 	for (int i = 0; i < 2 * WORKER_MAX_WAITING; i++)
 		push(worker, 1 << 30);
 	ck_assert(worker__free(worker));

@@ -71,16 +71,16 @@ static void count_http(const struct agent *agent, uint64_t counts[OWN_COUNTS])
 
 static void count_tls(const struct agent *agent, uint64_t counts[OWN_COUNTS])
 {
-	struct worker_stats probes;
+	struct attached_stats probes;
 	struct tls_names_stats names;
 
 	worker__stats(agent->probes, &probes);
 	tls_names__stats(agent->tls_names, &names);
-	counts[OWN_TLS_FILES] = probes.attached.files;
-	counts[OWN_TLS_PROBES] = probes.attached.probes;
+	counts[OWN_TLS_FILES] = probes.files;
+	counts[OWN_TLS_PROBES] = probes.probes;
 	counts[OWN_TLS_PENDING_HELLOS] = names.hellos_pending;
-	counts[OWN_TLS_UNREAD_MEMORY_MAP] = probes.attached.unread_total[UNREAD_MEMORY_MAP];
-	counts[OWN_TLS_UNREAD_FILE_SYSTEM] = probes.attached.unread_total[UNREAD_FILE_SYSTEM];
+	counts[OWN_TLS_UNREAD_MEMORY_MAP] = probes.unread_total[UNREAD_MEMORY_MAP];
+	counts[OWN_TLS_UNREAD_FILE_SYSTEM] = probes.unread_total[UNREAD_FILE_SYSTEM];
 }
 
 /* What the agent counts about itself; ctx is the agent. */

@@ -57,7 +57,6 @@ struct attached {
 	uint32_t file_count; /* in_use */
 	uint32_t link_count;
 	uint32_t cursor; /* where the next sweep looks on */
-	uint64_t attached_total;
 	uint64_t detached_total;
 	uint64_t full_total;
 	uint64_t heirs_total;
@@ -190,7 +189,6 @@ static void entry__attach(struct attached *attached, struct attached_file *file,
 	file->link_count = (uint32_t)count;
 	file->probes = (uint32_t)plan->count;
 	attached->link_count += (uint32_t)count;
-	attached->attached_total++;
 }
 
 /* Whether the file was written to since: its probes are in the wrong places. */
@@ -534,7 +532,6 @@ void attached__stats(const struct attached *attached, struct attached_stats *ret
 	struct attached_stats stats = {
 		.links = attached->link_count,
 		.processes = attached->process_count,
-		.attached_total = attached->attached_total,
 		.detached_total = attached->detached_total,
 		.full_total = attached->full_total,
 		.heirs_total = attached->heirs_total,

@@ -57,7 +57,6 @@ struct attached_stats {
 	uint32_t probes;    /* places in them */
 	uint32_t processes; /* that map them, or were looked at and do not */
 	uint32_t refused;   /* files with TLS that cannot be attached, mapped now */
-	uint64_t attached_total;
 	uint64_t detached_total;
 	uint64_t full_total;  /* files or processes left out because a table was full */
 	uint64_t heirs_total; /* processes that were found when others had ended */

@@ -27,7 +27,7 @@ struct worker {
 	struct serving *ring;
 	uint32_t head; /* of the ring */
 	uint32_t count;
-	struct worker_stats stats;
+	struct attached_stats stats;
 };
 
 int worker__new(struct worker **ret_worker, struct attached *attached, uint64_t sweep_ns)
@@ -96,7 +96,7 @@ static void *worker__run(void *ctx)
 		}
 		attached__stats(worker->attached, &stats);
 		pthread_mutex_lock(&worker->lock);
-		worker->stats.attached = stats;
+		worker->stats = stats;
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return NULL;
@@ -121,9 +121,7 @@ bool worker__is_started(const struct worker *worker)
 void worker__push(struct worker *worker, const struct serving *serving)
 {
 	pthread_mutex_lock(&worker->lock);
-	if (worker->count == WORKER_MAX_WAITING) {
-		worker->stats.left_out_total++;
-	} else {
+	if (worker->count < WORKER_MAX_WAITING) {
 		uint32_t i = (worker->head + worker->count++) % WORKER_MAX_WAITING;
 
 		worker->ring[i] = *serving;
@@ -132,15 +130,14 @@ void worker__push(struct worker *worker, const struct serving *serving)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-void worker__stats(struct worker *worker, struct worker_stats *ret_stats)
+void worker__stats(struct worker *worker, struct attached_stats *ret_stats)
 {
 	if (!worker) {
-		*ret_stats = (struct worker_stats){};
+		*ret_stats = (struct attached_stats){};
 		return;
 	}
 	pthread_mutex_lock(&worker->lock);
 	*ret_stats = worker->stats;
-	ret_stats->waiting = worker->count;
 	pthread_mutex_unlock(&worker->lock);
 }
 

@@ -13,12 +13,6 @@
 
 struct worker;
 
-struct worker_stats {
-	struct attached_stats attached;
-	uint32_t waiting;
-	uint64_t left_out_total; /* processes: too many were waiting */
-};
-
 /* Nothing runs yet. Takes attached over, also when it fails. 0 or -ENOMEM. */
 int worker__new(struct worker **ret_worker, struct attached *attached, uint64_t sweep_ns);
 
@@ -33,7 +27,7 @@ bool worker__is_started(const struct worker *worker);
 void worker__push(struct worker *worker, const struct serving *serving);
 
 /* As of the last thing done. Any thread. NULL gives zeros. */
-void worker__stats(struct worker *worker, struct worker_stats *ret_stats);
+void worker__stats(struct worker *worker, struct attached_stats *ret_stats);
 
 /*
  * Ends the thread and detaches everything. A thread that hangs all the same is left

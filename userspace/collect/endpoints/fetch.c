@@ -188,7 +188,6 @@ int fetch__init(struct fetch *fetch, uint64_t id, uint16_t port, const char *pat
 	*fetch = (struct fetch){
 		.easy = curl_easy_init(),
 		.limits = limits,
-		.id = id,
 		.port = port,
 		.shares = shares,
 		.share = share,

@@ -27,7 +27,6 @@ struct fetch {
 	struct curl_slist *headers;
 	struct curl_slist *connect_to;
 	const struct fetch_limits *limits;
-	uint64_t id;
 	uint16_t port;
 	bool is_running;
 	bool is_second; /* address tried: 127.0.0.1, then ::1 */

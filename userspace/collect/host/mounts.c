@@ -168,7 +168,6 @@ static bool keep(struct mount_list *list, const struct mount_line *line)
 		.id = line->id,
 		.major = line->major,
 		.minor = line->minor,
-		.is_overlay = line->is_overlay,
 		.has_quota = line->has_quota,
 		.root = strdup(line->root),
 		.point = strdup(line->point),

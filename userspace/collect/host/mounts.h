@@ -41,7 +41,6 @@ bool mounts__volume_name(const char *path, char *ret_name, size_t size);
 struct mount {
 	uint64_t id;
 	unsigned int major, minor;
-	bool is_overlay;
 	bool has_quota;
 	char *root, *point, *source;
 };
