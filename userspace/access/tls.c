@@ -197,7 +197,7 @@ static int copy_chain(const struct tls_material *material, gnutls_pcert_st *chai
 
 /* A copy of chain and key that GnuTLS frees. Returns 0, or GnuTLS' negative error. */
 static int copy(const struct tls_material *material, gnutls_pcert_st **ret_chain,
-		       unsigned int *ret_length, gnutls_privkey_t *ret_key)
+		unsigned int *ret_length, gnutls_privkey_t *ret_key)
 {
 	gnutls_pcert_st *chain = gnutls_calloc(material->chain_length, sizeof(*chain));
 	gnutls_privkey_t key;

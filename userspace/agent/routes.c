@@ -118,11 +118,11 @@ size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct confi
 		};
 	if (parts__has("endpoints"))
 		ret_routes[used++] = (struct http_route){
-		.path = "/metrics/custom",
-		.description = "What instances expose themselves, with the standard labels",
-		.handle = handle_custom,
-		.variant = variant_of_custom,
-	};
+			.path = "/metrics/custom",
+			.description = "What instances expose themselves, with the standard labels",
+			.handle = handle_custom,
+			.variant = variant_of_custom,
+		};
 	ret_routes[used++] = (struct http_route){
 		.path = "/-/ready",
 		.description = "200 while this machine is observed",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/clock.h"
 #include "uprobes/worker.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <pthread.h>

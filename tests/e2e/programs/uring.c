@@ -51,7 +51,8 @@ static int wait_in_ring(void)
 	return result;
 }
 
-/* Forgets the completions that have been signalled, so that the next read() waits for the next one. */
+/* Forgets the completions that have been signalled, so that the next read() waits for the next one.
+ */
 static void clear_event(void)
 {
 	struct pollfd event = { .fd = done_event, .events = POLLIN };

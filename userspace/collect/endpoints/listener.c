@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/clock.h"
 #include "collect/endpoints/listener.h"
+#include "base/clock.h"
 #include "identity/process.h"
 
 #include <dirent.h>
