@@ -158,7 +158,7 @@ def rounded(sample):
 def check(all_queries):
     """What our parser makes of each: (why it refuses, None, None) or (None, printed, restricted)."""
     flags = [f"-I{lib.REPO}/userspace", f"-I{lib.REPO}/include"]
-    sources = [lib.REPO / "userspace" / "encoders" / "buffer.c", *(lib.REPO / "userspace" / "query").glob("promql*.c")]
+    sources = [lib.REPO / "userspace" / "encoders" / "buffer.c", *(lib.REPO / "userspace" / "gateway").glob("promql*.c")]
     target = lib.BUILD / "promql_check"
     if target.exists() and target.stat().st_mtime < max(p.stat().st_mtime for p in sources):
         target.unlink()

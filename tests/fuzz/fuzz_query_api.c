@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/api.h"
-#include "query/promql.h"
-#include "query/promql_tree.h"
+#include "gateway/api.h"
+#include "gateway/promql.h"
+#include "gateway/promql_tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

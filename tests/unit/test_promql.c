@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/promql.h"
+#include "gateway/promql.h"
 
 Suite *promql_suite(void);
 

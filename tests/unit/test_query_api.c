@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/url.h"
-#include "query/api.h"
-#include "query/query.h"
+#include "gateway/api.h"
+#include "gateway/gateway.h"
 
 Suite *query_api_suite(void);
 

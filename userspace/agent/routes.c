@@ -7,7 +7,7 @@
 #include "agent/extra_series.h"
 #include "base/parts.h"
 #include "encoders/encoder.h"
-#include "query/query.h"
+#include "gateway/gateway.h"
 #include "views/views.h"
 
 static const struct view *find_view(const char *path)

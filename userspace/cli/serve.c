@@ -28,8 +28,8 @@
 #include "collect/host/thin.h"
 #include "collect/postgres/child.h"
 #include "config/warnings.h"
+#include "gateway/gateway.h"
 #include "http/server.h"
-#include "query/query.h"
 
 #define NS_PER_MS 1000000ULL
 

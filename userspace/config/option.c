@@ -12,6 +12,7 @@
 #include "base/printable.h"
 #include "base/url.h"
 #include "config/value.h"
+#include "gateway/gateway.h"
 #include "row.h"
 
 #define NS_PER_MS 1000000ULL

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/promql.h"
+#include "gateway/promql.h"
 
 static void print(const struct promql *query, const struct promql_filter *filter)
 {

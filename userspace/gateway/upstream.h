@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One request to the Prometheus or VictoriaMetrics behind us, by libcurl. */
-#ifndef EDGETAP_QUERY_UPSTREAM_H
-#define EDGETAP_QUERY_UPSTREAM_H
+#ifndef EDGETAP_GATEWAY_UPSTREAM_H
+#define EDGETAP_GATEWAY_UPSTREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

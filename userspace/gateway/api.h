@@ -7,14 +7,14 @@
  * Only parameters of a list reach the upstream, so that those of VictoriaMetrics
  * that widen or replace a filter (extra_filters[], extra_label, trace ...) never do.
  */
-#ifndef EDGETAP_QUERY_API_H
-#define EDGETAP_QUERY_API_H
+#ifndef EDGETAP_GATEWAY_API_H
+#define EDGETAP_GATEWAY_API_H
 
 #include <stdbool.h>
 
 #include "base/scope.h"
 #include "encoders/buffer.h"
-#include "query/form.h"
+#include "gateway/form.h"
 
 #define API_PATH_BYTES 192
 #define API_MESSAGE_BYTES 320

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The syntax tree, for the parser, the printer and the check of functions; nobody else includes it.
  */
-#ifndef EDGETAP_QUERY_PROMQL_TREE_H
-#define EDGETAP_QUERY_PROMQL_TREE_H
+#ifndef EDGETAP_GATEWAY_PROMQL_TREE_H
+#define EDGETAP_GATEWAY_PROMQL_TREE_H
 
-#include "query/promql.h"
+#include "gateway/promql.h"
 
 /* Bytes in the tree's memory; not terminated. */
 struct span {

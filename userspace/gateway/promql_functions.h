@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of functions and aggregations, in any case. */
-#ifndef EDGETAP_QUERY_PROMQL_FUNCTIONS_H
-#define EDGETAP_QUERY_PROMQL_FUNCTIONS_H
+#ifndef EDGETAP_GATEWAY_PROMQL_FUNCTIONS_H
+#define EDGETAP_GATEWAY_PROMQL_FUNCTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "query/promql_lexer.h"
+#include "gateway/promql_lexer.h"
 
 #include <errno.h>
 #include <math.h>

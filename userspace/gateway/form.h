@@ -4,8 +4,8 @@
  * or a form: read strictly, and written again by ourselves, so that what we
  * understood is what the next server gets. Pure.
  */
-#ifndef EDGETAP_QUERY_FORM_H
-#define EDGETAP_QUERY_FORM_H
+#ifndef EDGETAP_GATEWAY_FORM_H
+#define EDGETAP_GATEWAY_FORM_H
 
 #include <stddef.h>
 

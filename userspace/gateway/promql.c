@@ -3,7 +3,7 @@
  * The grammar, by recursive descent. Only what nests in the text recurses, and
  * that is bounded; chains of operators of one level loop.
  */
-#include "query/promql.h"
+#include "gateway/promql.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/promql_functions.h"
-#include "query/promql_parser.h"
+#include "gateway/promql_functions.h"
+#include "gateway/promql_parser.h"
 
 /* Precedences, as Prometheus has them. A sign binds as tightly as MUL. */
 enum {

@@ -5,7 +5,7 @@
  * Sources: Prometheus' functions up to 3.7, MetricsQL's transform, rollup and
  * aggregate functions up to VictoriaMetrics 1.130.
  */
-#include "query/promql_functions.h"
+#include "gateway/promql_functions.h"
 
 #include <ctype.h>
 #include <stdlib.h>

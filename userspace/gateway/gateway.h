@@ -3,8 +3,8 @@
  * /prometheus/ORG/...: the query API of the Prometheus or VictoriaMetrics behind
  * us, on Fly.io's paths. What a reader may see is enforced here, on the query.
  */
-#ifndef EDGETAP_QUERY_QUERY_H
-#define EDGETAP_QUERY_QUERY_H
+#ifndef EDGETAP_GATEWAY_GATEWAY_H
+#define EDGETAP_GATEWAY_GATEWAY_H
 
 #include <stdint.h>
 

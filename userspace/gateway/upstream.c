@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "query/upstream.h"
+#include "gateway/upstream.h"
 
 #include <ctype.h>
 #include <errno.h>

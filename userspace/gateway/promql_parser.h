@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the parser share; nobody else includes it. */
-#ifndef EDGETAP_QUERY_PROMQL_PARSER_H
-#define EDGETAP_QUERY_PROMQL_PARSER_H
+#ifndef EDGETAP_GATEWAY_PROMQL_PARSER_H
+#define EDGETAP_GATEWAY_PROMQL_PARSER_H
 
-#include "query/promql_lexer.h"
-#include "query/promql_tree.h"
+#include "gateway/promql_lexer.h"
+#include "gateway/promql_tree.h"
 
 struct parser {
 	struct lexer lexer;

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "query/promql_functions.h"
-#include "query/promql_lexer.h"
-#include "query/promql_tree.h"
+#include "gateway/promql_functions.h"
+#include "gateway/promql_lexer.h"
+#include "gateway/promql_tree.h"
 
 struct printer {
 	struct buffer *out;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/promql_parser.h"
+#include "gateway/promql_parser.h"
 
 #define CHUNK_BYTES (16 * 1024)
 

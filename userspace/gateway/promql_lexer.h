@@ -4,13 +4,13 @@
  * a character means depends on the brackets it stands in: colons belong to a
  * metric's name outside of braces and separate range from step inside of [].
  */
-#ifndef EDGETAP_QUERY_PROMQL_LEXER_H
-#define EDGETAP_QUERY_PROMQL_LEXER_H
+#ifndef EDGETAP_GATEWAY_PROMQL_LEXER_H
+#define EDGETAP_GATEWAY_PROMQL_LEXER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "query/promql.h"
+#include "gateway/promql.h"
 
 enum token_kind {
 	TOKEN_END,

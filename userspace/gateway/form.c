@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "query/form.h"
+#include "gateway/form.h"
 
 #include <errno.h>
 #include <stdbool.h>

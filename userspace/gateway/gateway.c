@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "query/query.h"
+#include "gateway/gateway.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "query/api.h"
-#include "query/upstream.h"
+#include "gateway/api.h"
+#include "gateway/upstream.h"
 
 #define NS_PER_MS 1000000ULL
 #define JSON_TYPE "application/json"

@@ -9,8 +9,8 @@
  * not understood (WITH templates, `or` between matchers, numbers with units) is
  * refused, because what is not understood cannot be restricted.
  */
-#ifndef EDGETAP_QUERY_PROMQL_H
-#define EDGETAP_QUERY_PROMQL_H
+#ifndef EDGETAP_GATEWAY_PROMQL_H
+#define EDGETAP_GATEWAY_PROMQL_H
 
 #include <stdbool.h>
 #include <stddef.h>

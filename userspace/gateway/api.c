@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "query/api.h"
+#include "gateway/api.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/promql.h"
+#include "gateway/promql.h"
 
 #define APP_LABEL "app"
 #define PARAMETERS_MAX 7
