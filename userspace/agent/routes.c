@@ -95,13 +95,13 @@ static int handle_query(void *ctx, const struct http_request *request, struct ht
 {
 	const struct agent *agent = ctx;
 	/* None of them changes while the server runs. */
-	const struct query_options options = {
+	const struct gateway_options options = {
 		.url = agent->config.query_url,
 		.org = agent->config.query_org,
 		.token_file = agent->config.query_token_file,
 	};
 
-	return query__handle(&options, request, reply);
+	return gateway__handle(&options, request, reply);
 }
 
 size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct config *config)
@@ -131,7 +131,7 @@ size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct confi
 	};
 	if (config->query_url)
 		ret_routes[used++] = (struct http_route){
-			.path = QUERY_PREFIX,
+			.path = GATEWAY_PREFIX,
 			.description = "the query API of Prometheus, below the organisation",
 			.handle = handle_query,
 			.slow = true,

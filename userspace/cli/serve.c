@@ -270,7 +270,7 @@ static int serve__start(struct serve *serve, const char **ret_message)
 		return -EPERM;
 	memory_limit__settle(&agent->config);
 	serve__start_broker(agent);
-	err = agent->config.query_url ? query__init() : 0;
+	err = agent->config.query_url ? gateway__init() : 0;
 	if (err) {
 		*ret_message = "out of memory";
 		return err;

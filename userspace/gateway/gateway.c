@@ -23,7 +23,7 @@ struct answer {
 	struct http_reply *reply;
 };
 
-int query__init(void)
+int gateway__init(void)
 {
 	return upstream__init();
 }
@@ -70,17 +70,17 @@ static int read_form(const struct http_request *request, struct form *form, stru
 }
 
 /* The path behind the organisation, with its slash; NULL with the error. */
-static const char *read_path(const struct query_options *options,
+static const char *read_path(const struct gateway_options *options,
 			     const struct http_request *request, struct api_error *error)
 {
 	const char *path = http_request__path(request);
 	size_t length;
 
-	if (!options->url || strncmp(path, QUERY_PREFIX, strlen(QUERY_PREFIX))) {
+	if (!options->url || strncmp(path, GATEWAY_PREFIX, strlen(GATEWAY_PREFIX))) {
 		api_error__set(error, 404, "not_found", "there is no query API here");
 		return NULL;
 	}
-	path += strlen(QUERY_PREFIX);
+	path += strlen(GATEWAY_PREFIX);
 	length = strcspn(path, "/");
 	if (strlen(options->org) != length || memcmp(options->org, path, length)) {
 		api_error__set(error, 404, "not_found", "there is no such organisation");
@@ -134,7 +134,7 @@ static int explain(int err, const char *message, struct api_error *error)
 }
 
 /* Passes on what the upstream says, in its words where it has some. */
-static int ask(const struct query_options *options, const struct http_request *request,
+static int ask(const struct gateway_options *options, const struct http_request *request,
 	       const struct api_call *call, struct http_reply *reply, struct api_error *error)
 {
 	struct answer answer = { request, reply };
@@ -147,7 +147,7 @@ static int ask(const struct query_options *options, const struct http_request *r
 		.accept = http_request__header(request, "Accept"),
 		.token_file = options->token_file,
 		.timeout_ms = left_ms(request),
-		.max_bytes = QUERY_MAX_RESPONSE_BYTES,
+		.max_bytes = GATEWAY_MAX_RESPONSE_BYTES,
 		.write = write_answer,
 		.is_moot = answer_is_moot,
 		.ctx = &answer,
@@ -169,8 +169,8 @@ static int ask(const struct query_options *options, const struct http_request *r
 	return 0;
 }
 
-int query__handle(const struct query_options *options, const struct http_request *request,
-		  struct http_reply *reply)
+int gateway__handle(const struct gateway_options *options, const struct http_request *request,
+		    struct http_reply *reply)
 {
 	struct api_error error = { .status = 0 };
 	struct form form = {};

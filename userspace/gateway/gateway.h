@@ -10,25 +10,25 @@
 
 #include "http/request.h"
 
-#define QUERY_PREFIX "/prometheus/"
+#define GATEWAY_PREFIX "/prometheus/"
 
 /* More of an answer is nobody's dashboard. */
-#define QUERY_MAX_RESPONSE_BYTES (64ULL * 1024 * 1024)
+#define GATEWAY_MAX_RESPONSE_BYTES (64ULL * 1024 * 1024)
 
-struct query_options {
+struct gateway_options {
 	const char *url; /* of the upstream; NULL: there is none, and all is answered with 404 */
 	const char *org; /* the organisation in the path */
 	const char *token_file; /* for the upstream, or NULL */
 };
 
 /* Once before any thread is started. 0 or -ENOMEM. */
-int query__init(void);
+int gateway__init(void);
 
 /*
- * Answers a request below QUERY_PREFIX, whatever comes of it: on a slow route.
+ * Answers a request below GATEWAY_PREFIX, whatever comes of it: on a slow route.
  * Returns 0 or -ENOMEM.
  */
-int query__handle(const struct query_options *options, const struct http_request *request,
-		  struct http_reply *reply);
+int gateway__handle(const struct gateway_options *options, const struct http_request *request,
+		    struct http_reply *reply);
 
 #endif
