@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Giving up what a process does not need: capabilities(7), setrlimit(2), descriptors. */
+/* Giving up what a process does not need: capabilities(7), setrlimit(2), landlock(7), descriptors. */
 #ifndef EDGETAP_BROKER_CONFINE_H
 #define EDGETAP_BROKER_CONFINE_H
 
@@ -27,6 +27,14 @@ int confine__become(uid_t uid, gid_t gid);
  * no file that grows, no core.
  */
 int confine__limit(unsigned int cpu_s, uint64_t data_bytes);
+
+/*
+ * From now on this thread, and those that it starts later, may read files but make, write, remove
+ * and execute none, listen on no TCP port (6.7), and signal nobody else (6.12): Landlock. What is
+ * open stays. no_new_privs must be set. 0, -EOPNOTSUPP where the kernel, or the filter of a
+ * container, does not offer it, or another negative errno.
+ */
+int confine__read_only(void);
 
 /* Closes every descriptor from first on. */
 void confine__close_from(unsigned int first);
