@@ -221,10 +221,13 @@ format:			## format every C file in place
 install: all		## install under DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(BUILD)/edgetap $(DESTDIR)$(BINDIR)/edgetap
 	install -D -m 644 deploy/edgetap.1 $(DESTDIR)$(MANDIR)/man1/edgetap.1
-	[ -e $(DESTDIR)$(SYSCONFDIR)/edgetap.yaml ] || \
-		install -D -m 644 deploy/edgetap.yaml $(DESTDIR)$(SYSCONFDIR)/edgetap.yaml
-	sed 's|@BINDIR@|$(BINDIR)|' deploy/edgetap.service.in > $(BUILD)/edgetap.service
-	install -D -m 644 $(BUILD)/edgetap.service $(DESTDIR)$(UNITDIR)/edgetap.service
+	set -e; for name in edgetap edgetap-gateway; do \
+		[ -e $(DESTDIR)$(SYSCONFDIR)/$$name.yaml ] || \
+			install -D -m 644 deploy/$$name.yaml $(DESTDIR)$(SYSCONFDIR)/$$name.yaml; \
+		sed 's|@BINDIR@|$(BINDIR)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' deploy/$$name.service.in \
+			> $(BUILD)/$$name.service; \
+		install -D -m 644 $(BUILD)/$$name.service $(DESTDIR)$(UNITDIR)/$$name.service; \
+	done
 
 dist:			## pack the committed sources into build/edgetap-VERSION.tar.gz
 	@mkdir -p $(BUILD)

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs edgetap and a database beside it that scrapes it every 15 seconds, until
-# one of them ends or this script is interrupted. Everything is kept in DIR, the
-# tokens too: those of an earlier run are used again.
+# Runs edgetap, a database beside it that scrapes it every 15 seconds, and the gateway
+# before that, until one of them ends or this script is interrupted. Everything is kept
+# in DIR, the tokens too: those of an earlier run are used again. The gateway runs as
+# the user nobody, who must be able to reach DIR and the program.
 #
 # usage: start.sh prometheus|victoria-metrics DIR     (as root)
 #
@@ -51,7 +52,7 @@ victoria-metrics)
 	;;
 *) usage ;;
 esac
-for program in "$kind" "$edgetap"; do
+for program in "$kind" "$edgetap" setpriv; do
 	command -v "$program" >/dev/null || {
 		echo "${0##*/}: $program is not installed" >&2
 		exit 1
@@ -62,9 +63,11 @@ umask 077
 for name in scrape reader; do
 	[[ -s $dir/$name.token ]] || od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$dir/$name.token"
 done
-for file in scrape.yml edgetap.yaml; do
-	sed "s|@DIR@|$dir|g; s|@URL@|$url|g; s|@HOST@|$host|g" "$here/$file" >"$dir/$file"
+reader=$(printf %s "$(<"$dir/reader.token")" | sha256sum | cut -d' ' -f1)
+for file in scrape.yml edgetap.yaml gateway.yaml; do
+	sed "s|@DIR@|$dir|g; s|@URL@|$url|g; s|@HOST@|$host|g; s|@READER@|$reader|g" "$here/$file" >"$dir/$file"
 done
+chmod 644 "$dir/gateway.yaml" # which has no secret in it
 
 started=()
 finish() {
@@ -79,7 +82,10 @@ trap 'exit 143' TERM HUP
 started+=($!)
 "$edgetap" serve --config "$dir/edgetap.yaml" &
 started+=($!)
-echo "Ask with: curl http://127.0.0.1:9777/prometheus/personal/api/v1/query \\"
+setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs \
+	"$edgetap" gateway --config "$dir/gateway.yaml" &
+started+=($!)
+echo "Ask with: curl http://127.0.0.1:9778/prometheus/personal/api/v1/query \\"
 echo "  --data-urlencode 'query=sum by (app) (increase(fly_edge_http_responses_count[5m]))' \\"
 echo "  -H \"Authorization: Bearer \$(cat $dir/reader.token)\""
 wait -n

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What deploy/ ships is accepted by the programs that it is for: Prometheus reads
-# the scrape configuration, systemd the unit, edgetap its own example, and
-# `make install` puts them where they belong.
+# the scrape configuration, systemd the units, edgetap its own examples and those
+# inside of Kubernetes' manifests, and `make install` puts them where they belong.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 edgetap=${EDGETAP:-build/edgetap}
@@ -21,18 +21,47 @@ fail() {
 
 echo "make install"
 make --no-print-directory install DESTDIR="$stage" PREFIX=/usr ${BUILD:+BUILD="$BUILD"}
-for file in usr/bin/edgetap usr/share/man/man1/edgetap.1 usr/lib/systemd/system/edgetap.service \
-	etc/edgetap.yaml; do
+for file in usr/bin/edgetap usr/share/man/man1/edgetap.1 \
+	usr/lib/systemd/system/edgetap{,-gateway}.service etc/edgetap{,-gateway}.yaml; do
 	[[ -s $stage/$file ]] || fail "make install did not install $file"
 done
-! grep -n '@[A-Z]*@' "$stage/usr/lib/systemd/system/edgetap.service" ||
-	fail "the unit has an unfilled placeholder"
-echo '# mine' >>"$stage/etc/edgetap.yaml"
+! grep -n '@[A-Z]*@' "$stage"/usr/lib/systemd/system/*.service || fail "a unit has an unfilled placeholder"
+for name in edgetap edgetap-gateway; do echo '# mine' >>"$stage/etc/$name.yaml"; done
 make --no-print-directory install DESTDIR="$stage" PREFIX=/usr ${BUILD:+BUILD="$BUILD"} >/dev/null
-grep -q '^# mine' "$stage/etc/edgetap.yaml" || fail "make install overwrote the administrator's configuration"
+for name in edgetap edgetap-gateway; do
+	grep -q '^# mine' "$stage/etc/$name.yaml" || fail "make install overwrote the administrator's $name.yaml"
+done
 
 echo "edgetap check-config"
 "$edgetap" check-config "$stage/etc/edgetap.yaml"
+"$edgetap" check-config --gateway "$stage/etc/edgetap-gateway.yaml"
+
+echo "manifests"
+# Secrets are mounted where the configuration has them; what it then says is that of the command.
+if python3 -c 'import yaml' 2>/dev/null; then
+	python3 - deploy/kubernetes-gateway.yaml "$stage" <<-'END'
+		import pathlib, sys, yaml
+		documents = {d["kind"]: d for d in yaml.safe_load_all(open(sys.argv[1]))}
+		pod = documents["Deployment"]["spec"]["template"]["spec"]
+		box, = pod["containers"]
+		assert pod["securityContext"]["runAsNonRoot"] and box["securityContext"]["readOnlyRootFilesystem"]
+		assert box["securityContext"]["capabilities"] == {"drop": ["ALL"]} and "privileged" not in box["securityContext"]
+		assert not box["securityContext"]["allowPrivilegeEscalation"] and not pod.get("hostPID")
+		assert box["args"] == ["gateway", "--config", "/etc/edgetap/edgetap-gateway.yaml"], box["args"]
+		text = documents["ConfigMap"]["data"]["edgetap-gateway.yaml"]
+		secrets = pathlib.Path(sys.argv[2], "secrets")
+		secrets.mkdir()
+		for token in yaml.safe_load(text)["tokens"]:
+		    path = secrets / pathlib.Path(token["token_file"]).name
+		    path.write_text(token["name"] * 16)
+		    path.chmod(0o440)
+		mount = next(m["mountPath"] for m in box["volumeMounts"] if m["name"] == "secrets")
+		pathlib.Path(sys.argv[2], "pod.yaml").write_text(text.replace(mount, str(secrets)))
+	END
+	"$edgetap" check-config --gateway "$stage/pod.yaml" >/dev/null
+else
+	skipped+=("python3-yaml is not installed")
+fi
 
 echo "promtool check config"
 if command -v promtool >/dev/null; then
@@ -49,10 +78,12 @@ fi
 echo "systemd-analyze verify"
 if command -v systemd-analyze >/dev/null; then
 	# Read as the root of a system of its own, which needs the units it orders against.
-	unit=$stage/usr/lib/systemd/system/edgetap.service
-	sed -i "s|^ExecStart=/usr/bin|ExecStart=$stage/usr/bin|; /^Documentation=/d" "$unit"
-	said=$(systemd-analyze verify "$unit" 2>&1 | grep -F edgetap.service) || true
-	[[ -z $said ]] || fail "$said"
+	for name in edgetap edgetap-gateway; do
+		unit=$stage/usr/lib/systemd/system/$name.service
+		sed -i "s|^ExecStart=/usr/bin|ExecStart=$stage/usr/bin|; /^Documentation=/d" "$unit"
+		said=$(systemd-analyze verify "$unit" 2>&1 | grep -F "$name.service") || true
+		[[ -z $said ]] || fail "$said"
+	done
 else
 	skipped+=("systemd-analyze is not installed")
 fi

@@ -17,6 +17,7 @@ import urllib.parse
 
 import lib
 import queries
+from gateway import Gateway, secret
 from lib import equal
 
 SECRET = "zulu"  # in every series of the other app, in no query
@@ -218,10 +219,10 @@ tokens:
 
 
 class Reader:
-    """Asks the agent, with one of its tokens."""
+    """Asks the gateway, with one of its tokens."""
 
-    def __init__(self, agent, token):
-        self.port = agent.port
+    def __init__(self, gateway, token):
+        self.port = gateway.port
         self.headers = {"Authorization": f"Bearer {token}-{'x' * 32}"} if token else {}
 
     def ask(self, path, parameters="", post=False, headers=None, org="personal"):
@@ -234,12 +235,10 @@ class Reader:
         return ask(self.port, f"{target}?{parameters}" if parameters else target, headers=fields)
 
 
-def start_agent(env, url, more=""):
+def start_gateway(env, url, more=""):
     for name in ("all", "alfa", "two", "elsewhere"):
-        path = env.dir / f"{name}.token"
-        path.write_text(f"{name}-{'x' * 32}\n")
-        path.chmod(0o600)
-    return env.agent(config=f"query_url: {url}\n{more}" + TOKENS % {"dir": env.dir})
+        secret(env.dir / f"{name}.token", f"{name}-{'x' * 32}\n")
+    return Gateway(env, f"query_url: {url}\n{more}" + TOKENS % {"dir": env.dir})
 
 
 def clean(body, what):
@@ -248,7 +247,7 @@ def clean(body, what):
 
 
 class Switch:
-    """An address whose connections go to the port that is set: an agent takes seconds to start."""
+    """An address whose connections go to the port that is set: one gateway for both databases."""
 
     def __init__(self, env):
         self.to = None
@@ -277,10 +276,10 @@ class Switch:
             pass
 
 
-def hostile(env, kind, agent, switch):
+def hostile(env, kind, gateway, switch):
     both, alone = Database(env, kind, ALFA + BRAVO), Database(env, kind, ALFA)
     switch.to = both.port
-    reader, two, everything = Reader(agent, "alfa"), Reader(agent, "two"), Reader(agent, "all")
+    reader, two, everything = Reader(gateway, "alfa"), Reader(gateway, "two"), Reader(gateway, "all")
     taken = refused = seen = 0
     for i, query in enumerate(queries.lines(queries.HOSTILE)):
         form = {"query": query, "time": END}
@@ -324,9 +323,9 @@ def hostile(env, kind, agent, switch):
 
 def test_hostile(env):
     switch = Switch(env)
-    agent = start_agent(env, switch.url)
-    hostile(env, "prometheus", agent, switch)
-    reader, everything = hostile(env, "victoria-metrics", agent, switch)
+    gateway = start_gateway(env, switch.url)
+    hostile(env, "prometheus", gateway, switch)
+    reader, everything = hostile(env, "victoria-metrics", gateway, switch)
     # The page's own query, without brackets.
     query = "sum(increase(requests_total)) by (app, code)"
     found = json.loads(everything.ask("/api/v1/query", {"query": query, "time": END, "step": "5m"})[2])
@@ -400,10 +399,9 @@ class Upstream:
 
 def test_proxy(env):
     upstream = Upstream(env)
-    token = env.dir / "upstream.token"
-    token.write_text("for-the-database\n")
-    agent = start_agent(env, f"http://127.0.0.1:{upstream.port}/base", f"query_token_file: {token}\nquery_timeout: 2s\n")
-    reader, everything, elsewhere = (Reader(agent, name) for name in ("alfa", "all", "elsewhere"))
+    token = secret(env.dir / "upstream.token", "for-the-database\n")
+    gateway = start_gateway(env, f"http://127.0.0.1:{upstream.port}/base", f"query_token_file: {token}\nquery_timeout: 2s\n")
+    reader, everything, elsewhere = (Reader(gateway, name) for name in ("alfa", "all", "elsewhere"))
 
     def error(answer, status, kind, words):
         got, content_type, body = answer
@@ -438,15 +436,16 @@ def test_proxy(env):
     error(everything.ask("/api/v1/query", {"query": "huge"}), 502, "internal", "larger than 67108864 bytes")
     error(everything.ask("/api/v1/query", {"query": "broken"}), 502, "internal", "does not answer")
 
-    # Four that hang, and scrapes go on.
+    # Four that hang, and what others ask goes on.
     before = time.monotonic()
     answers = []
     waiting = [threading.Thread(target=lambda: answers.append(hanging(everything))) for _ in range(4)]
     for thread in waiting:
         thread.start()
     lib.eventually(lambda: sum(seen[2] == "query=hang" for seen in upstream.seen) == 4, 2, "four hang")
-    assert ask(agent.port, "/metrics", headers=everything.headers)[0] == 200
-    assert len(answers) == 0 and time.monotonic() - before < 2, "a scrape waited for a query"
+    equal(reader.ask("/api/v1/query", "query=up")[0], 200, "another reader's query")
+    equal(ask(gateway.port, "/-/ready")[0], 200, "ready")
+    assert len(answers) == 0 and time.monotonic() - before < 2, "a query waited for those that hang"
     for thread in waiting:
         thread.join()
     for answer in answers:
@@ -462,7 +461,7 @@ def test_proxy(env):
     error(reader.ask("/api/v1/status/tsdb"), 403, "forbidden", "statistics")
     equal(everything.ask("/api/v1/status/tsdb")[0], 200, "status/tsdb")
     equal(elsewhere.ask("/api/v1/query", {"query": "up"})[0], 403, "a token of another organisation")
-    equal(Reader(agent, None).ask("/api/v1/query", {"query": "up"})[0], 401, "no token")
+    equal(Reader(gateway, None).ask("/api/v1/query", {"query": "up"})[0], 401, "no token")
 
     # Parameters, in every way that could be read in two.
     for form in ("query=up&query=down", "query=up&time=1&time=2", "query=%", "query=%4", "query=%zz", "query=up%00",
@@ -471,14 +470,14 @@ def test_proxy(env):
             if not post and "%00" in form:
                 continue  # refused before anybody looks at it
             error(everything.ask("/api/v1/query", form, post=post), 400, "bad_data", "")
-    equal(ask(agent.port, "/prometheus/personal/api/v1/query?query=%00", headers=everything.headers)[0], 400, "NUL")
-    equal(ask(agent.port, "/prometheus/personal/api/v1/query?query=up", "query=up", headers=everything.headers)[0], 400, "target and form")
-    equal(ask(agent.port, "/prometheus/personal/api/v1/query?query=up", "time=1", headers=everything.headers)[0], 200, "target and form")
+    equal(ask(gateway.port, "/prometheus/personal/api/v1/query?query=%00", headers=everything.headers)[0], 400, "NUL")
+    equal(ask(gateway.port, "/prometheus/personal/api/v1/query?query=up", "query=up", headers=everything.headers)[0], 400, "target and form")
+    equal(ask(gateway.port, "/prometheus/personal/api/v1/query?query=up", "time=1", headers=everything.headers)[0], 200, "target and form")
     for kind in ("text/plain", "multipart/form-data; boundary=x", "application/json", "application/x-www-form-urlencodedx"):
-        equal(ask(agent.port, "/prometheus/personal/api/v1/query", "query=up", kind=kind, headers=everything.headers)[0], 415, kind)
-    equal(raw(agent, everything, "Content-Type: application/x-www-form-urlencoded\r\nContent-Type: text/plain\r\n"), 415, "two types")
-    equal(raw(agent, everything, "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"), 200, "a type with a charset")
-    equal(ask(agent.port, "/prometheus/personal/api/v1/query", "query=" + "x" * 66000, headers=everything.headers)[0], 413, "a large form")
+        equal(ask(gateway.port, "/prometheus/personal/api/v1/query", "query=up", kind=kind, headers=everything.headers)[0], 415, kind)
+    equal(raw(gateway, everything, "Content-Type: application/x-www-form-urlencoded\r\nContent-Type: text/plain\r\n"), 415, "two types")
+    equal(raw(gateway, everything, "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"), 200, "a type with a charset")
+    equal(ask(gateway.port, "/prometheus/personal/api/v1/query", "query=" + "x" * 66000, headers=everything.headers)[0], 413, "a large form")
     assert all("x-scope" not in str(seen).lower() for seen in upstream.seen)
 
     # The database away, then the token.
@@ -496,8 +495,8 @@ def hanging(reader):
     return answer.status, answer.headers["Content-Type"], answer.read()
 
 
-def raw(agent, reader, fields):
-    with socket.create_connection(("127.0.0.1", agent.port), timeout=10) as s:
+def raw(gateway, reader, fields):
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as s:
         s.sendall(
             f"POST /prometheus/personal/api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n"
             f"Authorization: {reader.headers['Authorization']}\r\n{fields}\r\nquery=up".encode()

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""deploy/single-node as shipped, but for how often it scrapes: both databases, asked through edgetap."""
+"""deploy/single-node as shipped, but for how often it scrapes: both databases, asked through the gateway."""
 import json
 import os
+import pwd
 import shutil
 import urllib.error
 import urllib.parse
@@ -12,11 +13,11 @@ from collections import Counter
 import lib
 from lib import equal
 
-BASE = "http://127.0.0.1:9777"
+AGENT, GATEWAY = "http://127.0.0.1:9777", "http://127.0.0.1:9778"
 
 
 def fetch(path, token, **parameters):
-    target = BASE + path + ("?" + urllib.parse.urlencode(parameters) if parameters else "")
+    target = (GATEWAY if path.startswith("/prometheus/") else AGENT) + path + ("?" + urllib.parse.urlencode(parameters) if parameters else "")
     request = urllib.request.Request(target, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -25,6 +26,17 @@ def fetch(path, token, **parameters):
         return e.code, e.read()
     except OSError as e:
         raise AssertionError(f"{path}: {e}") from None
+
+
+def gateways(home):
+    """/proc entries of the gateways that this home's configuration is given to."""
+    want = f"gateway\0--config\0{home}/gateway.yaml".encode()
+    for process in lib.Path("/proc").glob("[0-9]*"):
+        try:
+            if want in (process / "cmdline").read_bytes():
+                yield process
+        except OSError:
+            pass  # it has ended
 
 
 def single_node(env, kind):
@@ -36,7 +48,9 @@ def single_node(env, kind):
     equal(text.count("scrape_interval: 15s"), 1, "the interval of Fly.io's page")
     scrape.write_text(text.replace("scrape_interval: 15s", "scrape_interval: 1s"))
     home = env.dir / "node"
-    script = env.start([here / "start.sh", kind, home], env=dict(os.environ, EDGETAP=str(lib.EDGETAP)))
+    # where the gateway's user reaches it
+    program = env.renamed(lib.EDGETAP, "edgetap")
+    script = env.start([here / "start.sh", kind, home], env=dict(os.environ, EDGETAP=str(program)))
 
     def ask(query):
         assert script.alive(), script.output()
@@ -90,6 +104,9 @@ def single_node(env, kind):
     equal(fetch("/prometheus/personal/api/v1/query", None, query="up")[0], 401, "without a token")
     for name in ("scrape.token", "reader.token", "edgetap.yaml"):
         equal((home / name).stat().st_mode & 0o077, 0, f"others may read {name}")
+    assert (home / "reader.token").read_text() not in (home / "gateway.yaml").read_text(), "a token others may read"
+    users = [p.stat().st_uid for p in gateways(home)]
+    equal(users, [pwd.getpwnam("nobody").pw_uid], "users of the gateway")
     script.stop()
 
 

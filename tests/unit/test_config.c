@@ -65,9 +65,9 @@ static const struct {
 	{ "http_timeout: 5ms\n",
 	  "edgetap.yaml:1: http_timeout: expected a time from 1s to 10m, such as "
 	  "90s or 5m, got \"5ms\"" },
-	{ "query_url: ftp://x\n",
-	  "edgetap.yaml:1: query_url: expected http://HOST:PORT or https://HOST:PORT, perhaps with "
-	  "a path, without a slash at the end, got \"ftp://x\"" },
+	{ "query_url: https://h:1\n",
+	  "edgetap.yaml:1: query_url: the query API is no longer served by `edgetap serve`: run "
+	  "`edgetap gateway` with the same options beside it" },
 	{ "status_by_code: yes\n",
 	  "edgetap.yaml:1: status_by_code: expected true or false, got \"yes\"" },
 	{ "status_by_code: \"true\"\n",
@@ -197,8 +197,6 @@ START_TEST(test_file_sets_everything)
 				   "docker_socket: /a\npodman_socket: /b\ncontainerd_state: /c\n"
 				   "crio_state: /d\nhttp_connections: 8\nhttp_timeout: 2500ms\n"
 				   "tls_uprobes: false\ntls_libraries: [go, openssl]\n"
-				   "query_url: https://h:1/p\nquery_org: o\nquery_token_file: /t\n"
-				   "query_timeout: 2m\nquery_threads: 16\n"
 				   "apps:\n  rules:\n"
 				   "    - match: {app: \"a*\", instance: i, cgroup: /c/*,"
 				   " executable: e}\n"
@@ -230,11 +228,6 @@ START_TEST(test_file_sets_everything)
 	ck_assert_str_eq(config.crio_state, "/d");
 	ck_assert_uint_eq(config.http_connections, 8);
 	ck_assert_uint_eq(config.http_timeout_ms, 2500);
-	ck_assert_str_eq(config.query_url, "https://h:1/p");
-	ck_assert_str_eq(config.query_org, "o");
-	ck_assert_str_eq(config.query_token_file, "/t");
-	ck_assert_uint_eq(config.query_timeout_ms, 120000);
-	ck_assert_uint_eq(config.query_threads, 16);
 	ck_assert_uint_eq(config.rule_count, 2);
 	ck_assert_str_eq(config.rules[0].match_app, "a*");
 	ck_assert_str_eq(config.rules[0].match_instance, "i");

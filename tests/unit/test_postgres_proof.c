@@ -490,21 +490,6 @@ START_TEST(test_warnings)
 }
 END_TEST
 
-START_TEST(test_query_token)
-{
-	said[0] = '\0';
-	ck_assert_int_eq(parse("query_url: https://h:1\nquery_token_file: /t\n"), 0);
-	config_warnings__each(&config, say, NULL);
-	ck_assert_int_eq(parse("query_url: http://h:1\n"), 0);
-	config_warnings__each(&config, say, NULL);
-	ck_assert_str_eq(said, "");
-	ck_assert_int_eq(parse("query_url: http://h:1\nquery_token_file: /t\n"), 0);
-	config_warnings__each(&config, say, NULL);
-	ck_assert_ptr_nonnull(strstr(said, "http://h:1"));
-	config__free(&config);
-}
-END_TEST
-
 #define COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
 
 Suite *postgres_proof_suite(void)
@@ -524,7 +509,6 @@ Suite *postgres_proof_suite(void)
 	tests = tcase_create("config");
 	tcase_add_loop_test(tests, test_config, 0, COUNT(matches));
 	tcase_add_loop_test(tests, test_warnings, 0, COUNT(rules));
-	tcase_add_test(tests, test_query_token);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

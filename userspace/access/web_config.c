@@ -475,6 +475,7 @@ int web_config__parse(struct web_config *ret_config, const char *bytes, size_t l
 		.length = length,
 		.name = path,
 		.such_as = "basic_auth_users: {NAME: HASH}",
+		.help = "edgetap(1)",
 		.ctx = ret_config,
 		.error = error,
 	};

@@ -7,7 +7,6 @@
 #include "agent/extra_series.h"
 #include "base/parts.h"
 #include "encoders/encoder.h"
-#include "gateway/gateway.h"
 #include "views/views.h"
 
 static const struct view *find_view(const char *path)
@@ -91,20 +90,7 @@ static int handle_ready(void *ctx, const struct http_request *request, struct ht
 	return http_reply__text(reply, 503, "not ready\n");
 }
 
-static int handle_query(void *ctx, const struct http_request *request, struct http_reply *reply)
-{
-	const struct agent *agent = ctx;
-	/* None of them changes while the server runs. */
-	const struct gateway_options options = {
-		.url = agent->config.query_url,
-		.org = agent->config.query_org,
-		.token_file = agent->config.query_token_file,
-	};
-
-	return gateway__handle(&options, request, reply);
-}
-
-size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct config *config)
+size_t routes__fill(struct http_route ret_routes[ROUTES_MAX])
 {
 	size_t count, used = 0;
 	const struct view *const *views = view__all(&count);
@@ -129,14 +115,5 @@ size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct confi
 		.handle = handle_ready,
 		.quick = true,
 	};
-	if (config->query_url)
-		ret_routes[used++] = (struct http_route){
-			.path = GATEWAY_PREFIX,
-			.description = "the query API of Prometheus, below the organisation",
-			.handle = handle_query,
-			.slow = true,
-			.prefix = true,
-			.takes_form = true,
-		};
 	return used;
 }

@@ -9,9 +9,8 @@
 #define ROUTES_MAX 16
 
 /*
- * Fills in a route per view, /-/ready, and the query API if it is configured.
- * Their ctx is the agent. Returns their number.
+ * Fills in a route per view, and /-/ready. Their ctx is the agent. Returns their number.
  */
-size_t routes__fill(struct http_route ret_routes[ROUTES_MAX], const struct config *config);
+size_t routes__fill(struct http_route ret_routes[ROUTES_MAX]);
 
 #endif

@@ -9,11 +9,14 @@
 
 #include "base/printable.h"
 #include "config/option.h"
+#include "config/role.h"
 
 enum {
 	TAKES_CONFIG = 1, /* --config and every option of the configuration */
 	TAKES_JSON = 2,
 	TAKES_TOKEN = 4,
+	TAKES_ROOT = 8,	    /* --allow-root */
+	TAKES_GATEWAY = 16, /* --gateway */
 };
 
 static const struct {
@@ -24,10 +27,14 @@ static const struct {
 } commands[COMMAND_N] = {
 	[COMMAND_SERVE] = { "serve", "observe this machine and serve its metrics (the default)",
 			    "[serve] [OPTION]...", TAKES_CONFIG },
+	[COMMAND_GATEWAY] = { "gateway",
+			      "serve a Prometheus' query API, narrowed to what each reader may see",
+			      "gateway --query-url URL [OPTION]...", TAKES_CONFIG | TAKES_ROOT },
 	[COMMAND_DOCTOR] = { "doctor", "tell what this kernel offers, and what is missing",
 			     "doctor [OPTION]...", TAKES_CONFIG | TAKES_JSON },
 	[COMMAND_CHECK_CONFIG] = { "check-config", "read the configuration and say what is wrong",
-				   "check-config [OPTION]... [FILE]", TAKES_CONFIG | TAKES_JSON },
+				   "check-config [OPTION]... [FILE]",
+				   TAKES_CONFIG | TAKES_JSON | TAKES_GATEWAY },
 	[COMMAND_TOKEN] = { "token", "make, narrow and show tokens that restrict who asks",
 			    "token key|create|attenuate|inspect [OPTION]... [FILE]",
 			    TAKES_TOKEN | TAKES_JSON },
@@ -68,8 +75,20 @@ static bool command__find(const char *name, enum command *ret_command)
 	return false;
 }
 
-static void build_options(struct long_options *table, unsigned int takes)
+static enum config_role role_of(enum command command)
 {
+	return command == COMMAND_GATEWAY ? CONFIG_GATEWAY : CONFIG_AGENT;
+}
+
+/* Those of the gateway are known to all, who then say that they are its. */
+static bool command__knows(enum command command, const char *option)
+{
+	return command != COMMAND_GATEWAY || config_role__takes(CONFIG_GATEWAY, option);
+}
+
+static void build_options(struct long_options *table, enum command command)
+{
+	const unsigned int takes = commands[command].takes;
 	const struct config_option *options;
 	size_t count = config_option__all(&options), used = 0;
 
@@ -77,12 +96,18 @@ static void build_options(struct long_options *table, unsigned int takes)
 	table->option[used++] = (struct option){ "help", no_argument, NULL, 'h' };
 	if (takes & TAKES_JSON)
 		table->option[used++] = (struct option){ "json", no_argument, NULL, 'j' };
+	if (takes & TAKES_ROOT)
+		table->option[used++] = (struct option){ "allow-root", no_argument, NULL, 'R' };
+	if (takes & TAKES_GATEWAY)
+		table->option[used++] = (struct option){ "gateway", no_argument, NULL, 'g' };
 	for (size_t i = 0; (takes & TAKES_TOKEN) && i < TOKEN_OPTIONS; i++)
 		table->option[used++] = token_options[i];
 	if (!(takes & TAKES_CONFIG))
 		return;
 	table->option[used++] = (struct option){ "config", required_argument, NULL, 'c' };
-	for (size_t i = 0; i < count && used < ARGS_MAX_FLAGS; i++, used++) {
+	for (size_t i = 0; i < count && used < ARGS_MAX_FLAGS; i++) {
+		if (!command__knows(command, options[i].name))
+			continue;
 		config_option__flag(&options[i], table->name[used]);
 		table->option[used] = (struct option){
 			.name = table->name[used],
@@ -90,6 +115,7 @@ static void build_options(struct long_options *table, unsigned int takes)
 								  : required_argument,
 			.val = FIRST_OPTION + (int)i,
 		};
+		used++;
 	}
 }
 
@@ -176,7 +202,7 @@ static int read_options(struct args *args, int argc, char **argv, char *error)
 	int found;
 
 	config_option__all(&options);
-	build_options(&table, commands[args->command].takes);
+	build_options(&table, args->command);
 	opterr = 0;
 	/* 0, not 1: getopt keeps more state than optind between two lists (GNU). */
 	optind = 0;
@@ -187,6 +213,10 @@ static int read_options(struct args *args, int argc, char **argv, char *error)
 			args->help = true;
 		else if (found == 'j')
 			args->json = true;
+		else if (found == 'R')
+			args->allow_root = true;
+		else if (found == 'g')
+			args->gateway = true;
 		else if (found == 'c')
 			args->config_path = optarg;
 		else if (found >= FIRST_OPTION)
@@ -226,18 +256,22 @@ int args__parse(struct args *ret_args, int argc, char **argv, char error[ARGS_ER
 	return 0;
 }
 
-static void print_options(unsigned int takes)
+static void print_options(enum command command)
 {
+	const unsigned int takes = commands[command].takes;
+	const enum config_role role = role_of(command);
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
 
 	printf("\nOptions:\n");
 	if (takes & TAKES_CONFIG)
 		printf("  -c, --config FILE                the configuration (%s)\n",
-		       CONFIG_DEFAULT_FILE);
+		       role == CONFIG_GATEWAY ? CONFIG_GATEWAY_FILE : CONFIG_DEFAULT_FILE);
 	for (size_t i = 0; (takes & TAKES_CONFIG) && i < count; i++) {
 		char flag[OPTION_SPELLING_BYTES], spelling[2 * OPTION_SPELLING_BYTES];
 
+		if (!config_role__takes(role, options[i].name))
+			continue;
 		config_option__flag(&options[i], flag);
 		snprintf(spelling, sizeof(spelling), "--%s%s%s%s", flag,
 			 options[i].type == OPTION_BOOL ? "[=" : " ", options[i].argument,
@@ -250,12 +284,17 @@ static void print_options(unsigned int takes)
 		       "      --org NAME                   only this organisation\n"
 		       "      --expires TIME               not after this time (24h, 30d) from now on\n"
 		       "      --read-only                  no request that changes anything\n");
+	if (takes & TAKES_ROOT)
+		printf("      %-28s %s\n", "--allow-root", "run as root, which it has no use for");
+	if (takes & TAKES_GATEWAY)
+		printf("      %-28s %s\n", "--gateway",
+		       "as `edgetap gateway` would read it, with its options");
 	if (takes & TAKES_JSON)
 		printf("      %-28s %s\n", "--json", "for a program to read");
 	printf("  -h, %-28s %s\n", "--help", "print this text");
 	if (takes & TAKES_CONFIG)
 		printf("\nEach option of the configuration has the same name in the file\n"
-		       "(max_instances) and in the environment (EDGETAP_MAX_INSTANCES); the\n"
+		       "(http_timeout) and in the environment (EDGETAP_HTTP_TIMEOUT); the\n"
 		       "environment is stronger than a flag, a flag than the file.\n");
 }
 
@@ -264,7 +303,7 @@ void args__print_help(enum command command)
 	if (command != COMMAND_HELP) {
 		printf("Usage: edgetap %s\n%s\n", commands[command].usage,
 		       commands[command].summary);
-		print_options(commands[command].takes);
+		print_options(command);
 		return;
 	}
 	printf("Usage: edgetap [COMMAND] [OPTION]...\n"

@@ -13,6 +13,7 @@
 
 enum command {
 	COMMAND_SERVE,
+	COMMAND_GATEWAY,
 	COMMAND_DOCTOR,
 	COMMAND_CHECK_CONFIG,
 	COMMAND_TOKEN,
@@ -39,6 +40,8 @@ struct args {
 	enum command command;
 	bool help; /* asked for the help of command; for COMMAND_HELP, for all of it */
 	bool json;
+	bool allow_root;	 /* of the gateway */
+	bool gateway;		 /* check-config: as the gateway would read it */
 	const char *config_path; /* NULL: not given */
 	struct config_flag flags[ARGS_MAX_FLAGS];
 	size_t flag_count;

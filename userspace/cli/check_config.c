@@ -9,6 +9,7 @@
 #include "cli/json_text.h"
 #include "config/config.h"
 #include "config/option.h"
+#include "config/role.h"
 #include "config/warnings.h"
 
 /* What would be used, in the spelling of the file. */
@@ -21,11 +22,14 @@ static json_t *effective(const struct config *config)
 	for (size_t i = 0; i < count; i++) {
 		char text[OPTION_VALUE_BYTES];
 
+		if (!config_role__takes(config->role, options[i].name))
+			continue;
 		config_option__format(&options[i], config, text);
 		json_object_set_new(object, options[i].name, json_text__new(text));
 	}
 	json_object_set_new(object, "tokens", json_integer((json_int_t)config->token_count));
-	json_object_set_new(object, "rules", json_integer((json_int_t)config->rule_count));
+	if (config->role == CONFIG_AGENT)
+		json_object_set_new(object, "rules", json_integer((json_int_t)config->rule_count));
 	return object;
 }
 
@@ -77,12 +81,16 @@ static void print_text(const struct config *config, const char *path)
 	for (size_t i = 0; i < count; i++) {
 		char text[OPTION_VALUE_BYTES];
 
+		if (!config_role__takes(config->role, options[i].name))
+			continue;
 		config_option__format(&options[i], config, text);
 		printf("%s: ", options[i].name);
 		printable__print(stdout, text);
 		putchar('\n');
 	}
-	printf("# rules: %zu\n# tokens: %zu\n", config->rule_count, config->token_count);
+	if (config->role == CONFIG_AGENT)
+		printf("# rules: %zu\n", config->rule_count);
+	printf("# tokens: %zu\n", config->token_count);
 }
 
 int command__check_config(const struct args *args)
@@ -94,8 +102,9 @@ int command__check_config(const struct args *args)
 	const char *path = args->config_path;
 	int status = 0;
 
-	if (config__load(&config, args->config_path, args->flags, args->flag_count, environ, &path,
-			 &error)) {
+	if ((args->gateway ? config__load_gateway : config__load)(&config, args->config_path,
+								  args->flags, args->flag_count,
+								  environ, &path, &error)) {
 		if (args->json)
 			print_json(&config, path, error.text);
 		else

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The commands. Each prints what it has to say and returns the process's exit
- * status: 0, or 1 after one sentence on standard error.
+ * status: 0, or 1 or EXIT_USAGE after one sentence on standard error.
  */
 #ifndef EDGETAP_CLI_COMMANDS_H
 #define EDGETAP_CLI_COMMANDS_H
 
 #include "cli/args.h"
 
+/* Something else should have been typed. */
+#define EXIT_USAGE 2
+
 /* Observes until a signal ends it. */
 int command__serve(const struct args *args);
+
+/* Serves the query API of a Prometheus until a signal ends it. */
+int command__gateway(const struct args *args);
 
 /* 0 if serve would start; what was found goes to standard output either way. */
 int command__doctor(const struct args *args);

@@ -7,16 +7,12 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 
-#define EXIT_USAGE 2
-
 int main(int argc, char **argv)
 {
 	static int (*const run[COMMAND_N])(const struct args *args) = {
-		[COMMAND_SERVE] = command__serve,
-		[COMMAND_DOCTOR] = command__doctor,
-		[COMMAND_CHECK_CONFIG] = command__check_config,
-		[COMMAND_TOKEN] = command__token,
-		[COMMAND_VERSION] = command__version,
+		[COMMAND_SERVE] = command__serve,   [COMMAND_GATEWAY] = command__gateway,
+		[COMMAND_DOCTOR] = command__doctor, [COMMAND_CHECK_CONFIG] = command__check_config,
+		[COMMAND_TOKEN] = command__token,   [COMMAND_VERSION] = command__version,
 	};
 	char error[ARGS_ERROR_BYTES];
 	struct args args;

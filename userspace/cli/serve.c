@@ -25,10 +25,10 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/facts.h"
+#include "cli/server_options.h"
 #include "collect/host/thin.h"
 #include "collect/postgres/child.h"
 #include "config/warnings.h"
-#include "gateway/gateway.h"
 #include "http/server.h"
 
 #define NS_PER_MS 1000000ULL
@@ -160,26 +160,13 @@ static int serve__open_signals(struct serve *serve)
 
 static int serve__start_server(struct serve *serve, const char **ret_message)
 {
-	const struct config *config = &serve->agent.config;
 	struct http_server_options options;
 	int err;
 
-	http_server_options__defaults(&options);
-	options.listen = NULL;
-	options.listen_fd = serve->listen_fd;
-	options.version = version_number;
+	server_options__fill(&options, &serve->agent.config, serve->listen_fd, serve->access);
 	options.observed = "HTTP and TCP of every container and process on this machine";
-	options.max_connections = config->http_connections;
-	if (options.max_connections_per_address > config->http_connections)
-		options.max_connections_per_address = config->http_connections;
-	options.request_timeout_ms = config->http_timeout_ms;
-	options.scrapers = config->scrapers;
-	options.scraper_count = config->scraper_count;
-	access__attach(serve->access, &options);
-	options.slow_threads = config->query_threads;
-	options.slow_timeout_ms = config->query_timeout_ms;
 	err = http_server__start(&serve->server, &options, serve->routes,
-				 routes__fill(serve->routes, config), &serve->agent, ret_message);
+				 routes__fill(serve->routes), &serve->agent, ret_message);
 	if (!err)
 		serve->listen_fd = -1; /* the server closes it */
 	return err;
@@ -270,11 +257,6 @@ static int serve__start(struct serve *serve, const char **ret_message)
 		return -EPERM;
 	memory_limit__settle(&agent->config);
 	serve__start_broker(agent);
-	err = agent->config.query_url ? gateway__init() : 0;
-	if (err) {
-		*ret_message = "out of memory";
-		return err;
-	}
 	err = serve__open_signals(serve);
 	if (err) {
 		*ret_message = "cannot wait for signals";

@@ -14,9 +14,11 @@
 #include "config/host_name.h"
 #include "config/option.h"
 #include "config/place.h"
+#include "config/role.h"
 #include "defaults.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:9777"
+#define DEFAULT_GATEWAY_LISTEN "127.0.0.1:9778"
 #define DEFAULT_RETENTION_NS (300ULL * 1000000000)
 #define DEFAULT_STATE_DIR "/run/edgetap"
 #define DEFAULT_POSTGRES_INTERVAL_NS (15ULL * 1000000000)
@@ -209,7 +211,9 @@ static int apply_environment(struct config *config, char *const *environment,
 		if (!value)
 			continue;
 		name[length] = '\0';
-		err = config_option__set(&options[i], config, value, name, error);
+		err = config_role__check(config, options[i].name, false, name, error);
+		if (!err)
+			err = config_option__set(&options[i], config, value, name, error);
 		if (err)
 			return err;
 	}
@@ -227,7 +231,9 @@ static int apply_flags(struct config *config, const struct config_flag *flags, s
 		if (!option)
 			return config_error__set(error, -EINVAL, flags[i].name, "unknown option");
 		config_option__flag(option, where + 2);
-		err = config_option__set(option, config, flags[i].value, where, error);
+		err = config_role__check(config, option->name, true, where, error);
+		if (!err)
+			err = config_option__set(option, config, flags[i].value, where, error);
 		if (err)
 			return err;
 	}
@@ -250,19 +256,18 @@ static int find_region(struct config *config, char *const *environment, struct c
 	return 0;
 }
 
-int config__load(struct config *config, const char *path, const struct config_flag *flags,
-		 size_t flag_count, char *const *environment, const char **ret_path,
-		 struct config_error *error)
+/* From any file, the default one if path is NULL; over what config is at first. */
+static int load(struct config *config, const char *path, const char *default_path,
+		const struct config_flag *flags, size_t flag_count, char *const *environment,
+		const char **ret_path, struct config_error *error)
 {
 	const char *variable = lookup(environment, VARIABLE_CONFIG);
 	const char *used;
-	int err = config__init(config, error);
+	int err;
 
-	if (err)
-		return err;
 	if (variable)
 		path = variable;
-	used = path ? path : CONFIG_DEFAULT_FILE;
+	used = path ? path : default_path;
 	err = config__read_file(config, used, error);
 	if (err == -ENOENT && !path) {
 		used = NULL;
@@ -272,10 +277,41 @@ int config__load(struct config *config, const char *path, const struct config_fl
 		err = apply_flags(config, flags, flag_count, error);
 	if (!err)
 		err = apply_environment(config, environment, error);
-	if (!err)
-		err = find_region(config, environment, error);
 	if (!err && ret_path)
 		*ret_path = used;
+	return err;
+}
+
+int config__load(struct config *config, const char *path, const struct config_flag *flags,
+		 size_t flag_count, char *const *environment, const char **ret_path,
+		 struct config_error *error)
+{
+	int err = config__init(config, error);
+
+	if (!err)
+		err = load(config, path, CONFIG_DEFAULT_FILE, flags, flag_count, environment,
+			   ret_path, error);
+	return err ? err : find_region(config, environment, error);
+}
+
+int config__load_gateway(struct config *config, const char *path, const struct config_flag *flags,
+			 size_t flag_count, char *const *environment, const char **ret_path,
+			 struct config_error *error)
+{
+	int err = config__init(config, error);
+
+	if (err)
+		return err;
+	config->role = CONFIG_GATEWAY;
+	err = config_option__set(config_option__find("listen"), config, DEFAULT_GATEWAY_LISTEN,
+				 "listen", error);
+	if (!err)
+		err = load(config, path, CONFIG_GATEWAY_FILE, flags, flag_count, environment,
+			   ret_path, error);
+	if (!err && !config->query_url)
+		return config_error__set(error, -EDESTADDRREQ, "query_url",
+					 "expected the Prometheus or VictoriaMetrics to ask, "
+					 "such as http://127.0.0.1:9090");
 	return err;
 }
 

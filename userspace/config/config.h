@@ -14,6 +14,7 @@
 #include "grid.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/edgetap.yaml"
+#define CONFIG_GATEWAY_FILE "/etc/edgetap-gateway.yaml"
 #define CONFIG_FILE_MAX_BYTES (1024 * 1024)
 #define CONFIG_MAX_RULES 1024
 #define CONFIG_MAX_TOKENS 256
@@ -26,6 +27,12 @@
 #define TLS_GNUTLS (1U << 1)
 #define TLS_GO (1U << 2)
 #define TLS_ALL (TLS_OPENSSL | TLS_GNUTLS | TLS_GO)
+
+/* Who is configured: config/role.h. */
+enum config_role {
+	CONFIG_AGENT,
+	CONFIG_GATEWAY,
+};
 
 /* A rule: the first whose patterns (fnmatch, empty matches all) all fit decides. */
 struct config_rule {
@@ -78,6 +85,10 @@ struct config_metrics {
 };
 
 struct config {
+	enum config_role role;
+	const char *idle;  /* the first key of the file that has no effect on it, or NULL */
+	size_t idle_count; /* how many such keys there are */
+
 	char *listen; /* ADDR:PORT, [V6]:PORT */
 	char *region; /* "auto" until config__load has looked for it; "": no such label */
 	char *host;
@@ -188,6 +199,14 @@ int config__read_file(struct config *config, const char *path, struct config_err
 int config__load(struct config *config, const char *path, const struct config_flag *flags,
 		 size_t flag_count, char *const *environment, const char **ret_path,
 		 struct config_error *error);
+
+/*
+ * The same for `edgetap gateway`: its file is CONFIG_GATEWAY_FILE, it listens on another port,
+ * and without a query_url -EDESTADDRREQ is returned.
+ */
+int config__load_gateway(struct config *config, const char *path, const struct config_flag *flags,
+			 size_t flag_count, char *const *environment, const char **ret_path,
+			 struct config_error *error);
 
 /*
  * Takes over what may change while observing (region, host, retention, rules,

@@ -11,6 +11,7 @@
 #include "config/metrics.h"
 #include "config/option.h"
 #include "config/reader.h"
+#include "config/role.h"
 #include "config/tokens.h"
 #include "config/value.h"
 
@@ -224,14 +225,34 @@ static const char *const type_name[] = {
 	[OPTION_BOOL] = "true or false",
 };
 
-/* Top-level keys: the options in their order, then apps, tokens and metrics. */
+/* Behind the options, in the order of on_root_key. */
+static const char *const list_keys[] = { "apps", "tokens", "metrics" };
+
+#define LIST_KEYS (sizeof(list_keys) / sizeof(list_keys[0]))
+
+/* What is the other's has no effect, which is said later (config/warnings.h). */
+static int check_role(struct reader *r, size_t key, const char *where)
+{
+	struct config *config = file_of(r)->config;
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+	const char *name = key < count ? options[key].name : list_keys[key - count];
+
+	if (!config_role__takes(config->role, name) && config->idle_count++ == 0)
+		config->idle = name;
+	return config_role__check(config, name, false, where, r->error);
+}
+
+/* Top-level keys: the options in their order, then the lists. */
 static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
 	const struct config_option *options;
 	const char *text;
 	bool quotes;
-	int err;
+	int err = check_role(r, key, where);
 
+	if (err)
+		return err;
 	if (key == config_option__all(&options))
 		return reader__enter(r, &apps_section, event, where);
 	if (key == config_option__all(&options) + 1)
@@ -260,13 +281,12 @@ static int read_root(struct reader *r)
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
 	const char *keys[READER_MAX_KEYS];
-	const struct section root = { "", keys, count + 3, on_root_key };
+	const struct section root = { "", keys, count + LIST_KEYS, on_root_key };
 
 	for (size_t i = 0; i < count; i++)
 		keys[i] = options[i].name;
-	keys[count] = "apps";
-	keys[count + 1] = "tokens";
-	keys[count + 2] = "metrics";
+	for (size_t i = 0; i < LIST_KEYS; i++)
+		keys[count + i] = list_keys[i];
 	return reader__read(r, &root);
 }
 
@@ -279,6 +299,8 @@ int config__parse(struct config *config, const char *bytes, size_t length, const
 		.length = length,
 		.name = name,
 		.such_as = "listen: 127.0.0.1:9777",
+		.help = config->role == CONFIG_GATEWAY ? "`edgetap gateway --help`"
+						       : "`edgetap serve --help`",
 		.ctx = &file,
 		.error = error,
 	};

@@ -12,7 +12,6 @@
 #include "base/printable.h"
 #include "base/url.h"
 #include "config/value.h"
-#include "gateway/gateway.h"
 #include "row.h"
 
 #define NS_PER_MS 1000000ULL
@@ -24,7 +23,7 @@
 /* clang-format off */
 static const struct config_option options[] = {
 	{ "listen", OPTION_LISTEN, FIELD(listen), 0, 0, "ADDR:PORT",
-	  "where to serve metrics" },
+	  "where to serve" },
 	{ "region", OPTION_LABEL, FIELD(region), 0, 0, "NAME",
 	  "value of the label region; auto: as the surroundings tell" },
 	{ "host", OPTION_LABEL, FIELD(host), 0, 0, "NAME",

@@ -137,9 +137,8 @@ static int unknown_key(struct reader *r, const struct section *section, size_t l
 	reader__where(r, line, "", "", where);
 	if (used >= sizeof(known))
 		return config_error__set(r->error, -EINVAL, where,
-					 "unknown key \"%s%s\"; `edgetap serve --help` lists "
-					 "the options",
-					 section->path, PRINTABLE(key));
+					 "unknown key \"%s%s\"; %s lists the options",
+					 section->path, PRINTABLE(key), r->help);
 	return config_error__set(r->error, -EINVAL, where,
 				 "unknown key \"%s%s\", expected one of %s", section->path,
 				 PRINTABLE(key), known);

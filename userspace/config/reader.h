@@ -23,6 +23,7 @@ struct reader {
 	size_t length;
 	const char *name;    /* stands in messages for the file */
 	const char *such_as; /* a line of it, for the message that there are no keys and values */
+	const char *help;    /* what lists its keys, where they are too many for a message */
 	void *ctx;
 	const char *key; /* the one whose value is being read */
 	struct config_error *error;
@@ -43,7 +44,7 @@ struct section {
 
 /*
  * Reads a whole text whose root is this mapping; an empty one is fine. bytes,
- * length, name, such_as, ctx and error are set. This and all below return 0 or
+ * length, name, such_as, help, ctx and error are set. This and all below return 0 or
  * a negative errno with the sentence for the user in r->error.
  */
 int reader__read(struct reader *r, const struct section *root);

@@ -10,8 +10,25 @@
 
 #define SENTENCE_BYTES 1024
 
-void config_warnings__each(const struct config *config,
-			   void (*say)(void *ctx, const char *sentence), void *ctx)
+static void say_idle(const struct config *config, void (*say)(void *ctx, const char *sentence),
+		     void *ctx)
+{
+	const char *other = config->role == CONFIG_AGENT ? "gateway" : "serve";
+	char sentence[SENTENCE_BYTES];
+
+	if (config->idle_count == 1)
+		snprintf(sentence, sizeof(sentence),
+			 "%s: an option of `edgetap %s`, which has no effect here", config->idle,
+			 other);
+	else
+		snprintf(sentence, sizeof(sentence),
+			 "%s and %zu more: options of `edgetap %s`, which have no effect here",
+			 config->idle, config->idle_count - 1, other);
+	say(ctx, sentence);
+}
+
+static void say_databases(const struct config *config, void (*say)(void *ctx, const char *sentence),
+			  void *ctx)
 {
 	char sentence[SENTENCE_BYTES];
 
@@ -28,6 +45,17 @@ void config_warnings__each(const struct config *config,
 	}
 	if (config->postgres_rule_count && !parts__has("postgres"))
 		say(ctx, "postgres: this build leaves it out, its rules have no effect");
+}
+
+void config_warnings__each(const struct config *config,
+			   void (*say)(void *ctx, const char *sentence), void *ctx)
+{
+	char sentence[SENTENCE_BYTES];
+
+	if (config->idle)
+		say_idle(config, say, ctx);
+	if (config->role == CONFIG_AGENT)
+		say_databases(config, say, ctx);
 	if (config->query_url && config->query_token_file &&
 	    strncmp(config->query_url, "https:", 6) != 0) {
 		snprintf(sentence, sizeof(sentence),
