@@ -139,6 +139,8 @@ static int set_options(CURL *curl, struct transfer *transfer, const char *url,
 	/* The environment's proxy is for others. */
 	bad |= curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	bad |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	/* The thread that resolves a name is not waited for: it may take a minute. */
+	bad |= curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
 	bad |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	bad |= curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 	bad |= curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
