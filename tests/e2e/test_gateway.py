@@ -226,6 +226,23 @@ def test_ends(env):
             lib.between(time.monotonic() - start, 0, 2, f"seconds to the end with {url}")
 
 
+def test_upstream_proves_itself(env):
+    """Over TLS nothing is sent, the token least of all, to who is not proven by the authority that is named."""
+    certificates = Certificates(env)
+    upstream = Upstream(env)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server.cert, certificates.server.key)
+    upstream.server.socket = context.wrap_socket(upstream.server.socket, server_side=True)
+    token = secret(env.dir / "upstream.token", "for-the-database\n")
+    head = f"query_url: https://localhost:{upstream.port}\nquery_token_file: {token}\n"
+    for more, status in (("", 502), (f"query_ca_file: {certificates.dir}/other-ca.crt\n", 502),
+                         ("query_ca_file: /nowhere\n", 502), (f"query_ca_file: {certificates.ca}\n", 200)):
+        gateway = Gateway(env, head + more)
+        equal(gateway.get("/prometheus/personal/api/v1/query?query=up")[0], status, f"status with {more!r}")
+        equal(len(upstream.seen), int(status == 200), f"requests that arrived with {more!r}")
+        equal(gateway.process.stop(), 0, "status")
+
+
 def hang(port):
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/prometheus/personal/api/v1/query?query=hang", timeout=30).read()

@@ -132,13 +132,15 @@ END_TEST
 
 START_TEST(test_file_of_the_gateway)
 {
-	ck_assert_msg(parse(CONFIG_GATEWAY, "query_url: https://h:1/p\nquery_org: o\n"
-					    "query_token_file: /t\nquery_timeout: 2m\n"
-					    "query_threads: 16\n") == 0,
+	ck_assert_msg(parse(CONFIG_GATEWAY,
+			    "query_url: https://h:1/p\nquery_org: o\n"
+			    "query_token_file: /t\nquery_ca_file: /c\nquery_timeout: 2m\n"
+			    "query_threads: 16\n") == 0,
 		      "%s", error.text);
 	ck_assert_str_eq(config.query_url, "https://h:1/p");
 	ck_assert_str_eq(config.query_org, "o");
 	ck_assert_str_eq(config.query_token_file, "/t");
+	ck_assert_str_eq(config.query_ca_file, "/c");
 	ck_assert_uint_eq(config.query_timeout_ms, 120000);
 	ck_assert_uint_eq(config.query_threads, 16);
 	ck_assert_str_eq(warnings(), "");

@@ -52,6 +52,7 @@ static int handle_query(void *ctx, const struct http_request *request, struct ht
 		.url = config->query_url,
 		.org = config->query_org,
 		.token_file = config->query_token_file,
+		.ca_file = config->query_ca_file,
 	};
 
 	return gateway__handle(&options, request, reply);

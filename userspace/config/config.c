@@ -140,6 +140,7 @@ void config__free(struct config *config)
 	free(config->query_url);
 	free(config->query_org);
 	free(config->query_token_file);
+	free(config->query_ca_file);
 	memset(config, 0, sizeof(*config));
 }
 

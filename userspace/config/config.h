@@ -127,6 +127,7 @@ struct config {
 	char *query_url;	/* of a Prometheus or VictoriaMetrics; NULL: none */
 	char *query_org;	/* the organisation in /prometheus/ORG/ */
 	char *query_token_file; /* NULL: none */
+	char *query_ca_file;	/* NULL: the system's */
 	uint32_t query_timeout_ms;
 	uint32_t query_threads;
 

@@ -80,6 +80,8 @@ static const struct config_option options[] = {
 	  "ORG in that path" },
 	{ "query_token_file", OPTION_PATH, FIELD(query_token_file), 0, 0, "PATH",
 	  "the bearer token that it is asked with" },
+	{ "query_ca_file", OPTION_PATH, FIELD(query_ca_file), 0, 0, "PATH",
+	  "the authorities that prove who it is, instead of the system's" },
 	{ "query_timeout", OPTION_TIMEOUT, FIELD(query_timeout_ms), 1000, 600000, "TIME",
 	  "how long it may take to answer" },
 	{ "query_threads", OPTION_NUMBER, FIELD(query_threads), 1, 16, "N",

@@ -7,7 +7,8 @@
 #include "config/option.h"
 
 static const char *const of_gateway[] = {
-	"query_url", "query_org", "query_token_file", "query_timeout", "query_threads",
+	"query_url",	 "query_org",	  "query_token_file",
+	"query_ca_file", "query_timeout", "query_threads",
 };
 
 static const char *const of_both[] = {

@@ -146,6 +146,7 @@ static int ask(const struct gateway_options *options, const struct http_request 
 		.is_post = call->is_post,
 		.accept = http_request__header(request, "Accept"),
 		.token_file = options->token_file,
+		.ca_file = options->ca_file,
 		.timeout_ms = left_ms(request),
 		.max_bytes = GATEWAY_MAX_RESPONSE_BYTES,
 		.write = write_answer,

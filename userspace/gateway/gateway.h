@@ -19,6 +19,7 @@ struct gateway_options {
 	const char *url; /* of the upstream; NULL: there is none, and all is answered with 404 */
 	const char *org; /* the organisation in the path */
 	const char *token_file; /* for the upstream, or NULL */
+	const char *ca_file;	/* whose certificates prove it; NULL: the system's */
 };
 
 /* Once before any thread is started. 0 or -ENOMEM. */

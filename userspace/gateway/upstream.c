@@ -136,6 +136,11 @@ static int set_options(CURL *curl, struct transfer *transfer, const char *url,
 	bad |= curl_easy_setopt(curl, CURLOPT_URL, url);
 	bad |= curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	bad |= curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	/* Instead of the system's, not beside them. */
+	if (request->ca_file) {
+		bad |= curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
+		bad |= curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	}
 	/* The environment's proxy is for others. */
 	bad |= curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	bad |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

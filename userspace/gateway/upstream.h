@@ -18,6 +18,7 @@ struct upstream_request {
 	bool is_post;
 	const char *accept;	/* of the client, or NULL; left out if it is not printable ASCII */
 	const char *token_file; /* its content is the bearer token; NULL: none */
+	const char *ca_file;	/* PEM; NULL: the system's authorities */
 	uint64_t timeout_ms;
 	uint64_t max_bytes; /* of the response's body, decompressed */
 
