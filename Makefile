@@ -32,9 +32,10 @@ endif
 
 # Parts that `make WITHOUT='postgres ...'` leaves out: each with its sources, in whose place
 # userspace/absent/PART.c is compiled, and with the libraries that only such parts need.
-PARTS := postgres endpoints runtimes go-tls server-tls
+PARTS := postgres endpoints gateway runtimes go-tls server-tls
 part_postgres := userspace/collect/postgres/% userspace/config/conninfo.c userspace/cli/doctor_databases.c
 part_endpoints := userspace/collect/endpoints/% userspace/agent/extra_series.c
+part_gateway := userspace/gateway/% userspace/cli/gateway.c
 part_runtimes := userspace/identity/runtime_api.c
 part_go-tls := userspace/uprobes/go.c
 part_server-tls := userspace/access/tls.c
@@ -42,7 +43,7 @@ WITHOUT ?=
 $(if $(filter-out $(PARTS),$(WITHOUT)),$(error WITHOUT=$(filter-out $(PARTS),$(WITHOUT)): no such part; there are $(PARTS)))
 BUILT_IN := $(filter-out $(WITHOUT),$(PARTS))
 LIBS_OF_PARTS := $(if $(filter postgres,$(BUILT_IN)),libpq) \
-	$(if $(filter endpoints runtimes,$(BUILT_IN)),libcurl) \
+	$(if $(filter endpoints gateway runtimes,$(BUILT_IN)),libcurl) \
 	$(if $(filter server-tls,$(BUILT_IN)),gnutls)
 
 # SAN=address,undefined (say) builds with these sanitizers; `make asan` does.
