@@ -23,6 +23,17 @@
 /* Long for a loaded machine; a test that passes never waits for it. */
 #define PATIENCE_MS 20000
 
+/* Options of a server whose limits no test comes near, unless it sets them itself. */
+static inline void client__server_options(struct http_server_options *options)
+{
+	http_server_options__defaults(options);
+	options->listen = "127.0.0.1:0";
+	options->max_connections = 64;
+	options->slow_threads = 4;
+	options->request_timeout_ms = 10 * 1000;
+	options->slow_timeout_ms = 30 * 1000;
+}
+
 static inline int client__connect_from(uint16_t port, int rcvbuf)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };

@@ -108,8 +108,7 @@ static void start(void)
 
 static void setup(void)
 {
-	http_server_options__defaults(&options);
-	options.listen = "127.0.0.1:0";
+	client__server_options(&options);
 	options.version = "1.2.3";
 	options.observed = "every <container>\x1b[2J";
 	sem_init(&entered, 0, 0);

@@ -57,8 +57,7 @@ static void setup(void)
 {
 	const char *message = "";
 
-	http_server_options__defaults(&options);
-	options.listen = "127.0.0.1:0";
+	client__server_options(&options);
 	behind = forms = 0;
 	ck_assert_msg(!http_server__start(&server, &options, routes, 3, NULL, &message), "%s",
 		      message);

@@ -35,8 +35,7 @@ static void start(void)
 
 static void setup(void)
 {
-	http_server_options__defaults(&options);
-	options.listen = "127.0.0.1:0";
+	client__server_options(&options);
 	server = NULL;
 }
 

@@ -144,7 +144,7 @@ static void start(void)
 
 static void setup(void)
 {
-	http_server_options__defaults(&options);
+	client__server_options(&options);
 	options.listen = "0.0.0.0:0";
 	sem_init(&entered, 0, 0);
 	sem_init(&may_leave, 0, 0);

@@ -67,8 +67,7 @@ static void start(void)
 
 static void setup(void)
 {
-	http_server_options__defaults(&options);
-	options.listen = "127.0.0.1:0";
+	client__server_options(&options);
 	options.slow_timeout_ms = 77 * 1000;
 	sem_init(&entered, 0, 0);
 	sem_init(&may_leave, 0, 0);

@@ -32,21 +32,16 @@ static _Thread_local char message[160];
 void http_server_options__defaults(struct http_server_options *options)
 {
 	*options = (struct http_server_options){
-		.listen = "127.0.0.1:9777",
 		.listen_fd = -1,
-		.max_connections = 64,
 		.max_connections_per_address = 16,
 		.max_requests_per_connection = 1000,
 		.max_waiting = 16,
-		.slow_threads = 4,
 		.max_waiting_slow = 16,
 		.max_waiting_check = 16,
 		.max_response_bytes = 16UL * 1024 * 1024,
-		.request_timeout_ms = 10 * 1000,
 		.idle_timeout_ms = 75 * 1000,
 		.send_timeout_ms = 30 * 1000,
 		.render_timeout_ms = 10 * 1000,
-		.slow_timeout_ms = 30 * 1000,
 	};
 }
 

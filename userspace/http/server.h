@@ -113,7 +113,11 @@ struct http_server_stats {
 
 struct http_server;
 
-/* Sets the limits and timeouts that a node agent wants; everything else to zero. */
+/*
+ * Sets the limits and timeouts that a node agent wants and that are no options of a user's;
+ * everything else to zero: listen, max_connections, slow_threads, request_timeout_ms and
+ * slow_timeout_ms are the caller's.
+ */
 void http_server_options__defaults(struct http_server_options *options);
 
 /*
