@@ -74,17 +74,6 @@ static int remember_warning(enum libbpf_print_level level, const char *format, v
 	return 0;
 }
 
-static uint32_t or_default(uint32_t configured, uint32_t standard)
-{
-	return configured ? configured : standard;
-}
-
-static uint64_t connection_memory(const struct config *config)
-{
-	return config->connection_memory_bytes ? config->connection_memory_bytes
-					       : DEFAULT_MEMORY_BYTES;
-}
-
 /*
  * More connections than have room in their memory with anything beside the socket: the table's
  * size is never what limits them, but its buckets are there from the start.
@@ -100,11 +89,11 @@ static uint32_t max_connections(uint64_t memory)
 
 static void set_sizes(struct edgetap *skeleton, const struct config *config)
 {
-	uint32_t instances = or_default(config->max_instances, DEFAULT_MAX_INSTANCES);
-	uint32_t statuses = or_default(config->max_statuses, DEFAULT_MAX_STATUSES);
-	uint32_t groups = or_default(config->max_groups, DEFAULT_MAX_GROUPS);
-	uint32_t rpcs = or_default(config->max_rpcs, DEFAULT_MAX_RPCS);
-	uint32_t connections = max_connections(connection_memory(config));
+	uint32_t instances = config->max_instances;
+	uint32_t statuses = config->max_statuses;
+	uint32_t groups = config->max_groups;
+	uint32_t rpcs = config->max_rpcs;
+	uint32_t connections = max_connections(config->connection_memory_bytes);
 
 	/* index 0 of each pool is `__other__`, beyond what the user asked for */
 	bpf_map__set_max_entries(skeleton->maps.account_by_index, instances + 1 + USER_ACCOUNTS);
@@ -127,10 +116,8 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 	bpf_map__set_max_entries(skeleton->maps.call_by_goroutine,
 				 config->tls_uprobes ? DEFAULT_MAX_GO_CALLS : 1);
 	bpf_map__set_max_entries(skeleton->maps.http2_by_connection, connections);
-	bpf_map__set_max_entries(skeleton->maps.stream_by_id,
-				 or_default(config->max_streams, DEFAULT_MAX_STREAMS));
-	bpf_map__set_max_entries(skeleton->maps.counts_by_destination,
-				 or_default(config->max_destinations, DEFAULT_MAX_DESTINATIONS));
+	bpf_map__set_max_entries(skeleton->maps.stream_by_id, config->max_streams);
+	bpf_map__set_max_entries(skeleton->maps.counts_by_destination, config->max_destinations);
 }
 
 /* Index of a v1 controller in css_set.subsys: the value of <name>_cgrp_id, or -1. */
@@ -171,7 +158,7 @@ static struct edgetap *open_object(const struct loader *loader)
 	set_sizes(skeleton, config);
 	memcpy((void *)&skeleton->rodata->cfg_grid, &loader->grid, sizeof(loader->grid));
 	skeleton->rodata->cfg_cgroup_subsys = loader->cgroup_subsys;
-	skeleton->rodata->cfg_memory = connection_memory(config);
+	skeleton->rodata->cfg_memory = config->connection_memory_bytes;
 	skeleton->rodata->cfg_pool_size[POOL_SLOTS] = pool_size(skeleton->maps.slot_by_instance);
 	skeleton->rodata->cfg_pool_size[POOL_STATUSES] = pool_size(skeleton->maps.index_by_status);
 	skeleton->rodata->cfg_pool_size[POOL_GROUPS] = pool_size(skeleton->maps.index_by_group);
