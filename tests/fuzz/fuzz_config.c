@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (config__init(&config, &error))
 		return 0;
-	if (config__parse(&config, (const char *)data, size, "fuzz.yaml", &error) == 0)
+	if (config__parse(&config, (const char *)data, size, "/etc/fuzz.yaml", &error) == 0)
 		check_values(&config);
 	else if (error.text[0] == '\0' || strchr(error.text, '\n'))
 		abort();

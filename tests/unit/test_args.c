@@ -82,6 +82,9 @@ static const struct {
 	{ "edgetap serve --listen", "option --listen needs a value" },
 	{ "edgetap serve -c", "option -c needs a value" },
 	{ "edgetap doctor --json=yes", "option --json=yes takes no value" },
+	{ "edgetap serve --no-collector.tls=true",
+	  "option --no-collector.tls=true takes no value" },
+	{ "edgetap serve --no-listen", "unknown option --no-listen; see `edgetap serve --help`" },
 	{ "edgetap serve extra", "unexpected argument \"extra\"; see `edgetap serve --help`" },
 	{ "edgetap check-config a b",
 	  "unexpected argument \"b\"; see `edgetap check-config --help`" },
@@ -135,22 +138,44 @@ START_TEST(test_token)
 }
 END_TEST
 
-/* No option of the configuration is without a flag. */
+/* No option of the configuration is without a flag, by any of its names. */
 START_TEST(test_every_option_is_a_flag)
 {
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
+	const char *name;
 
 	for (size_t i = 0; i < count; i++) {
-		char flag[OPTION_SPELLING_BYTES], line[128];
+		for (size_t n = 0; (name = config_option__spelling(&options[i], n)); n++) {
+			char flag[OPTION_SPELLING_BYTES], line[128];
 
-		config_option__flag(&options[i], flag);
-		snprintf(line, sizeof(line), "edgetap serve --%s=v", flag);
-		ck_assert_msg(parse(line) == 0, "%s: %s", line, error);
-		ck_assert_uint_eq(args.flag_count, 1);
-		ck_assert_str_eq(args.flags[0].name, options[i].name);
-		ck_assert_str_eq(args.flags[0].value, "v");
+			config_option__flag(name, flag);
+			snprintf(line, sizeof(line), "edgetap serve --%s=v", flag);
+			ck_assert_msg(parse(line) == 0, "%s: %s", line, error);
+			ck_assert_uint_eq(args.flag_count, 1);
+			ck_assert_str_eq(args.flags[0].name, name);
+			ck_assert_str_eq(args.flags[0].value, "v");
+			snprintf(line, sizeof(line), "edgetap serve --no-%s", flag);
+			ck_assert_msg((parse(line) == 0) == (options[i].type == OPTION_BOOL), "%s",
+				      line);
+			if (options[i].type == OPTION_BOOL)
+				ck_assert_str_eq(args.flags[0].value, "false");
+		}
 	}
+}
+END_TEST
+
+/* By whatever name: the last one given counts. */
+START_TEST(test_names_of_one_option)
+{
+	ck_assert_int_eq(parse("edgetap serve --no-collector.postgres --max-apps 1 --postgres"), 0);
+	ck_assert_uint_eq(args.flag_count, 2);
+	ck_assert_str_eq(args.flags[0].name, "postgres");
+	ck_assert_str_eq(args.flags[0].value, "true");
+	ck_assert_int_eq(parse("edgetap serve --postgres --no-collector.postgres"), 0);
+	ck_assert_uint_eq(args.flag_count, 1);
+	ck_assert_str_eq(args.flags[0].name, "collector.postgres");
+	ck_assert_str_eq(args.flags[0].value, "false");
 }
 END_TEST
 
@@ -166,6 +191,7 @@ Suite *args_suite(void)
 	tcase_add_test(tc, test_values);
 	tcase_add_test(tc, test_token);
 	tcase_add_test(tc, test_every_option_is_a_flag);
+	tcase_add_test(tc, test_names_of_one_option);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -14,6 +14,7 @@ Suite *config_suite(void);
 static struct config config;
 static struct config_error error;
 static char *no_environment[] = { NULL };
+static char names[CONFIG_NAMES_BYTES];
 
 static void setup(void)
 {
@@ -26,10 +27,33 @@ static void teardown(void)
 	config__free(&config);
 }
 
+static int set(const struct config_option *option, const char *text)
+{
+	const struct config_source source = { "x", option->name, "/w" };
+
+	return config_option__set(option, &config, text, &source, &error);
+}
+
+static int load(const char *path, const struct config_flag *flags, size_t count, char **environment)
+{
+	const struct config_sources sources = { .path = path,
+						.directory = "/w",
+						.flags = flags,
+						.flag_count = count,
+						.environment = environment };
+
+	config__free(&config);
+	return config__load(&config, &sources, &error);
+}
+
 static int parse(const char *text)
 {
 	return config__parse(&config, text, strlen(text), "edgetap.yaml", &error);
 }
+
+#define LABEL                                                                                      \
+	"at most 128 bytes of UTF-8 text without control characters, and without blanks at its "   \
+	"ends"
 
 /* Every bad file fails with this message and no other. */
 static const struct {
@@ -38,24 +62,26 @@ static const struct {
 } bad[] = {
 	{ "region: x\nbuckets: [0.1,\n  0.5, 0.5]\n",
 	  "edgetap.yaml:3: buckets: expected numbers in ascending order, got \"0.5\"" },
-	{ "buckets: []\n", "edgetap.yaml:1: buckets: expected at least one number" },
+	{ "buckets: []\n",
+	  "edgetap.yaml:1: buckets: expected a list of numbers, got an empty one" },
 	{ "buckets: 0.1\n",
 	  "edgetap.yaml:1: buckets: expected a list of numbers, got a single value" },
-	{ "buckets: [\"0.1\"]\n", "edgetap.yaml:1: buckets: expected numbers without quotes" },
+	{ "buckets: [\"0.1\"]\n",
+	  "edgetap.yaml:1: buckets: expected numbers, without quotes, got \"0.1\" in quotes" },
 	{ "buckets: [0]\n",
 	  "edgetap.yaml:1: buckets: expected seconds from 0.000000001 to 65536 as "
 	  "decimal numbers, got \"0\"" },
 	{ "buckets: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22]",
-	  "edgetap.yaml:1: buckets: expected at most 21 numbers" },
+	  "edgetap.yaml:1: buckets: expected at most 21 numbers, got one more, \"22\"" },
 	{ "\n\nlistn: x\n",
 	  "edgetap.yaml:3: unknown key \"listn\"; `edgetap serve --help` lists the "
 	  "options" },
 	{ "region: a\nregion: b\n", "edgetap.yaml:2: region: expected once, given again" },
-	{ "region:\n", "edgetap.yaml:1: region: expected a text, got nothing" },
-	{ "region: [a]\n", "edgetap.yaml:1: region: expected a text, got a list" },
-	{ "region: \"a\\0b\"\n", "edgetap.yaml:1: region: expected a text without NUL" },
-	{ "region: !!int 5\n", "edgetap.yaml:1: region: expected a text without a tag" },
-	{ "region: &x a\nhost: *x\n", "edgetap.yaml:2: host: expected a text, got an alias" },
+	{ "region:\n", "edgetap.yaml:1: region: expected " LABEL ", got nothing" },
+	{ "region: [a]\n", "edgetap.yaml:1: region: expected " LABEL ", got a list" },
+	{ "region: \"a\\0b\"\n", "edgetap.yaml:1: region: expected " LABEL ", without NUL" },
+	{ "region: !!int 5\n", "edgetap.yaml:1: region: expected " LABEL ", without a tag" },
+	{ "region: &x a\nhost: *x\n", "edgetap.yaml:2: host: expected " LABEL ", got an alias" },
 	{ "listen: 9777\n",
 	  "edgetap.yaml:1: listen: expected ADDRESS:PORT such as 127.0.0.1:9777 or "
 	  "[::1]:9777, got \"9777\"" },
@@ -71,13 +97,14 @@ static const struct {
 	{ "status_by_code: yes\n",
 	  "edgetap.yaml:1: status_by_code: expected true or false, got \"yes\"" },
 	{ "status_by_code: \"true\"\n",
-	  "edgetap.yaml:1: status_by_code: expected true or false without quotes" },
+	  "edgetap.yaml:1: status_by_code: expected true or false, without quotes, got \"true\" in quotes" },
 	{ "max_instances: 1\n",
 	  "edgetap.yaml:1: max_instances: expected a whole number from 2 to 65536, got \"1\"" },
 	{ "max_instances: 1e3\n",
 	  "edgetap.yaml:1: max_instances: expected a whole number from 2 to 65536, got \"1e3\"" },
 	{ "docker_socket: run/docker.sock\n",
-	  "edgetap.yaml:1: docker_socket: expected an absolute path, got \"run/docker.sock\"" },
+	  "edgetap.yaml:1: docker_socket: expected an absolute path, as there is no directory to begin at, got "
+	  "\"run/docker.sock\"" },
 	{ "cgroup_hierarchy: V2\n",
 	  "edgetap.yaml:1: cgroup_hierarchy: expected auto, v2 or the name "
 	  "of a v1 controller, got \"V2\"" },
@@ -128,7 +155,8 @@ static const struct {
 	{ "scrapers: 10.0.0.1\n",
 	  "edgetap.yaml:1: scrapers: expected a list of addresses or networks, "
 	  "got a single value" },
-	{ "scrapers: []\n", "edgetap.yaml:1: scrapers: expected at least one address or network" },
+	{ "scrapers: []\n",
+	  "edgetap.yaml:1: scrapers: expected a list of addresses or networks, got an empty one" },
 	{ "scrapers:\n  - 10.0.0.0/8\n  - 10.0.0.1/8\n",
 	  "edgetap.yaml:3: scrapers: expected addresses or networks whose bits behind the prefix are "
 	  "0, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, got \"10.0.0.1/8\"" },
@@ -137,10 +165,12 @@ static const struct {
 	  "0, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, got \"a.example\"" },
 	{ "scrapers: [0.0.0.1, 0.0.0.2, 0.0.0.3, 0.0.0.4, 0.0.0.5, 0.0.0.6, 0.0.0.7, 0.0.0.8, 1.0.0.1, "
 	  "1.0.0.2, 1.0.0.3, 1.0.0.4, 1.0.0.5, 1.0.0.6, 1.0.0.7, 1.0.0.8, 2.0.0.1]\n",
-	  "edgetap.yaml:1: scrapers: expected at most 16 networks" },
+	  "edgetap.yaml:1: scrapers: expected at most 16 addresses or networks, got one more, "
+	  "\"2.0.0.1\"" },
 	{ "tls_libraries: openssl\n",
 	  "edgetap.yaml:1: tls_libraries: expected a list of names, got a single value" },
-	{ "tls_libraries: []\n", "edgetap.yaml:1: tls_libraries: expected at least one name" },
+	{ "tls_libraries: []\n",
+	  "edgetap.yaml:1: tls_libraries: expected a list of names, got an empty one" },
 	{ "tls_libraries:\n  - go\n  - nss\n",
 	  "edgetap.yaml:3: tls_libraries: expected names out of openssl, gnutls, go, got \"nss\"" },
 	{ "tls_uprobes: 1\n", "edgetap.yaml:1: tls_uprobes: expected true or false, got \"1\"" },
@@ -163,7 +193,7 @@ START_TEST(test_nothing_changes_nothing)
 	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
 		ck_assert_msg(parse(empty[i]) == 0, "%s: %s", empty[i], error.text);
 	ck_assert_int_eq(config__init(&fresh, &error), 0);
-	ck_assert(!config__reload(&fresh, &config));
+	ck_assert_msg(!config__differs(&fresh, &config, names), "%s", names);
 	config__free(&fresh);
 }
 END_TEST
@@ -260,7 +290,8 @@ START_TEST(test_shipped_example_is_the_default)
 	ck_assert_int_eq(config__init(&fresh, &error), 0);
 	ck_assert_str_eq(config.region, fresh.region);
 	ck_assert_uint_eq(config.retention_ns, fresh.retention_ns);
-	ck_assert_msg(!config__reload(&fresh, &config), "an option differs from its default");
+	ck_assert_str_eq(config.host, fresh.host);
+	ck_assert_msg(!config__differs(&fresh, &config, names), "%s", names);
 	config__free(&fresh);
 	rules = strstr(text, "# apps:");
 	ck_assert_ptr_nonnull(rules);
@@ -285,8 +316,7 @@ START_TEST(test_format_is_what_set_reads)
 		if ((options[i].type == OPTION_PATH || options[i].type == OPTION_URL) &&
 		    !before[0]) /* not set */
 			continue;
-		ck_assert_msg(config_option__set(&options[i], &config, before, "x", &error) == 0,
-			      "%s", error.text);
+		ck_assert_msg(set(&options[i], before) == 0, "%s", error.text);
 		config_option__format(&options[i], &config, after);
 		ck_assert_str_eq(before, after);
 	}
@@ -300,20 +330,20 @@ START_TEST(test_networks)
 	char text[OPTION_VALUE_BYTES], all[OPTION_VALUE_BYTES] = "";
 
 	ck_assert_uint_eq(config.scraper_count, 0);
-	ck_assert_int_eq(config_option__set(option, &config, "10.0.0.0/8,::1", "x", &error), 0);
+	ck_assert_int_eq(set(option, "10.0.0.0/8,::1"), 0);
 	ck_assert_uint_eq(config.scraper_count, 2);
 	config_option__format(option, &config, text);
 	ck_assert_str_eq(text, "10.0.0.0/8,::1");
-	ck_assert_int_lt(config_option__set(option, &config, "10.0.0.1,", "x", &error), 0);
-	ck_assert_int_lt(config_option__set(option, &config, "10.0.0.1, ::1", "x", &error), 0);
+	ck_assert_int_lt(set(option, "10.0.0.1,"), 0);
+	ck_assert_int_lt(set(option, "10.0.0.1, ::1"), 0);
 	for (int i = 0; i < CONFIG_MAX_SCRAPERS; i++) {
 		strcat(all, i ? "," : "");
 		strcat(all, longest);
 	}
-	ck_assert_int_eq(config_option__set(option, &config, all, "x", &error), 0);
+	ck_assert_int_eq(set(option, all), 0);
 	config_option__format(option, &config, text);
 	ck_assert_str_eq(text, all);
-	ck_assert_int_eq(config_option__set(option, &config, "", "x", &error), 0);
+	ck_assert_int_eq(set(option, ""), 0);
 	ck_assert_uint_eq(config.scraper_count, 0);
 }
 END_TEST
@@ -327,14 +357,14 @@ START_TEST(test_sets_of_names)
 	ck_assert(config.tls_uprobes);
 	config_option__format(option, &config, text);
 	ck_assert_str_eq(text, "openssl,gnutls,go");
-	ck_assert_int_eq(config_option__set(option, &config, "go,gnutls,go", "x", &error), 0);
+	ck_assert_int_eq(set(option, "go,gnutls,go"), 0);
 	ck_assert_uint_eq(config.tls_libraries, TLS_GNUTLS | TLS_GO);
 	config_option__format(option, &config, text);
 	ck_assert_str_eq(text, "gnutls,go");
-	ck_assert_int_lt(config_option__set(option, &config, "go,", "x", &error), 0);
-	ck_assert_int_lt(config_option__set(option, &config, "", "x", &error), 0);
-	ck_assert_int_lt(config_option__set(option, &config, "Go", "--tls-libraries", &error), 0);
-	ck_assert_str_eq(error.text, "--tls-libraries: expected names out of openssl, gnutls, go, "
+	ck_assert_int_lt(set(option, "go,"), 0);
+	ck_assert_int_lt(set(option, ""), 0);
+	ck_assert_int_lt(set(option, "Go"), 0);
+	ck_assert_str_eq(error.text, "x: expected names out of openssl, gnutls, go, "
 				     "got \"Go\"");
 }
 END_TEST
@@ -354,26 +384,23 @@ static char *write_file(const char *text)
 
 START_TEST(test_precedence)
 {
-	static const struct config_flag flags[] = { { "max_apps", "200" },
-						    { "max_groups", "200" } };
+	static const struct config_flag flags[] = { { "max_apps", "200" } };
 	char variable[] = "EDGETAP_MAX_APPS=300", other[] = "EDGETAP_PORT=tcp://10.0.0.1:9777";
-	char empty[] = "EDGETAP_MAX_GROUPS=";
-	char *environment[] = { other, variable, empty, NULL };
+	char middle[] = "EDGETAP_MAX_GROUPS=300", empty[] = "EDGETAP_MAX_STATUSES=";
+	char *environment[] = { other, variable, middle, empty, NULL };
 	char *path = write_file("max_apps: 100\nmax_groups: 100\nmax_statuses: 100\n");
-	const char *used = NULL;
 
-	config__free(&config);
-	ck_assert_msg(config__load(&config, path, flags, 2, environment, &used, &error) == 0, "%s",
-		      error.text);
-	ck_assert_str_eq(used, path);
-	ck_assert_uint_eq(config.max_apps, 300);
-	ck_assert_uint_eq(config.max_groups, 200);
+	ck_assert_msg(load(path, flags, 1, environment) == 0, "%s", error.text);
+	ck_assert_str_eq(config.path, path);
+	ck_assert_uint_eq(config.max_apps, 200);
+	ck_assert_uint_eq(config.max_groups, 300);
 	ck_assert_uint_eq(config.max_statuses, 100);
 	ck_assert_uint_ne(config.max_streams, 100);
 	unlink(path);
 }
 END_TEST
 
+/* As any other: a flag is stronger. */
 START_TEST(test_variable_names_the_file)
 {
 	char *path = write_file("region: there\n");
@@ -381,10 +408,11 @@ START_TEST(test_variable_names_the_file)
 	char *environment[] = { variable, NULL };
 
 	snprintf(variable, sizeof(variable), "EDGETAP_CONFIG=%s", path);
-	config__free(&config);
-	ck_assert_int_eq(config__load(&config, "/nowhere.yaml", NULL, 0, environment, NULL, &error),
-			 0);
+	ck_assert_int_eq(load(NULL, NULL, 0, environment), 0);
 	ck_assert_str_eq(config.region, "there");
+	ck_assert_int_eq(load("/nowhere.yaml", NULL, 0, environment), -ENOENT);
+	ck_assert_str_eq(config.path, "/nowhere.yaml");
+	ck_assert(!error.is_usage);
 	unlink(path);
 }
 END_TEST
@@ -395,25 +423,23 @@ START_TEST(test_errors_name_their_source)
 	char variable[] = "EDGETAP_MAX_APPS=many";
 	char *environment[] = { variable, NULL };
 
-	config__free(&config);
-	ck_assert_int_eq(config__load(&config, "/nowhere.yaml", NULL, 0, no_environment, NULL,
-				      &error),
-			 -ENOENT);
+	ck_assert_int_eq(load("/nowhere.yaml", NULL, 0, no_environment), -ENOENT);
 	ck_assert_str_eq(error.text, "/nowhere.yaml: cannot read it: No such file or directory");
-	config__free(&config);
-	ck_assert_int_eq(config__load(&config, "/", NULL, 0, no_environment, NULL, &error),
-			 -EISDIR);
+	ck_assert_int_eq(load("/", NULL, 0, no_environment), -EISDIR);
 	ck_assert_str_eq(error.text, "/: cannot read it: Is a directory");
-	config__free(&config);
-	ck_assert_int_lt(config__load(&config, "/dev/null", &flag, 1, no_environment, NULL, &error),
-			 0);
+	ck_assert(!error.is_usage);
+	ck_assert_int_lt(load("", NULL, 0, no_environment), 0);
+	ck_assert_str_eq(error.text, "--config: expected a path, got \"\"");
+	ck_assert(error.is_usage);
+	ck_assert_int_lt(load("/dev/null", &flag, 1, no_environment), 0);
 	ck_assert_str_eq(error.text,
 			 "--http-timeout: expected a time from 1s to 10m, such as 90s or "
 			 "5m, got \"fast\"");
-	config__free(&config);
-	ck_assert_int_lt(config__load(&config, "/dev/null", NULL, 0, environment, NULL, &error), 0);
+	ck_assert(error.is_usage);
+	ck_assert_int_lt(load("/dev/null", NULL, 0, environment), 0);
 	ck_assert_str_eq(error.text,
 			 "EDGETAP_MAX_APPS: expected a whole number from 1 to 65536, got \"many\"");
+	ck_assert(!error.is_usage);
 }
 END_TEST
 
@@ -421,9 +447,7 @@ START_TEST(test_error_is_one_line)
 {
 	static const struct config_flag flag = { "region", "a\nb" };
 
-	config__free(&config);
-	ck_assert_int_lt(config__load(&config, "/dev/null", &flag, 1, no_environment, NULL, &error),
-			 0);
+	ck_assert_int_lt(load("/dev/null", &flag, 1, no_environment), 0);
 	ck_assert_ptr_null(strchr(error.text, '\n'));
 	ck_assert_ptr_nonnull(strstr(error.text, "got \"a\\x0ab\""));
 }
@@ -433,13 +457,13 @@ START_TEST(test_buckets_from_text)
 {
 	const struct config_option *option = config_option__find("buckets");
 
-	ck_assert_int_eq(config_option__set(option, &config, "0.5,1,2.25", "b", &error), 0);
+	ck_assert_int_eq(set(option, "0.5,1,2.25"), 0);
 	ck_assert_uint_eq(config.bucket_count, 3);
 	ck_assert_uint_eq(config.bucket_ns[2], 2250000000ULL);
-	ck_assert_int_lt(config_option__set(option, &config, "0.5,,1", "b", &error), 0);
-	ck_assert_int_lt(config_option__set(option, &config, "", "b", &error), 0);
-	ck_assert_int_lt(config_option__set(option, &config, "1,2,", "b", &error), 0);
-	ck_assert_int_lt(config_option__set(option, &config, "2,1", "b", &error), 0);
+	ck_assert_int_lt(set(option, "0.5,,1"), 0);
+	ck_assert_int_lt(set(option, ""), 0);
+	ck_assert_int_lt(set(option, "1,2,"), 0);
+	ck_assert_int_lt(set(option, "2,1"), 0);
 }
 END_TEST
 
@@ -451,13 +475,18 @@ START_TEST(test_reload_takes_what_may_change)
 	ck_assert_int_eq(parse("region: new\nretention: 1s\n"
 			       "apps: {rules: [{match: {app: a}, set: {app: b}}]}\n"),
 			 0);
-	ck_assert(!config__reload(&other, &config));
+	ck_assert(!config__differs(&other, &config, names));
+	config__reload(&other, &config);
 	ck_assert_str_eq(other.region, "new");
 	ck_assert_uint_eq(other.retention_ns, 1000000000);
 	ck_assert_uint_eq(other.rule_count, 1);
 	ck_assert_uint_eq(config.rule_count, 0);
-	ck_assert_int_eq(parse("listen: 127.0.0.1:1\n"), 0);
-	ck_assert(config__reload(&other, &config));
+	ck_assert_int_eq(parse("listen: 127.0.0.1:1\nmax_apps: 1\n"
+			       "postgres: [{conninfo: user=a}]\n"),
+			 0);
+	ck_assert(config__differs(&other, &config, names));
+	ck_assert_str_eq(names, "listen, max_apps, postgres");
+	config__reload(&other, &config);
 	ck_assert_str_eq(other.listen, "127.0.0.1:9777");
 	config__free(&other);
 }

@@ -54,10 +54,16 @@ static int load(enum config_role role, const char *name, const char *value, char
 {
 	const struct config_flag flag = { name, value };
 	char *environment[] = { variable, NULL };
+	const struct config_sources sources = {
+		.role = role,
+		.path = "/dev/null",
+		.flags = &flag,
+		.flag_count = name ? 1 : 0,
+		.environment = environment,
+	};
 
 	config__free(&config);
-	return (role == CONFIG_GATEWAY ? config__load_gateway : config__load)(
-		&config, "/dev/null", &flag, name ? 1 : 0, environment, NULL, &error);
+	return config__load(&config, &sources, &error);
 }
 
 #define LEFT                                                                                       \
@@ -168,10 +174,13 @@ START_TEST(test_shipped_example)
 	char none[] = "X=";
 	struct config shipped = { 0 };
 	char *environment[] = { none, NULL };
+	const struct config_sources sources = {
+		.role = CONFIG_GATEWAY,
+		.path = "deploy/edgetap-gateway.yaml",
+		.environment = environment,
+	};
 
-	ck_assert_msg(config__load_gateway(&shipped, "deploy/edgetap-gateway.yaml", NULL, 0,
-					   environment, NULL, &error) == 0,
-		      "%s", error.text);
+	ck_assert_msg(config__load(&shipped, &sources, &error) == 0, "%s", error.text);
 	ck_assert_uint_eq(shipped.idle_count, 0);
 	ck_assert_int_eq(load(CONFIG_GATEWAY, "query_url", shipped.query_url, none), 0);
 	for (size_t i = 0; i < count; i++) {

@@ -149,17 +149,19 @@ END_TEST
 START_TEST(a_configuration_is_stronger)
 {
 	struct config_flag flag = { "host", "" };
-	char ours[] = "EDGETAP_HOST=mine", *environment[] = { NULL, NULL };
+	char ours[] = "EDGETAP_HOST=mine", *environment[] = { ours, NULL };
+	struct config_sources sources = { .path = "/dev/null",
+					  .flags = &flag,
+					  .environment = environment };
 	struct config_error error;
 	struct config config;
 
-	ck_assert_int_eq(config__load(&config, "/dev/null", &flag, 1, environment, NULL, &error),
-			 0);
-	ck_assert_str_eq(config.host, "");
-	config__free(&config);
-	environment[0] = ours;
-	ck_assert_int_eq(config__load(&config, "/dev/null", NULL, 0, environment, NULL, &error), 0);
+	ck_assert_int_eq(config__load(&config, &sources, &error), 0);
 	ck_assert_str_eq(config.host, "mine");
+	config__free(&config);
+	sources.flag_count = 1;
+	ck_assert_int_eq(config__load(&config, &sources, &error), 0);
+	ck_assert_str_eq(config.host, "");
 	config__free(&config);
 }
 END_TEST

@@ -102,20 +102,22 @@ START_TEST(a_configuration_is_stronger)
 	struct config_flag flag = { "region", "" };
 	char fly[] = "FLY_REGION=fly", ours[] = "EDGETAP_REGION=mine";
 	char *environment[] = { fly, NULL, NULL };
+	struct config_sources sources = { .path = "/dev/null",
+					  .flags = &flag,
+					  .environment = environment };
 	struct config_error error;
 	struct config config;
 
-	ck_assert_int_eq(config__load(&config, "/dev/null", NULL, 0, environment, NULL, &error), 0);
+	ck_assert_int_eq(config__load(&config, &sources, &error), 0);
 	ck_assert_str_eq(config.region, "fly");
 	config__free(&config);
-	ck_assert_int_eq(config__load(&config, "/dev/null", &flag, 1, environment, NULL, &error),
-			 0);
-	ck_assert_str_eq(config.region, "");
-	config__free(&config);
 	environment[1] = ours;
-	ck_assert_int_eq(config__load(&config, "/dev/null", &flag, 1, environment, NULL, &error),
-			 0);
+	ck_assert_int_eq(config__load(&config, &sources, &error), 0);
 	ck_assert_str_eq(config.region, "mine");
+	config__free(&config);
+	sources.flag_count = 1;
+	ck_assert_int_eq(config__load(&config, &sources, &error), 0);
+	ck_assert_str_eq(config.region, "");
 	config__free(&config);
 }
 END_TEST

@@ -550,17 +550,14 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 	return err;
 }
 
-bool agent__reload(struct agent *agent, struct config *fresh)
+void agent__reload(struct agent *agent, struct config *fresh)
 {
-	bool differs;
-
 	pthread_mutex_lock(&agent->lock);
-	differs = config__reload(&agent->config, fresh);
+	config__reload(&agent->config, fresh);
 	identity_table__apply_rules(agent->identity);
 	collectors__relabel(agent->collectors, true);
 	if (agent__new_exposition(agent))
 		log__warn("no memory to change the labels region and host");
 	pthread_mutex_unlock(&agent->lock);
 	config__free(fresh);
-	return differs;
 }

@@ -85,10 +85,7 @@ uint64_t agent__next_ns(const struct agent *agent);
 int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
 		  const struct scope *scope, struct buffer *out);
 
-/*
- * Takes over what may change while observing, and frees fresh. Returns true if
- * it holds other changes, which take a restart.
- */
-bool agent__reload(struct agent *agent, struct config *fresh);
+/* Takes over what may change while observing, and frees fresh. */
+void agent__reload(struct agent *agent, struct config *fresh);
 
 #endif

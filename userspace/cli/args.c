@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/printable.h"
 #include "config/option.h"
@@ -15,15 +16,16 @@ enum {
 	TAKES_CONFIG = 1, /* --config and every option of the configuration */
 	TAKES_JSON = 2,
 	TAKES_TOKEN = 4,
-	TAKES_ROOT = 8,	    /* --allow-root */
-	TAKES_GATEWAY = 16, /* --gateway */
+	TAKES_HELP = 8, /* every command */
+	TAKES_ROOT = 16,
+	TAKES_GATEWAY = 32,
 };
 
 static const struct {
 	const char *name;
 	const char *summary;
 	const char *usage;
-	unsigned int takes;
+	unsigned int takes; /* TAKES_HELP goes without saying */
 } commands[COMMAND_N] = {
 	[COMMAND_SERVE] = { "serve", "observe this machine and serve its metrics (the default)",
 			    "[serve] [OPTION]...", TAKES_CONFIG },
@@ -42,22 +44,44 @@ static const struct {
 	[COMMAND_HELP] = { "help", "print this text", "help [COMMAND]", 0 },
 };
 
-/* getopt_long's values: those from FIRST_OPTION on are indices into the options. */
-enum { FIRST_OPTION = 256 };
-
-/* The token's options, by their short spelling. */
-static const struct option token_options[] = {
-	{ "key-file", required_argument, NULL, 'k' }, { "app", required_argument, NULL, 'a' },
-	{ "org", required_argument, NULL, 'o' },      { "expires", required_argument, NULL, 'e' },
-	{ "read-only", no_argument, NULL, 'r' },
+/* What is no option of the configuration. */
+static const struct {
+	const char *name;
+	int letter; /* what getopt_long returns */
+	const char *argument;
+	const char *help;
+	unsigned int takes; /* the commands that have it */
+} own_options[] = {
+	{ "config", 'c', "FILE", "the configuration", TAKES_CONFIG },
+	{ "key-file", 'k', "FILE", "the keys; the first of them signs", TAKES_TOKEN },
+	{ "app", 'a', "NAME", "only this app; may be given repeatedly", TAKES_TOKEN },
+	{ "org", 'o', "NAME", "only this organisation", TAKES_TOKEN },
+	{ "expires", 'e', "TIME", "not after this time (24h, 30d) from now on", TAKES_TOKEN },
+	{ "read-only", 'r', NULL, "no request that changes anything", TAKES_TOKEN },
+	{ "allow-root", 'R', NULL, "run as root, which it has no use for", TAKES_ROOT },
+	{ "gateway", 'g', NULL, "as `edgetap gateway` would read it, with its options",
+	  TAKES_GATEWAY },
+	{ "json", 'j', NULL, "for a program to read", TAKES_JSON },
+	{ "help", 'h', NULL, "print this text", TAKES_HELP },
 };
 
-#define TOKEN_OPTIONS (sizeof(token_options) / sizeof(token_options[0]))
+#define OWN_OPTIONS (sizeof(own_options) / sizeof(own_options[0]))
 
+/* getopt_long's values: those from FIRST_FLAG on are indices into the flags. */
+enum { FIRST_FLAG = 256, MAX_FLAGS = 4 * OPTION_MAX };
+
+/* The options of the configuration as getopt_long wants them: each name, with and without no-. */
 struct long_options {
-	char name[ARGS_MAX_FLAGS][OPTION_SPELLING_BYTES];
-	struct option option[ARGS_MAX_FLAGS + 1];
+	size_t count;
+	struct option option[MAX_FLAGS + 1];
+	char text[MAX_FLAGS][OPTION_SPELLING_BYTES];
+	struct config_flag flag[MAX_FLAGS]; /* value: where the flag has none */
 };
+
+static unsigned int takes(enum command command)
+{
+	return commands[command].takes | TAKES_HELP;
+}
 
 const char *command__name(enum command command)
 {
@@ -75,60 +99,79 @@ static bool command__find(const char *name, enum command *ret_command)
 	return false;
 }
 
+static void add_long(struct long_options *table, const char *spelling, const char *prefix,
+		     int has_arg, const char *value)
+{
+	char flag[OPTION_SPELLING_BYTES];
+	size_t i = table->count;
+
+	if (i == MAX_FLAGS)
+		return;
+	config_option__flag(spelling, flag);
+	snprintf(table->text[i], OPTION_SPELLING_BYTES, "%s%s", prefix, flag);
+	table->flag[i] = (struct config_flag){ spelling, value };
+	table->option[i] = (struct option){ .name = table->text[i],
+					    .has_arg = has_arg,
+					    .val = FIRST_FLAG + (int)i };
+	table->count++;
+}
+
+static void add_option(struct long_options *table, const struct config_option *option)
+{
+	const char *spelling;
+
+	for (size_t i = 0; (spelling = config_option__spelling(option, i)); i++) {
+		if (option->type != OPTION_BOOL) {
+			add_long(table, spelling, "", required_argument, NULL);
+			continue;
+		}
+		add_long(table, spelling, "", optional_argument, "true");
+		add_long(table, spelling, "no-", no_argument, "false");
+	}
+}
+
 static enum config_role role_of(enum command command)
 {
 	return command == COMMAND_GATEWAY ? CONFIG_GATEWAY : CONFIG_AGENT;
 }
 
 /* Those of the gateway are known to all, who then say that they are its. */
-static bool command__knows(enum command command, const char *option)
+static bool command__knows(enum command command, const struct config_option *option)
 {
-	return command != COMMAND_GATEWAY || config_role__takes(CONFIG_GATEWAY, option);
+	return command != COMMAND_GATEWAY || option->of != OF_AGENT;
 }
 
 static void build_options(struct long_options *table, enum command command)
 {
-	const unsigned int takes = commands[command].takes;
+	const unsigned int taken = takes(command);
 	const struct config_option *options;
-	size_t count = config_option__all(&options), used = 0;
+	size_t count = config_option__all(&options);
 
 	memset(table, 0, sizeof(*table));
-	table->option[used++] = (struct option){ "help", no_argument, NULL, 'h' };
-	if (takes & TAKES_JSON)
-		table->option[used++] = (struct option){ "json", no_argument, NULL, 'j' };
-	if (takes & TAKES_ROOT)
-		table->option[used++] = (struct option){ "allow-root", no_argument, NULL, 'R' };
-	if (takes & TAKES_GATEWAY)
-		table->option[used++] = (struct option){ "gateway", no_argument, NULL, 'g' };
-	for (size_t i = 0; (takes & TAKES_TOKEN) && i < TOKEN_OPTIONS; i++)
-		table->option[used++] = token_options[i];
-	if (!(takes & TAKES_CONFIG))
-		return;
-	table->option[used++] = (struct option){ "config", required_argument, NULL, 'c' };
-	for (size_t i = 0; i < count && used < ARGS_MAX_FLAGS; i++) {
-		if (!command__knows(command, options[i].name))
-			continue;
-		config_option__flag(&options[i], table->name[used]);
-		table->option[used] = (struct option){
-			.name = table->name[used],
-			.has_arg = options[i].type == OPTION_BOOL ? optional_argument
-								  : required_argument,
-			.val = FIRST_OPTION + (int)i,
-		};
-		used++;
-	}
+	for (size_t i = 0; (taken & TAKES_CONFIG) && i < count; i++)
+		if (command__knows(command, &options[i]))
+			add_option(table, &options[i]);
+	for (size_t i = 0; i < OWN_OPTIONS && table->count < MAX_FLAGS; i++)
+		if (taken & own_options[i].takes)
+			table->option[table->count++] = (struct option){
+				.name = own_options[i].name,
+				.has_arg = own_options[i].argument ? required_argument
+								   : no_argument,
+				.val = own_options[i].letter,
+			};
 }
 
-/* The last one given counts. */
-static void add_flag(struct args *args, const struct config_option *option, const char *value)
+/* The last one given counts, by whatever name. */
+static void add_flag(struct args *args, const struct config_flag *found, const char *value)
 {
+	const struct config_option *option = config_option__find(found->name);
 	struct config_flag *flag = args->flags;
 
-	while (flag < args->flags + args->flag_count && strcmp(flag->name, option->name) != 0)
+	while (flag < args->flags + args->flag_count && config_option__find(flag->name) != option)
 		flag++;
 	if (flag == args->flags + args->flag_count)
 		args->flag_count++;
-	*flag = (struct config_flag){ option->name, value ? value : "true" };
+	*flag = (struct config_flag){ found->name, value ? value : found->value };
 }
 
 __attribute__((format(printf, 2, 3))) static int fail(char *error, const char *format, ...)
@@ -198,16 +241,13 @@ static int read_operands(struct args *args, int argc, char **argv, char *error)
 static int read_options(struct args *args, int argc, char **argv, char *error)
 {
 	struct long_options table;
-	const struct config_option *options;
 	int found;
 
-	config_option__all(&options);
 	build_options(&table, args->command);
 	opterr = 0;
 	/* 0, not 1: getopt keeps more state than optind between two lists (GNU). */
 	optind = 0;
-	while ((found = getopt_long(argc, argv,
-				    commands[args->command].takes & TAKES_CONFIG ? ":hc:" : ":h",
+	while ((found = getopt_long(argc, argv, takes(args->command) & TAKES_CONFIG ? ":hc:" : ":h",
 				    table.option, NULL)) != -1) {
 		if (found == 'h')
 			args->help = true;
@@ -219,8 +259,8 @@ static int read_options(struct args *args, int argc, char **argv, char *error)
 			args->gateway = true;
 		else if (found == 'c')
 			args->config_path = optarg;
-		else if (found >= FIRST_OPTION)
-			add_flag(args, &options[found - FIRST_OPTION], optarg);
+		else if (found >= FIRST_FLAG)
+			add_flag(args, &table.flag[found - FIRST_FLAG], optarg);
 		else if (found == '?' || found == ':')
 			return bad_option(args->command, found, argv, error);
 		else if (add_token_option(&args->token, found, error))
@@ -234,6 +274,8 @@ int args__parse(struct args *ret_args, int argc, char **argv, char error[ARGS_ER
 	struct args args = { .command = COMMAND_SERVE };
 	int err;
 
+	if (!getcwd(args.directory, sizeof(args.directory)) || args.directory[0] != '/')
+		args.directory[0] = '\0';
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
 		args.command = COMMAND_VERSION;
 		argc--;
@@ -256,46 +298,76 @@ int args__parse(struct args *ret_args, int argc, char **argv, char error[ARGS_ER
 	return 0;
 }
 
+int args__load(const struct args *args, struct config *config, struct config_error *error)
+{
+	const struct config_sources sources = {
+		.role = args->gateway ? CONFIG_GATEWAY : role_of(args->command),
+		.path = args->config_path,
+		.directory = args->directory[0] ? args->directory : NULL,
+		.flags = args->flags,
+		.flag_count = args->flag_count,
+		.environment = environ,
+	};
+
+	return config__load(config, &sources, error);
+}
+
+static void print_option(const struct config_option *option)
+{
+	char flag[OPTION_SPELLING_BYTES], left[2 * OPTION_SPELLING_BYTES];
+	char facts[OPTION_FACTS_BYTES];
+
+	config_option__flag(option->name, flag);
+	config_option__facts(option, facts);
+	if (option->type == OPTION_BOOL)
+		snprintf(left, sizeof(left), "[no-]%s", flag);
+	else
+		snprintf(left, sizeof(left), "%s %s", flag, option->argument);
+	if (option->begins)
+		printf("\n%s:\n", option->begins);
+	printf("      --%-30s %s (%s)\n", left, option->help, facts);
+	if (!option->synonym)
+		return;
+	config_option__flag(option->synonym, flag);
+	snprintf(left, sizeof(left), "%s[=true|false]", flag);
+	printf("      --%-30s the same\n", left);
+}
+
 static void print_options(enum command command)
 {
-	const unsigned int takes = commands[command].takes;
 	const enum config_role role = role_of(command);
+	const unsigned int taken = takes(command);
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
 
 	printf("\nOptions:\n");
-	if (takes & TAKES_CONFIG)
-		printf("  -c, --config FILE                the configuration (%s)\n",
-		       role == CONFIG_GATEWAY ? CONFIG_GATEWAY_FILE : CONFIG_DEFAULT_FILE);
-	for (size_t i = 0; (takes & TAKES_CONFIG) && i < count; i++) {
-		char flag[OPTION_SPELLING_BYTES], spelling[2 * OPTION_SPELLING_BYTES];
+	for (size_t i = 0; i < OWN_OPTIONS; i++) {
+		const char *argument = own_options[i].argument;
+		char left[2 * OPTION_SPELLING_BYTES];
 
-		if (!config_role__takes(role, options[i].name))
+		if (!(taken & own_options[i].takes))
 			continue;
-		config_option__flag(&options[i], flag);
-		snprintf(spelling, sizeof(spelling), "--%s%s%s%s", flag,
-			 options[i].type == OPTION_BOOL ? "[=" : " ", options[i].argument,
-			 options[i].type == OPTION_BOOL ? "]" : "");
-		printf("      %-28s %s\n", spelling, options[i].help);
+		snprintf(left, sizeof(left), "%s%s%s", own_options[i].name, argument ? " " : "",
+			 argument ? argument : "");
+		if (strchr("ch", own_options[i].letter))
+			printf("  -%c, ", own_options[i].letter);
+		else
+			printf("      ");
+		printf("--%-30s %s", left, own_options[i].help);
+		if (own_options[i].letter == 'c')
+			printf(" (%s)",
+			       role == CONFIG_GATEWAY ? CONFIG_GATEWAY_FILE : CONFIG_DEFAULT_FILE);
+		putchar('\n');
 	}
-	if (takes & TAKES_TOKEN)
-		printf("      --key-file FILE              the keys; the first of them signs\n"
-		       "      --app NAME                   only this app; may be given repeatedly\n"
-		       "      --org NAME                   only this organisation\n"
-		       "      --expires TIME               not after this time (24h, 30d) from now on\n"
-		       "      --read-only                  no request that changes anything\n");
-	if (takes & TAKES_ROOT)
-		printf("      %-28s %s\n", "--allow-root", "run as root, which it has no use for");
-	if (takes & TAKES_GATEWAY)
-		printf("      %-28s %s\n", "--gateway",
-		       "as `edgetap gateway` would read it, with its options");
-	if (takes & TAKES_JSON)
-		printf("      %-28s %s\n", "--json", "for a program to read");
-	printf("  -h, %-28s %s\n", "--help", "print this text");
-	if (takes & TAKES_CONFIG)
-		printf("\nEach option of the configuration has the same name in the file\n"
-		       "(http_timeout) and in the environment (EDGETAP_HTTP_TIMEOUT); the\n"
-		       "environment is stronger than a flag, a flag than the file.\n");
+	if (!(taken & TAKES_CONFIG))
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (config_role__takes(role, options[i].name))
+			print_option(&options[i]);
+	printf("\nIn brackets: the default, what is allowed, and whether SIGHUP changes it. Each\n"
+	       "of these has the same name in the file (http_timeout) and in the environment\n"
+	       "(EDGETAP_HTTP_TIMEOUT). A flag is stronger than the environment, and that than\n"
+	       "the file. Relative paths begin in the working directory, in the file where it is.\n");
 }
 
 void args__print_help(enum command command)

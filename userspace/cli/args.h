@@ -3,12 +3,12 @@
 #ifndef EDGETAP_CLI_ARGS_H
 #define EDGETAP_CLI_ARGS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config/config.h"
+#include "config/option.h"
 
-#define ARGS_MAX_FLAGS 64
 #define ARGS_ERROR_BYTES 160
 
 enum command {
@@ -40,10 +40,11 @@ struct args {
 	enum command command;
 	bool help; /* asked for the help of command; for COMMAND_HELP, for all of it */
 	bool json;
-	bool allow_root;	 /* of the gateway */
-	bool gateway;		 /* check-config: as the gateway would read it */
-	const char *config_path; /* NULL: not given */
-	struct config_flag flags[ARGS_MAX_FLAGS];
+	bool allow_root;	  /* of the gateway */
+	bool gateway;		  /* check-config: as the gateway would read it */
+	char directory[PATH_MAX]; /* the working directory at the start; "": it has no name */
+	const char *config_path;  /* NULL: not given */
+	struct config_flag flags[OPTION_MAX];
 	size_t flag_count;
 	struct args_token token;
 };
@@ -54,6 +55,12 @@ struct args {
  * one sentence in error.
  */
 int args__parse(struct args *ret_args, int argc, char **argv, char error[ARGS_ERROR_BYTES]);
+
+/*
+ * Reads the configuration that the command line, the environment and the file make; the same at
+ * any time. As config__load.
+ */
+int args__load(const struct args *args, struct config *config, struct config_error *error);
 
 /* As typed: "check-config". */
 const char *command__name(enum command command);

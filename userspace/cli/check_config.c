@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
-#include <unistd.h>
 
 #include "access/rules.h"
 #include "base/log.h"
@@ -12,7 +11,7 @@
 #include "config/role.h"
 #include "config/warnings.h"
 
-/* What would be used, in the spelling of the file. */
+/* What would be used, in the spelling of the file, by each name that it has. */
 static json_t *effective(const struct config *config)
 {
 	const struct config_option *options;
@@ -21,11 +20,13 @@ static json_t *effective(const struct config *config)
 
 	for (size_t i = 0; i < count; i++) {
 		char text[OPTION_VALUE_BYTES];
+		const char *name;
 
 		if (!config_role__takes(config->role, options[i].name))
 			continue;
 		config_option__format(&options[i], config, text);
-		json_object_set_new(object, options[i].name, json_text__new(text));
+		for (size_t n = 0; (name = config_option__spelling(&options[i], n)); n++)
+			json_object_set_new(object, name, json_text__new(text));
 	}
 	json_object_set_new(object, "tokens", json_integer((json_int_t)config->token_count));
 	if (config->role == CONFIG_AGENT)
@@ -52,12 +53,13 @@ static json_t *warnings_of(const struct config *config)
 	return array;
 }
 
-static int print_json(const struct config *config, const char *path, const char *error)
+static int print_json(const struct config *config, const char *error)
 {
 	json_t *root = json_object();
 
 	json_object_set_new(root, "ok", json_boolean(!error));
-	json_object_set_new(root, "file", path ? json_text__new(path) : json_null());
+	json_object_set_new(root, "file",
+			    config->path ? json_text__new(config->path) : json_null());
 	if (error) {
 		json_object_set_new(root, "error", json_text__new(error));
 	} else {
@@ -70,13 +72,13 @@ static int print_json(const struct config *config, const char *path, const char 
 	return 1;
 }
 
-static void print_text(const struct config *config, const char *path)
+static void print_text(const struct config *config)
 {
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
 
 	printf("# ");
-	printable__print(stdout, path ? path : "no file");
+	printable__print(stdout, config->path ? config->path : "no file");
 	printf(": good. What would be used, with flags and environment:\n");
 	for (size_t i = 0; i < count; i++) {
 		char text[OPTION_VALUE_BYTES];
@@ -93,33 +95,33 @@ static void print_text(const struct config *config, const char *path)
 	printf("# tokens: %zu\n", config->token_count);
 }
 
+/* What is wrong with the command line is said where all of that is said. */
+static int refuse(const struct args *args, const struct config *config, const char *sentence,
+		  bool is_usage)
+{
+	if (args->json)
+		print_json(config, sentence);
+	if (!args->json || is_usage)
+		log__info("%s", sentence);
+	return is_usage ? EXIT_USAGE : 1;
+}
+
 int command__check_config(const struct args *args)
 {
 	struct config config = { 0 };
 	struct config_error error;
 	struct secret_error access_error;
 	struct rules *rules = NULL;
-	const char *path = args->config_path;
 	int status = 0;
 
-	if ((args->gateway ? config__load_gateway : config__load)(&config, args->config_path,
-								  args->flags, args->flag_count,
-								  environ, &path, &error)) {
-		if (args->json)
-			print_json(&config, path, error.text);
-		else
-			log__info("%s", error.text);
-		status = 1;
+	if (args__load(args, &config, &error)) {
+		status = refuse(args, &config, error.text, error.is_usage);
 	} else if (rules__new(&rules, &config, &access_error)) {
-		if (args->json)
-			print_json(&config, path, access_error.text);
-		else
-			log__info("%s", access_error.text);
-		status = 1;
+		status = refuse(args, &config, access_error.text, false);
 	} else if (args->json) {
-		status = print_json(&config, path, NULL);
+		status = print_json(&config, NULL);
 	} else {
-		print_text(&config, path);
+		print_text(&config);
 		config_warnings__each(&config, print_warning, NULL);
 	}
 	rules__unref(rules);

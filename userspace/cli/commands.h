@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The commands. Each prints what it has to say and returns the process's exit
- * status: 0, or 1 or EXIT_USAGE after one sentence on standard error.
+ * status: 0, or after one sentence on standard error 1, or EXIT_USAGE if it is
+ * the command line that is wrong.
  */
 #ifndef EDGETAP_CLI_COMMANDS_H
 #define EDGETAP_CLI_COMMANDS_H
 
 #include "cli/args.h"
 
-/* Something else should have been typed. */
 #define EXIT_USAGE 2
 
 /* Observes until a signal ends it. */

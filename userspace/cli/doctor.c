@@ -150,7 +150,7 @@ int command__doctor(const struct args *args)
 	struct report *report = calloc(1, sizeof(*report));
 	struct plain_text *plain_text = calloc(1, sizeof(*plain_text));
 	struct config config = { 0 };
-	struct config_error error;
+	struct config_error error = { 0 };
 	struct loader *loader = NULL;
 	int status = 1;
 
@@ -160,13 +160,16 @@ int command__doctor(const struct args *args)
 		log__info("out of memory");
 		return 1;
 	}
-	if (config__load(&config, args->config_path, args->flags, args->flag_count, environ, NULL,
-			 &error))
+	if (args__load(args, &config, &error))
 		report__add(report, "options", GRADE_BAD, "%s", error.text);
 	else
 		examine(report, &loader, plain_text, &config);
 	if (report__is_good(report))
 		status = 0;
+	if (error.is_usage) {
+		log__info("%s", error.text);
+		status = EXIT_USAGE;
+	}
 	if (!args->json)
 		report__print(report, stdout, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
 	else if (report__print_json(report, stdout))

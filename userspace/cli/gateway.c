@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "broker/confine.h"
 #include "cli/commands.h"
 #include "cli/server_options.h"
 #include "config/warnings.h"
 #include "gateway/gateway.h"
-#include "base/listen.h"
 #include "http/server.h"
 
 /* A minute of warnings ends also if nothing happens. */
@@ -37,12 +37,6 @@ struct proxy {
 	int listen_fd;
 	sigset_t signals;
 };
-
-static int load_config(const struct args *args, struct config *config, struct config_error *error)
-{
-	return config__load_gateway(config, args->config_path, args->flags, args->flag_count,
-				    environ, NULL, error);
-}
 
 static int handle_query(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
@@ -83,6 +77,16 @@ static const struct http_route routes[] = {
 	},
 };
 
+static void take_over(struct config *config, struct config *fresh)
+{
+	char names[CONFIG_NAMES_BYTES];
+	bool differs = config__differs(config, fresh, names);
+
+	config__reload(config, fresh);
+	log__info("configuration read again%s%s%s", differs ? "; " : "", names,
+		  differs ? " cannot be changed while running" : "");
+}
+
 /* A broken file must not end what is running: the old configuration stays. */
 static void proxy__reload(struct proxy *proxy)
 {
@@ -90,14 +94,12 @@ static void proxy__reload(struct proxy *proxy)
 	struct config_error error;
 	struct secret_error access_error;
 
-	if (load_config(proxy->args, &fresh, &error))
+	if (args__load(proxy->args, &fresh, &error))
 		log__info("%s; the configuration stays as it was", error.text);
 	else if (access__reload(proxy->access, &fresh, &access_error))
 		log__info("%s; the configuration stays as it was", access_error.text);
-	else if (config__reload(&proxy->config, &fresh))
-		log__info("configuration read again; some of the changes take a restart");
 	else
-		log__info("configuration read again");
+		take_over(&proxy->config, &fresh);
 	config__free(&fresh);
 }
 
@@ -213,11 +215,11 @@ static int run(struct proxy *proxy)
 {
 	struct config_error error;
 	const char *message;
-	int err = load_config(proxy->args, &proxy->config, &error);
+	int err = args__load(proxy->args, &proxy->config, &error);
 
 	if (err) {
 		log__info("%s", error.text);
-		return err == -EDESTADDRREQ ? EXIT_USAGE : 1;
+		return error.is_usage ? EXIT_USAGE : 1;
 	}
 	config_warnings__each(&proxy->config, say_warning, NULL);
 	err = proxy__start(proxy, &message);

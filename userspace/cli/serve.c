@@ -49,29 +49,26 @@ struct serve {
 	struct watch events; /* of the kernel */
 };
 
-static int load_config(const struct args *args, struct config *config, struct config_error *error)
-{
-	return config__load(config, args->config_path, args->flags, args->flag_count, environ, NULL,
-			    error);
-}
-
 /* A broken file must not end what is running: the old configuration stays. */
 static void serve__reload(struct serve *serve)
 {
 	struct config fresh = { 0 };
 	struct config_error error;
 	struct secret_error access_error;
+	char names[CONFIG_NAMES_BYTES];
 
-	if (load_config(serve->args, &fresh, &error)) {
+	if (args__load(serve->args, &fresh, &error)) {
 		log__info("%s; the configuration stays as it was", error.text);
 		config__free(&fresh);
 	} else if (access__reload(serve->access, &fresh, &access_error)) {
 		log__info("%s; the configuration stays as it was", access_error.text);
 		config__free(&fresh);
-	} else if (agent__reload(&serve->agent, &fresh)) {
-		log__info("configuration read again; some of the changes take a restart");
 	} else {
-		log__info("configuration read again");
+		bool differs = config__differs(&serve->agent.config, &fresh, names);
+
+		agent__reload(&serve->agent, &fresh);
+		log__info("configuration read again%s%s%s", differs ? "; " : "", names,
+			  differs ? " cannot be changed while running" : "");
 	}
 }
 
@@ -329,10 +326,10 @@ int command__serve(const struct args *args)
 	int err;
 
 	tune_malloc();
-	if (load_config(args, &serve.agent.config, &error)) {
+	if (args__load(args, &serve.agent.config, &error)) {
 		log__info("%s", error.text);
 		config__free(&serve.agent.config);
-		return 1;
+		return error.is_usage ? EXIT_USAGE : 1;
 	}
 	config_warnings__each(&serve.agent.config, say_warning, NULL);
 	err = serve__start(&serve, &message);

@@ -15,77 +15,33 @@
 #include "config/option.h"
 #include "config/place.h"
 #include "config/role.h"
-#include "defaults.h"
 
-#define DEFAULT_LISTEN "127.0.0.1:9777"
-#define DEFAULT_GATEWAY_LISTEN "127.0.0.1:9778"
-#define DEFAULT_RETENTION_NS (300ULL * 1000000000)
-#define DEFAULT_STATE_DIR "/run/edgetap"
-#define DEFAULT_POSTGRES_INTERVAL_NS (15ULL * 1000000000)
-#define DEFAULT_MAX_APPS 2048
-#define DEFAULT_HTTP_CONNECTIONS 64
-#define DEFAULT_HTTP_TIMEOUT_MS 10000
-#define DEFAULT_QUERY_ORG "personal"
-#define DEFAULT_QUERY_TIMEOUT_MS 60000
-#define DEFAULT_QUERY_THREADS 4
 #define REGION_AUTO "auto"
-#define DEFAULT_CUSTOM_INTERVAL_NS (15ULL * 1000000000)
-#define DEFAULT_CUSTOM_ENDPOINTS 512
-#define DEFAULT_CUSTOM_SAMPLES 50000
-#define DEFAULT_CUSTOM_BODY_BYTES (10U << 20)
-#define DEFAULT_CUSTOM_WIRE_BYTES (4U << 20)
-#define VARIABLE_CONFIG "EDGETAP_CONFIG="
-
-static const uint64_t default_bucket_ns[] = {
-	100000,	  250000,    500000,	1000000,   2500000,    5000000,	   10000000,   25000000,
-	50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000,
-};
-
-#define DEFAULT_BUCKETS (sizeof(default_bucket_ns) / sizeof(default_bucket_ns[0]))
-
-_Static_assert(DEFAULT_BUCKETS <= GRID_MAX_CLASSIC, "the default fits the grid");
+#define VARIABLE_CONFIG "EDGETAP_CONFIG"
+#define DEFAULT_GATEWAY_LISTEN "127.0.0.1:9778"
 
 int config__init(struct config *config, struct config_error *error)
 {
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
 	char host[HOST_NAME_BYTES];
 
 	host_name__find(host);
-	*config = (struct config){
-		.listen = strdup(DEFAULT_LISTEN),
-		.region = strdup(REGION_AUTO),
-		.host = strdup(host),
-		.cgroup_hierarchy = strdup("auto"),
-		.state_dir = strdup(DEFAULT_STATE_DIR),
-		.retention_ns = DEFAULT_RETENTION_NS,
-		.bucket_count = DEFAULT_BUCKETS,
-		.max_instances = DEFAULT_MAX_INSTANCES,
-		.max_statuses = DEFAULT_MAX_STATUSES,
-		.max_groups = DEFAULT_MAX_GROUPS,
-		.max_destinations = DEFAULT_MAX_DESTINATIONS,
-		.max_rpcs = DEFAULT_MAX_RPCS,
-		.max_streams = DEFAULT_MAX_STREAMS,
-		.max_apps = DEFAULT_MAX_APPS,
-		.http_connections = DEFAULT_HTTP_CONNECTIONS,
-		.http_timeout_ms = DEFAULT_HTTP_TIMEOUT_MS,
-		.postgres = true,
-		.postgres_interval_ns = DEFAULT_POSTGRES_INTERVAL_NS,
-		.tls_uprobes = true,
-		.query_org = strdup(DEFAULT_QUERY_ORG),
-		.query_timeout_ms = DEFAULT_QUERY_TIMEOUT_MS,
-		.query_threads = DEFAULT_QUERY_THREADS,
-		.tls_libraries = TLS_ALL,
-		.custom_metrics = true,
-		.custom_interval_ns = DEFAULT_CUSTOM_INTERVAL_NS,
-		.custom_endpoints = DEFAULT_CUSTOM_ENDPOINTS,
-		.custom_samples = DEFAULT_CUSTOM_SAMPLES,
-		.custom_body_bytes = DEFAULT_CUSTOM_BODY_BYTES,
-		.custom_wire_bytes = DEFAULT_CUSTOM_WIRE_BYTES,
-	};
-	memcpy(config->bucket_ns, default_bucket_ns, sizeof(default_bucket_ns));
-	if (config->listen && config->region && config->host && config->cgroup_hierarchy &&
-	    config->state_dir && config->query_org)
-		return 0;
-	return config_error__set(error, -ENOMEM, "configuration", "out of memory");
+	*config = (struct config){ .host = strdup(host) };
+	if (!config->host)
+		return config_error__set(error, -ENOMEM, "configuration", "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		const struct config_source source = { .where = options[i].name,
+						      .spelling = options[i].name };
+		int err = 0;
+
+		if (options[i].standard)
+			err = config_option__set(&options[i], config, options[i].standard, &source,
+						 error);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 static void free_rule(struct config_rule *rule)
@@ -108,6 +64,9 @@ static void free_metrics(struct config_metrics *metrics)
 
 void config__free(struct config *config)
 {
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+
 	for (size_t i = 0; i < config->rule_count; i++)
 		free_rule(&config->rules[i]);
 	for (size_t i = 0; i < config->metrics_count; i++)
@@ -124,23 +83,13 @@ void config__free(struct config *config)
 		free(config->tokens[i].apps);
 	}
 	free(config->tokens);
-	free(config->macaroon_key_file);
-	free(config->web_config_file);
 	config_databases__free(config);
-	free(config->listen);
-	free(config->region);
-	free(config->host);
-	free(config->cgroup_hierarchy);
-	free(config->state_dir);
-	free(config->docker_socket);
-	free(config->podman_socket);
-	free(config->containerd_socket);
-	free(config->containerd_state);
-	free(config->crio_state);
-	free(config->query_url);
-	free(config->query_org);
-	free(config->query_token_file);
-	free(config->query_ca_file);
+	for (size_t i = 0; i < count; i++)
+		config_option__free(&options[i], config);
+	for (size_t i = 0; i < config->note_count; i++)
+		free(config->notes[i]);
+	free(config->notes);
+	free(config->path);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -177,68 +126,85 @@ int config__read_file(struct config *config, const char *path, struct config_err
 	return err;
 }
 
-/* The value of NAME=, or NULL. An empty one counts as not set, as a pass-through in a pod does. */
-static const char *lookup(char *const *environment, const char *name_equals)
+/* A variable's value, or NULL. An empty one counts as not set, as a pass-through in a pod does. */
+static const char *lookup(char *const *environment, const char *name)
 {
-	size_t length = strlen(name_equals);
+	size_t length = strlen(name);
 
 	for (; *environment; environment++)
-		if (strncmp(*environment, name_equals, length) == 0)
-			return (*environment)[length] ? *environment + length : NULL;
+		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+			return (*environment)[length + 1] ? *environment + length + 1 : NULL;
 	return NULL;
 }
 
 /*
- * Looks up each option's variable, not each variable's option: Kubernetes puts
- * variables such as EDGETAP_PORT into pods beside a service of the same name.
+ * Looks up each option's variables, not each variable's option: Kubernetes puts variables such
+ * as EDGETAP_PORT into pods beside a service of the same name.
  */
-static int apply_environment(struct config *config, char *const *environment,
-			     struct config_error *error)
+static int apply_variables(struct config *config, const struct config_option *option,
+			   const struct config_sources *sources, struct config_error *error)
 {
-	const struct config_option *options;
-	size_t count = config_option__all(&options);
+	char used[OPTION_SPELLING_BYTES] = "", name[OPTION_SPELLING_BYTES];
+	const char *spelling;
 
-	for (size_t i = 0; i < count; i++) {
-		char name[OPTION_SPELLING_BYTES + 1];
+	for (size_t i = 0; (spelling = config_option__spelling(option, i)); i++) {
+		const struct config_source source = { name, spelling, sources->directory };
 		const char *value;
-		size_t length;
 		int err;
 
-		config_option__variable(&options[i], name);
-		length = strlen(name);
-		name[length] = '=';
-		name[length + 1] = '\0';
-		value = lookup(environment, name);
+		config_option__variable(spelling, name);
+		value = lookup(sources->environment, name);
 		if (!value)
 			continue;
-		name[length] = '\0';
-		err = config_role__check(config, options[i].name, false, name, error);
+		if (used[0])
+			return config_error__set(error, -EINVAL, name,
+						 "expected one of it and %s, which is the same",
+						 used);
+		err = config_role__check(config, option->name, false, name, error);
 		if (!err)
-			err = config_option__set(&options[i], config, value, name, error);
+			err = config_option__set(option, config, value, &source, error);
 		if (err)
 			return err;
+		memcpy(used, name, sizeof(used));
 	}
 	return 0;
 }
 
-static int apply_flags(struct config *config, const struct config_flag *flags, size_t count,
+static int apply_environment(struct config *config, const struct config_sources *sources,
+			     struct config_error *error)
+{
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = apply_variables(config, &options[i], sources, error);
+	return err;
+}
+
+static int apply_flags(struct config *config, const struct config_sources *sources,
 		       struct config_error *error)
 {
-	for (size_t i = 0; i < count; i++) {
-		const struct config_option *option = config_option__find(flags[i].name);
-		char where[OPTION_SPELLING_BYTES + 2] = "--";
-		int err;
+	int err = 0;
 
-		if (!option)
-			return config_error__set(error, -EINVAL, flags[i].name, "unknown option");
-		config_option__flag(option, where + 2);
-		err = config_role__check(config, option->name, true, where, error);
-		if (!err)
-			err = config_option__set(option, config, flags[i].value, where, error);
-		if (err)
-			return err;
+	for (size_t i = 0; i < sources->flag_count && !err; i++) {
+		const struct config_flag *flag = &sources->flags[i];
+		const struct config_option *option = config_option__find(flag->name);
+		char where[OPTION_SPELLING_BYTES + 2] = "--";
+		const struct config_source source = { where, flag->name, sources->directory };
+
+		if (option) {
+			config_option__flag(flag->name, where + 2);
+			err = config_role__check(config, option->name, true, where, error);
+			if (!err)
+				err = config_option__set(option, config, flag->value, &source,
+							 error);
+		} else {
+			err = config_error__set(error, -EINVAL, flag->name, "unknown option");
+		}
 	}
-	return 0;
+	error->is_usage = err && err != -ENOMEM;
+	return err;
 }
 
 static int find_region(struct config *config, char *const *environment, struct config_error *error)
@@ -257,74 +223,121 @@ static int find_region(struct config *config, char *const *environment, struct c
 	return 0;
 }
 
-/* From any file, the default one if path is NULL; over what config is at first. */
-static int load(struct config *config, const char *path, const char *default_path,
-		const struct config_flag *flags, size_t flag_count, char *const *environment,
-		const char **ret_path, struct config_error *error)
+/* Where the file is, or would be. */
+static int find_file(struct config *config, const struct config_sources *sources, const char *given,
+		     struct config_error *error)
 {
-	const char *variable = lookup(environment, VARIABLE_CONFIG);
-	const char *used;
+	bool begins = given[0] != '/' && sources->directory;
+	int length = asprintf(&config->path, "%s%s%s", begins ? sources->directory : "",
+			      begins ? "/" : "", given);
+
+	if (length >= 0)
+		return 0;
+	config->path = NULL;
+	return config_error__set(error, -ENOMEM, given, "out of memory");
+}
+
+static const char *const default_file[] = {
+	[CONFIG_AGENT] = CONFIG_DEFAULT_FILE,
+	[CONFIG_GATEWAY] = CONFIG_GATEWAY_FILE,
+};
+
+static int apply_file(struct config *config, const struct config_sources *sources,
+		      struct config_error *error)
+{
+	const char *variable = lookup(sources->environment, VARIABLE_CONFIG);
+	const char *given = sources->path ? sources->path : variable;
 	int err;
 
-	if (variable)
-		path = variable;
-	used = path ? path : default_path;
-	err = config__read_file(config, used, error);
-	if (err == -ENOENT && !path) {
-		used = NULL;
-		err = 0;
+	if (given && !given[0]) {
+		error->is_usage = true;
+		return config_error__set(error, -EINVAL, "--config", "expected a path, got \"\"");
 	}
+	err = find_file(config, sources, given ? given : default_file[config->role], error);
 	if (!err)
-		err = apply_flags(config, flags, flag_count, error);
-	if (!err)
-		err = apply_environment(config, environment, error);
-	if (!err && ret_path)
-		*ret_path = used;
-	return err;
+		err = config__read_file(config, config->path, error);
+	if (err != -ENOENT || given)
+		return err;
+	free(config->path);
+	config->path = NULL;
+	return 0;
 }
 
-int config__load(struct config *config, const char *path, const struct config_flag *flags,
-		 size_t flag_count, char *const *environment, const char **ret_path,
+/* Before anything else: the gateway listens somewhere else. */
+static int take_role(struct config *config, enum config_role role, struct config_error *error)
+{
+	const struct config_source source = { .where = "listen", .spelling = "listen" };
+
+	config->role = role;
+	if (role == CONFIG_AGENT)
+		return 0;
+	return config_option__set(config_option__find("listen"), config, DEFAULT_GATEWAY_LISTEN,
+				  &source, error);
+}
+
+static int find_upstream(const struct config *config, struct config_error *error)
+{
+	if (config->query_url)
+		return 0;
+	error->is_usage = true;
+	return config_error__set(error, -EDESTADDRREQ, "query_url",
+				 "expected the Prometheus or VictoriaMetrics to ask, "
+				 "such as http://127.0.0.1:9090");
+}
+
+int config__load(struct config *config, const struct config_sources *sources,
 		 struct config_error *error)
 {
-	int err = config__init(config, error);
+	int err;
 
+	error->is_usage = false;
+	err = config__init(config, error);
 	if (!err)
-		err = load(config, path, CONFIG_DEFAULT_FILE, flags, flag_count, environment,
-			   ret_path, error);
-	return err ? err : find_region(config, environment, error);
-}
-
-int config__load_gateway(struct config *config, const char *path, const struct config_flag *flags,
-			 size_t flag_count, char *const *environment, const char **ret_path,
-			 struct config_error *error)
-{
-	int err = config__init(config, error);
-
-	if (err)
-		return err;
-	config->role = CONFIG_GATEWAY;
-	err = config_option__set(config_option__find("listen"), config, DEFAULT_GATEWAY_LISTEN,
-				 "listen", error);
+		err = take_role(config, sources->role, error);
 	if (!err)
-		err = load(config, path, CONFIG_GATEWAY_FILE, flags, flag_count, environment,
-			   ret_path, error);
-	if (!err && !config->query_url)
-		return config_error__set(error, -EDESTADDRREQ, "query_url",
-					 "expected the Prometheus or VictoriaMetrics to ask, "
-					 "such as http://127.0.0.1:9090");
+		err = apply_file(config, sources, error);
+	if (!err)
+		err = apply_environment(config, sources, error);
+	if (!err)
+		err = apply_flags(config, sources, error);
+	if (!err)
+		err = sources->role == CONFIG_GATEWAY
+			      ? find_upstream(config, error)
+			      : find_region(config, sources->environment, error);
 	return err;
 }
 
-static bool option_reloads(const struct config_option *option)
+static void add_name(char names[CONFIG_NAMES_BYTES], const char *name)
 {
-	static const char *const names[] = { "region", "host", "retention", "macaroon_key_file",
-					     "web_config_file" };
+	size_t used = strlen(names);
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(option->name, names[i]) == 0)
-			return true;
-	return false;
+	if (used + strlen(name) + sizeof(", ...") < CONFIG_NAMES_BYTES)
+		snprintf(names + used, CONFIG_NAMES_BYTES - used, "%s%s", used ? ", " : "", name);
+	else if (used < 3 || strcmp(names + used - 3, "...") != 0)
+		snprintf(names + used, CONFIG_NAMES_BYTES - used, ", ...");
+}
+
+bool config__differs(const struct config *config, const struct config *other,
+		     char ret_names[CONFIG_NAMES_BYTES])
+{
+	char names[CONFIG_NAMES_BYTES] = "";
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+
+	for (size_t i = 0; i < count; i++) {
+		char ours[OPTION_VALUE_BYTES], theirs[OPTION_VALUE_BYTES];
+
+		if (options[i].reloads)
+			continue;
+		config_option__format(&options[i], config, ours);
+		config_option__format(&options[i], other, theirs);
+		if (strcmp(ours, theirs) != 0)
+			add_name(names, options[i].name);
+	}
+	if (config_databases__differ(config, other))
+		add_name(names, "postgres");
+	memcpy(ret_names, names, sizeof(names));
+	return names[0] != '\0';
 }
 
 #define EXCHANGE(field)                                                                            \
@@ -335,31 +348,18 @@ static bool option_reloads(const struct config_option *option)
 		other->field = kept;                                                               \
 	} while (0)
 
-bool config__reload(struct config *config, struct config *other)
+void config__reload(struct config *config, struct config *other)
 {
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
-	bool differs = config_databases__differ(config, other);
 
-	for (size_t i = 0; i < count; i++) {
-		char ours[OPTION_VALUE_BYTES], theirs[OPTION_VALUE_BYTES];
-
-		if (option_reloads(&options[i]))
-			continue;
-		config_option__format(&options[i], config, ours);
-		config_option__format(&options[i], other, theirs);
-		differs |= strcmp(ours, theirs) != 0;
-	}
-	EXCHANGE(region);
-	EXCHANGE(host);
-	EXCHANGE(retention_ns);
+	for (size_t i = 0; i < count; i++)
+		if (options[i].reloads)
+			config_option__exchange(&options[i], config, other);
 	EXCHANGE(rules);
 	EXCHANGE(rule_count);
 	EXCHANGE(tokens);
 	EXCHANGE(token_count);
-	EXCHANGE(macaroon_key_file);
-	EXCHANGE(web_config_file);
 	EXCHANGE(metrics);
 	EXCHANGE(metrics_count);
-	return differs;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration. Each source overrides the ones before it: defaults, file,
- * flags, environment.
+ * environment, flags.
  */
 #ifndef EDGETAP_CONFIG_H
 #define EDGETAP_CONFIG_H
@@ -57,7 +57,7 @@ struct config_token {
 
 /*
  * How servers of Postgres are asked: the first whose patterns (as above) both fit decides. What
- * stands below them is then demanded of the server, see collect/postgres/proof.h.
+ * stands below them is then demanded of the server, see postgres/proof.h.
  */
 struct config_postgres {
 	char *match_app;
@@ -88,6 +88,10 @@ struct config {
 	enum config_role role;
 	const char *idle;  /* the first key of the file that has no effect on it, or NULL */
 	size_t idle_count; /* how many such keys there are */
+
+	char *path;   /* absolute, of the file that was read; NULL: none */
+	char **notes; /* what to tell of names that are no longer in use */
+	size_t note_count;
 
 	char *listen; /* ADDR:PORT, [V6]:PORT */
 	char *region; /* "auto" until config__load has looked for it; "": no such label */
@@ -160,12 +164,25 @@ struct config {
 /* One line without a newline: where, what was expected, what was found. */
 struct config_error {
 	char text[CONFIG_ERROR_BYTES];
+	bool is_usage; /* what is wrong stands on the command line */
 };
 
-/* A scalar option as given on the command line. */
+/* An option as given on the command line. */
 struct config_flag {
-	const char *name;  /* as in the file: `max_instances` */
+	const char *name;  /* any of its names, as in the file: `max_instances` */
 	const char *value; /* text */
+};
+
+#define CONFIG_NAMES_BYTES 256
+
+/* What a configuration is made of. The same sources give the same, wherever the process is. */
+struct config_sources {
+	enum config_role role;
+	const char *path;      /* of the file that a flag named; NULL: none did */
+	const char *directory; /* in which relative paths begin, absolute; NULL: in none */
+	const struct config_flag *flags;
+	size_t flag_count;
+	char *const *environment; /* NAME=VALUE, NULL behind the last */
 };
 
 /*
@@ -181,8 +198,9 @@ int config__init(struct config *config, struct config_error *error);
 void config__free(struct config *config);
 
 /*
- * Applies a YAML text. name stands in error messages for the file; nothing is
- * opened. An empty text changes nothing.
+ * Applies a YAML text. name is that of its file, in messages; relative paths in it begin where
+ * the last slash of the name is, and without one there can be none. Nothing is opened. An empty
+ * text changes nothing.
  */
 int config__parse(struct config *config, const char *bytes, size_t length, const char *name,
 		  struct config_error *error);
@@ -191,30 +209,26 @@ int config__parse(struct config *config, const char *bytes, size_t length, const
 int config__read_file(struct config *config, const char *path, struct config_error *error);
 
 /*
- * All sources in their order. path is the file that a flag named, or NULL: then
- * CONFIG_DEFAULT_FILE is used if it exists. EDGETAP_CONFIG in environment (a
- * NULL-terminated vector of NAME=VALUE) overrides it. ret_path, if not NULL,
- * tells which file was read, or NULL for none; it is path, points into
- * environment, or is static.
+ * All sources in their order. The file is the one of the sources' path, else of EDGETAP_CONFIG
+ * in the environment, else the role's default file if that exists; config->path tells, also after a
+ * failure. The gateway listens on another port than the agent, and without a query_url
+ * -EDESTADDRREQ is returned.
  */
-int config__load(struct config *config, const char *path, const struct config_flag *flags,
-		 size_t flag_count, char *const *environment, const char **ret_path,
+int config__load(struct config *config, const struct config_sources *sources,
 		 struct config_error *error);
 
 /*
- * The same for `edgetap gateway`: its file is CONFIG_GATEWAY_FILE, it listens on another port,
- * and without a query_url -EDESTADDRREQ is returned.
+ * Whether anything differs that cannot change while observing; its names, comma between them, as
+ * many as have room. They are "" if nothing does.
  */
-int config__load_gateway(struct config *config, const char *path, const struct config_flag *flags,
-			 size_t flag_count, char *const *environment, const char **ret_path,
-			 struct config_error *error);
+bool config__differs(const struct config *config, const struct config *other,
+		     char ret_names[CONFIG_NAMES_BYTES]);
 
 /*
- * Takes over what may change while observing (region, host, retention, rules,
- * tokens, metrics) from other, by exchanging it: other then holds the old values, which the
- * caller frees once nobody uses them. Returns true if anything else differed,
- * which takes a restart.
+ * Takes over what may change while observing (what is reloadable; rules, tokens, metrics) from
+ * other, by exchanging it: other then holds the old values, which the caller frees once nobody
+ * uses them.
  */
-bool config__reload(struct config *config, struct config *other);
+void config__reload(struct config *config, struct config *other);
 
 #endif

@@ -88,18 +88,6 @@ static int on_conninfo(struct reader *r, yaml_event_t *event, const char *where)
 	return copy(r, text, where, &rule_of(r)->conninfo);
 }
 
-static int on_password_file(struct reader *r, yaml_event_t *event, const char *where)
-{
-	const char *text;
-	int err = reader__text(r, event, where, "an absolute path", true, &text);
-
-	if (err)
-		return err;
-	if (text[0] != '/' || strlen(text) >= OPTION_VALUE_BYTES)
-		return config_error__set(r->error, -EINVAL, where, "expected an absolute path");
-	return copy(r, text, where, &rule_of(r)->password_file);
-}
-
 static const char *const rule_keys[] = { "match", "conninfo", "password_file", "cleartext", "ask" };
 enum { RULE_MATCH, RULE_CONNINFO, RULE_PASSWORD_FILE, RULE_CLEARTEXT, RULE_ASK, RULE_KEYS };
 
@@ -114,7 +102,7 @@ static int on_rule_key(struct reader *r, size_t key, yaml_event_t *event, const 
 	case RULE_CONNINFO:
 		return on_conninfo(r, event, where);
 	case RULE_PASSWORD_FILE:
-		return on_password_file(r, event, where);
+		return reader__path(r, event, where, &rule_of(r)->password_file);
 	case RULE_CLEARTEXT:
 		return reader__bool(r, event, where, &rule_of(r)->may_send_clear);
 	}
@@ -157,7 +145,6 @@ int config_databases__read(struct reader *r, struct config *config, const yaml_e
 	void *before = r->ctx;
 	int err;
 
-	config->postgres = true;
 	r->ctx = &databases;
 	err = reader__list(r, start, where, "postgres", "true, false, or a list", on_rule);
 	r->ctx = before;

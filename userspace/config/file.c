@@ -19,10 +19,17 @@
 struct file {
 	struct config *config;
 	struct config_rule *rule;
-	bool rule_decides;		    /* the current rule has set or drop */
-	bool rule_matches;		    /* the current rule has match */
-	bool rule_sets;			    /* its set is not empty */
-	const struct config_option *option; /* the set whose names are read */
+	bool rule_decides; /* the current rule has set or drop */
+	bool rule_matches; /* the current rule has match */
+	bool rule_sets;	   /* its set is not empty */
+
+	/* every name of every option, and three more */
+	const char *keys[READER_MAX_KEYS];
+	const struct config_option *option_of[READER_MAX_KEYS];
+	bool given[READER_MAX_KEYS];
+	size_t key_count;		    /* of options */
+	const struct config_option *option; /* the one that is read */
+	const char *directory;		    /* in which the file's relative paths begin */
 };
 
 static struct file *file_of(struct reader *r)
@@ -144,156 +151,131 @@ static int on_apps_key(struct reader *r, size_t key, yaml_event_t *event, const 
 
 static const struct section apps_section = { "apps.", apps_keys, 1, on_apps_key };
 
-static int on_bucket(struct reader *r, yaml_event_t *event, const char *where)
+static int on_list_item(struct reader *r, yaml_event_t *event, const char *where)
 {
+	const struct config_option *option = file_of(r)->option;
+	bool quotes = option->type != OPTION_BUCKETS;
 	const char *text;
-	int err = reader__text(r, event, where, "numbers", false, &text);
+	int err = reader__text(r, event, where, config_option__list_of(option), quotes, &text);
 
-	return err ? err : config_buckets__add(file_of(r)->config, text, where, r->error);
+	return err ? err : config_option__add(option, file_of(r)->config, text, where, r->error);
 }
 
-static int read_buckets(struct reader *r, const yaml_event_t *start, const char *where)
+static int read_list(struct reader *r, const yaml_event_t *start, const char *where)
 {
+	const struct config_option *option = file_of(r)->option;
+	char what[64], got[OPTION_VALUE_BYTES];
 	int err;
 
+	snprintf(what, sizeof(what), "a list of %s", config_option__list_of(option));
 	if (start->type == YAML_SEQUENCE_START_EVENT)
-		config_buckets__clear(file_of(r)->config);
-	err = reader__list(r, start, where, "buckets", "a list of numbers", on_bucket);
-	if (!err && file_of(r)->config->bucket_count == 0)
-		return config_error__set(r->error, -EINVAL, where, "expected at least one number");
+		config_option__clear(option, file_of(r)->config);
+	err = reader__list(r, start, where, option->name, what, on_list_item);
+	config_option__format(option, file_of(r)->config, got);
+	if (!err && !got[0])
+		return config_error__set(r->error, -EINVAL, where, "expected %s, got an empty one",
+					 what);
 	return err;
 }
 
-static int on_network(struct reader *r, yaml_event_t *event, const char *where)
+static int read_scalar(struct reader *r, const yaml_event_t *event,
+		       const struct config_source *source)
 {
+	const struct config_option *option = file_of(r)->option;
+	bool quotes = option->type != OPTION_NUMBER && option->type != OPTION_BOOL &&
+		      option->type != OPTION_BYTES;
+	char form[OPTION_VALUE_BYTES];
 	const char *text;
-	int err = reader__text(r, event, where, "an address or a network", true, &text);
-
-	return err ? err : config_networks__add(file_of(r)->config, text, where, r->error);
-}
-
-static int read_networks(struct reader *r, const yaml_event_t *start, const char *where)
-{
 	int err;
 
-	if (start->type == YAML_SEQUENCE_START_EVENT)
-		config_networks__clear(file_of(r)->config);
-	err = reader__list(r, start, where, "scrapers", "a list of addresses or networks",
-			   on_network);
-	if (!err && file_of(r)->config->scraper_count == 0)
-		return config_error__set(r->error, -EINVAL, where,
-					 "expected at least one address or network");
-	return err;
+	config_option__form(option, form);
+	err = reader__text(r, event, source->where, form, quotes, &text);
+	return err ? err : config_option__set(option, file_of(r)->config, text, source, r->error);
 }
 
-static int on_name(struct reader *r, yaml_event_t *event, const char *where)
+static int read_option(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
-	const char *text;
-	int err = reader__text(r, event, where, "a name", true, &text);
-
-	return err ? err
-		   : config_option__add(file_of(r)->option, file_of(r)->config, text, where,
-					r->error);
-}
-
-static int read_set(struct reader *r, const struct config_option *option, const yaml_event_t *start,
-		    const char *where)
-{
-	uint32_t *bits = (uint32_t *)((char *)file_of(r)->config + option->offset);
+	struct file *file = file_of(r);
+	const struct config_source source = { where, file->keys[key], file->directory };
 	int err;
 
-	file_of(r)->option = option;
-	if (start->type == YAML_SEQUENCE_START_EVENT)
-		*bits = 0;
-	err = reader__list(r, start, where, option->name, "a list of names", on_name);
-	if (!err && *bits == 0)
-		return config_error__set(r->error, -EINVAL, where, "expected at least one name");
-	return err;
+	file->option = file->option_of[key];
+	for (size_t i = 0; i < file->key_count; i++)
+		if (file->given[i] && file->option_of[i] == file->option)
+			return config_error__set(r->error, -EINVAL, where,
+						 "expected one of it and %s, which is the same",
+						 file->keys[i]);
+	file->given[key] = true;
+	if (!config_option__list_of(file->option))
+		return read_scalar(r, event, &source);
+	err = read_list(r, event, where);
+	return err ? err : config_option__note(file->option, file->config, &source, r->error);
 }
 
-/* What a scalar of each type is called where something else stands in its place. */
-static const char *const type_name[] = {
-	[OPTION_LISTEN] = "ADDRESS:PORT",
-	[OPTION_LABEL] = "a text",
-	[OPTION_PATH] = "an absolute path",
-	[OPTION_URL] = "an address such as http://127.0.0.1:9090",
-	[OPTION_HIERARCHY] = "auto, v2 or the name of a v1 controller",
-	[OPTION_DURATION] = "a time such as 90s or 5m",
-	[OPTION_TIMEOUT] = "a time such as 90s or 5m",
-	[OPTION_NUMBER] = "a whole number",
-	[OPTION_BYTES] = "auto, or bytes such as 64MiB",
-	[OPTION_BOOL] = "true or false",
-};
-
-/* Behind the options, in the order of on_root_key. */
-static const char *const list_keys[] = { "apps", "tokens", "metrics" };
-
-#define LIST_KEYS (sizeof(list_keys) / sizeof(list_keys[0]))
+/* The switch of the collector, or how servers are asked. */
+static bool is_databases(const struct config_option *option, const yaml_event_t *event)
+{
+	return option->offset == offsetof(struct config, postgres) &&
+	       event->type == YAML_SEQUENCE_START_EVENT;
+}
 
 /* What is the other's has no effect, which is said later (config/warnings.h). */
 static int check_role(struct reader *r, size_t key, const char *where)
 {
-	struct config *config = file_of(r)->config;
-	const struct config_option *options;
-	size_t count = config_option__all(&options);
-	const char *name = key < count ? options[key].name : list_keys[key - count];
+	struct file *file = file_of(r);
+	const char *name = key < file->key_count ? file->option_of[key]->name : file->keys[key];
 
-	if (!config_role__takes(config->role, name) && config->idle_count++ == 0)
-		config->idle = name;
-	return config_role__check(config, name, false, where, r->error);
+	if (!config_role__takes(file->config->role, name) && file->config->idle_count++ == 0)
+		file->config->idle = name;
+	return config_role__check(file->config, name, false, where, r->error);
 }
 
-/* Top-level keys: the options in their order, then the lists. */
+/* Top-level keys: the options by all their names, then apps, tokens and metrics. */
 static int on_root_key(struct reader *r, size_t key, yaml_event_t *event, const char *where)
 {
-	const struct config_option *options;
-	const char *text;
-	bool quotes;
+	struct file *file = file_of(r);
 	int err = check_role(r, key, where);
 
 	if (err)
 		return err;
-	if (key == config_option__all(&options))
+	switch (key - file->key_count) {
+	case 0:
 		return reader__enter(r, &apps_section, event, where);
-	if (key == config_option__all(&options) + 1)
-		return config_tokens__read(r, file_of(r)->config, event, where);
-	if (key == config_option__all(&options) + 2)
-		return config_metrics__read(r, event, where, file_of(r)->config);
-	if (options[key].offset == offsetof(struct config, postgres) &&
-	    event->type == YAML_SEQUENCE_START_EVENT)
-		return config_databases__read(r, file_of(r)->config, event, where);
-	if (options[key].type == OPTION_BUCKETS)
-		return read_buckets(r, event, where);
-	if (options[key].type == OPTION_NETWORKS)
-		return read_networks(r, event, where);
-	if (options[key].type == OPTION_SET)
-		return read_set(r, &options[key], event, where);
-	quotes = options[key].type != OPTION_NUMBER && options[key].type != OPTION_BOOL &&
-		 options[key].type != OPTION_BYTES;
-	err = reader__text(r, event, where, type_name[options[key].type], quotes, &text);
-	if (err)
-		return err;
-	return config_option__set(&options[key], file_of(r)->config, text, where, r->error);
+	case 1:
+		return config_tokens__read(r, file->config, event, where);
+	case 2:
+		return config_metrics__read(r, event, where, file->config);
+	}
+	if (is_databases(file->option_of[key], event))
+		return config_databases__read(r, file->config, event, where);
+	return read_option(r, key, event, where);
 }
 
-static int read_root(struct reader *r)
+static void name_keys(struct file *file)
 {
 	const struct config_option *options;
 	size_t count = config_option__all(&options);
-	const char *keys[READER_MAX_KEYS];
-	const struct section root = { "", keys, count + LIST_KEYS, on_root_key };
+	const char *spelling;
 
-	for (size_t i = 0; i < count; i++)
-		keys[i] = options[i].name;
-	for (size_t i = 0; i < LIST_KEYS; i++)
-		keys[count + i] = list_keys[i];
-	return reader__read(r, &root);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t n = 0; (spelling = config_option__spelling(&options[i], n)) &&
+				   file->key_count + 3 < READER_MAX_KEYS;
+		     n++) {
+			file->option_of[file->key_count] = &options[i];
+			file->keys[file->key_count++] = spelling;
+		}
+	}
+	file->keys[file->key_count] = "apps";
+	file->keys[file->key_count + 1] = "tokens";
+	file->keys[file->key_count + 2] = "metrics";
 }
 
 int config__parse(struct config *config, const char *bytes, size_t length, const char *name,
 		  struct config_error *error)
 {
-	struct file file = { .config = config };
+	char directory[PATH_MAX];
+	struct file file = { .config = config, .directory = reader__directory(name, directory) };
+	struct section root = { "", file.keys, 0, on_root_key };
 	struct reader r = {
 		.bytes = bytes,
 		.length = length,
@@ -305,5 +287,7 @@ int config__parse(struct config *config, const char *bytes, size_t length, const
 		.error = error,
 	};
 
-	return read_root(&r);
+	name_keys(&file);
+	root.key_count = file.key_count + 3;
+	return reader__read(&r, &root);
 }

@@ -114,13 +114,15 @@ int reader__text(struct reader *r, const yaml_event_t *event, const char *where,
 		return reader__wrong_type(r, event, where, what);
 	text = (const char *)event->data.scalar.value;
 	if (event->data.scalar.tag)
-		return config_error__set(r->error, -EINVAL, where, "expected %s without a tag",
+		return config_error__set(r->error, -EINVAL, where, "expected %s, without a tag",
 					 what);
 	if (!quotes && !is_plain(event))
-		return config_error__set(r->error, -EINVAL, where, "expected %s without quotes",
-					 what);
+		return config_error__set(r->error, -EINVAL, where,
+					 "expected %s, without quotes, got \"%s\" in quotes", what,
+					 PRINTABLE(text));
 	if (strlen(text) != event->data.scalar.length)
-		return config_error__set(r->error, -EINVAL, where, "expected %s without NUL", what);
+		return config_error__set(r->error, -EINVAL, where, "expected %s, without NUL",
+					 what);
 	*ret_text = text;
 	return 0;
 }
@@ -220,6 +222,38 @@ int reader__label(struct reader *r, const yaml_event_t *event, const char *where
 	free(*field);
 	*field = copy;
 	return 0;
+}
+
+const char *reader__directory(const char *name, char buffer[PATH_MAX])
+{
+	const char *slash = strrchr(name, '/');
+	size_t length = slash ? (size_t)(slash - name) : 0;
+
+	if (!slash || length >= PATH_MAX)
+		return NULL;
+	/* that of /x is / */
+	snprintf(buffer, PATH_MAX, "%.*s", (int)(length ? length : 1), name);
+	return buffer;
+}
+
+/* Messages do not repeat the text: files of secrets are named so, and it may be the secret itself. */
+int reader__path(struct reader *r, const yaml_event_t *event, const char *where, char **field)
+{
+	static const char what[] = "a path without control characters, and without blanks at its "
+				   "ends";
+	char directory[PATH_MAX], path[OPTION_VALUE_BYTES];
+	const char *text;
+	int err = reader__text(r, event, where, what, true, &text);
+
+	if (err)
+		return err;
+	err = value__path(text, reader__directory(r->name, directory), path, sizeof(path));
+	if (err)
+		return config_error__set(r->error, -EINVAL, where, "expected %s",
+					 err == -ENOENT ? "an absolute path" : what);
+	free(*field);
+	*field = strdup(path);
+	return *field ? 0 : config_error__set(r->error, -ENOMEM, where, "out of memory");
 }
 
 int reader__bool(struct reader *r, const yaml_event_t *event, const char *where, bool *ret_value)

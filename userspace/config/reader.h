@@ -8,6 +8,7 @@
 #ifndef EDGETAP_CONFIG_READER_H
 #define EDGETAP_CONFIG_READER_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <yaml.h>
@@ -67,6 +68,15 @@ int reader__text(struct reader *r, const yaml_event_t *event, const char *where,
 
 /* A text of 1 to 128 bytes without control characters, which replaces *field. */
 int reader__label(struct reader *r, const yaml_event_t *event, const char *where, char **field);
+
+/*
+ * The directory in which relative paths of the file of that name begin; NULL if the name does not
+ * tell.
+ */
+const char *reader__directory(const char *name, char buffer[PATH_MAX]);
+
+/* A path, made absolute, which replaces *field. A relative one begins where the file is. */
+int reader__path(struct reader *r, const yaml_event_t *event, const char *where, char **field);
 
 /* true or false, nothing else. */
 int reader__bool(struct reader *r, const yaml_event_t *event, const char *where, bool *ret_value);

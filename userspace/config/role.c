@@ -6,30 +6,13 @@
 
 #include "config/option.h"
 
-static const char *const of_gateway[] = {
-	"query_url",	 "query_org",	  "query_token_file",
-	"query_ca_file", "query_timeout", "query_threads",
-};
-
-static const char *const of_both[] = {
-	"listen",	   "http_connections", "http_timeout", "scrapers", "macaroon_key_file",
-	"web_config_file", "tokens",
-};
-
-#define COUNT(names) (sizeof(names) / sizeof((names)[0]))
-
-static bool is_among(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
 bool config_role__takes(enum config_role role, const char *name)
 {
-	return is_among(of_both, COUNT(of_both), name) ||
-	       is_among(of_gateway, COUNT(of_gateway), name) == (role == CONFIG_GATEWAY);
+	const struct config_option *option = config_option__find(name);
+
+	if (!option)
+		return role == CONFIG_AGENT || strcmp(name, "tokens") == 0;
+	return option->of == OF_BOTH || (option->of == OF_GATEWAY) == (role == CONFIG_GATEWAY);
 }
 
 int config_role__check(const struct config *config, const char *name, bool is_flag,

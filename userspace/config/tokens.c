@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/printable.h"
 #include "config/option.h"
 
 #define SHA256_DIGITS 64
@@ -19,20 +18,6 @@ static struct config_token *last_token(struct reader *r)
 	struct config *config = r->ctx;
 
 	return &config->tokens[config->token_count - 1];
-}
-
-static int read_path(struct reader *r, const yaml_event_t *event, const char *where, char **field)
-{
-	const char *text;
-	int err = reader__text(r, event, where, "an absolute path", true, &text);
-
-	if (err)
-		return err;
-	if (text[0] != '/' || strlen(text) >= OPTION_VALUE_BYTES)
-		return config_error__set(r->error, -EINVAL, where,
-					 "expected an absolute path, got \"%s\"", PRINTABLE(text));
-	*field = strdup(text);
-	return *field ? 0 : config_error__set(r->error, -ENOMEM, where, "out of memory");
 }
 
 /* The message does not repeat the text: it may be the token itself, put in the wrong place. */
@@ -92,7 +77,7 @@ static int on_token_key(struct reader *r, size_t key, yaml_event_t *event, const
 	case TOKEN_NAME:
 		return reader__label(r, event, where, &token->name);
 	case TOKEN_FILE:
-		return read_path(r, event, where, &token->token_file);
+		return reader__path(r, event, where, &token->token_file);
 	case TOKEN_SHA256:
 		return read_digest(r, event, where, &token->sha256);
 	case TOKEN_APPS:

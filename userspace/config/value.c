@@ -191,6 +191,32 @@ int value__bool(const char *text, bool *ret_value)
 	return 0;
 }
 
+bool value__has_no_blank_ends(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length == 0 || (text[0] != ' ' && text[length - 1] != ' ');
+}
+
+int value__path(const char *text, const char *directory, char *ret_path, size_t size)
+{
+	int length;
+
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return -EINVAL;
+	if (!text[0] || !value__has_no_blank_ends(text))
+		return -EINVAL;
+	if (text[0] != '/' && !directory)
+		return -ENOENT;
+	while (strncmp(text, "./", 2) == 0)
+		text += 2 + strspn(text + 2, "/");
+	if (text[0] == '/' || strcmp(directory, "/") == 0)
+		directory = "";
+	length = snprintf(ret_path, size, "%s%s%s", directory, text[0] == '/' ? "" : "/", text);
+	return length >= 0 && (size_t)length < size ? 0 : -ENAMETOOLONG;
+}
+
 bool value__is_label(const char *text)
 {
 	if (strlen(text) > LABEL_MAX_BYTES)

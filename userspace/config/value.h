@@ -44,6 +44,16 @@ void value__format_bytes(uint64_t bytes, char *buffer, size_t size);
 /* true or false, nothing else. */
 int value__bool(const char *text, bool *ret_value);
 
+/* Whether it neither begins nor ends with a blank. */
+bool value__has_no_blank_ends(const char *text);
+
+/*
+ * The absolute path that a path stands for, which begins in directory (absolute) unless it is
+ * absolute itself. Without control characters and blanks at its ends. -ENOENT: it is relative,
+ * and directory is NULL; -ENAMETOOLONG: the result does not fit.
+ */
+int value__path(const char *text, const char *directory, char *ret_path, size_t size);
+
 /* Something a label can show: valid UTF-8 (RFC 3629) of at most 128 bytes, no control characters. */
 bool value__is_label(const char *text);
 

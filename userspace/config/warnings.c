@@ -32,6 +32,8 @@ static void say_databases(const struct config *config, void (*say)(void *ctx, co
 {
 	char sentence[SENTENCE_BYTES];
 
+	for (size_t i = 0; i < config->note_count; i++)
+		say(ctx, config->notes[i]);
 	for (size_t i = 0; config->postgres && i < config->postgres_rule_count; i++) {
 		const struct config_postgres *rule = &config->postgres_rules[i];
 		const char *obstacle = config_databases__obstacle(rule);
