@@ -33,7 +33,7 @@ struct caveats {
 	size_t count;
 };
 
-__attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int end_with(int status, const char *format, ...)
 {
 	char text[512];
 	va_list arguments;
@@ -42,8 +42,11 @@ __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	log__info("%s", text);
-	return 1;
+	return status;
 }
+
+#define fail(...) end_with(1, __VA_ARGS__)
+#define misuse(...) end_with(EXIT_USAGE, __VA_ARGS__)
 
 static int add_expiry(struct caveats *caveats, const char *expires)
 {
@@ -52,8 +55,8 @@ static int add_expiry(struct caveats *caveats, const char *expires)
 
 	if (value__duration(expires, &ns) || ns < NS_PER_S ||
 	    caveat__expires(text, time(NULL) + (int64_t)(ns / NS_PER_S)))
-		return fail("--expires: expected a time such as 24h or 30d, got \"%s\"",
-			    PRINTABLE(expires));
+		return misuse("--expires: expected a time such as 24h or 30d, got \"%s\"",
+			      PRINTABLE(expires));
 	caveats->pointer[caveats->count++] = text;
 	return 0;
 }
@@ -67,15 +70,16 @@ static int make_caveats(struct caveats *ret, const struct args_token *args)
 	if (args->app_count) {
 		err = caveat__apps(ret->text[ret->count], args->app, args->app_count);
 		if (err)
-			return fail(err == -E2BIG ? "--app: the names are too many or too long"
-						  : "--app: expected names of 1 to 128 bytes; one "
-						    "with a comma only alone");
+			return misuse(err == -E2BIG
+					      ? "--app: the names are too many or too long"
+					      : "--app: expected names of 1 to 128 bytes; one "
+						"with a comma only alone");
 		ret->pointer[ret->count] = ret->text[ret->count];
 		ret->count++;
 	}
 	if (args->org) {
 		if (caveat__org(ret->text[ret->count], args->org))
-			return fail("--org: expected a name of 1 to 128 bytes");
+			return misuse("--org: expected a name of 1 to 128 bytes");
 		ret->pointer[ret->count] = ret->text[ret->count];
 		ret->count++;
 	}
@@ -124,9 +128,10 @@ static int create(const struct args_token *args)
 	int err;
 
 	if (!args->key_file)
-		return fail("token create needs --key-file; `edgetap token key` makes a key");
-	if (make_caveats(&caveats, args))
-		return 1;
+		return misuse("token create needs --key-file; `edgetap token key` makes a key");
+	err = make_caveats(&caveats, args);
+	if (err)
+		return err;
 	if (secret__read_keys(args->key_file, &keys, &error))
 		return fail("%s", error.text);
 	randombytes_buf(nonce, sizeof(nonce));
@@ -165,12 +170,14 @@ static int attenuate(const struct args_token *args)
 	struct caveats caveats;
 	struct token token;
 	char *text = NULL;
-	int err;
+	int err = make_caveats(&caveats, args);
 
-	if (make_caveats(&caveats, args) || read_token(&token, args))
-		return 1;
+	if (err)
+		return err;
 	if (caveats.count == 0)
-		return fail("token attenuate needs one of --app, --org, --expires, --read-only");
+		return misuse("token attenuate needs one of --app, --org, --expires, --read-only");
+	if (read_token(&token, args))
+		return 1;
 	err = token__attenuate(&text, &token, caveats.pointer, caveats.count);
 	return print_token(err, text);
 }
@@ -250,7 +257,7 @@ int command__token(const struct args *args)
 	if (sodium_init() < 0)
 		return fail("libsodium cannot be used");
 	if (!token->action)
-		return fail("token: %s", actions);
+		return misuse("token: %s", actions);
 	if (strcmp(token->action, "key") == 0 && !token->file)
 		return make_key();
 	if (strcmp(token->action, "create") == 0 && !token->file)
@@ -260,6 +267,6 @@ int command__token(const struct args *args)
 	if (strcmp(token->action, "inspect") == 0)
 		return inspect(token, args->json);
 	if (token->file)
-		return fail("token %s takes no file", PRINTABLE(token->action));
-	return fail("token: %s, got \"%s\"", actions, PRINTABLE(token->action));
+		return misuse("token %s takes no file", PRINTABLE(token->action));
+	return misuse("token: %s, got \"%s\"", actions, PRINTABLE(token->action));
 }
