@@ -119,6 +119,12 @@ def test_defaults_in_help(_env):
     assert len(lines) > 30, lines
 
 
+def families(scrape, *want):
+    """Which of these there are."""
+    found = [part for part in ("edgetap_instance_memory_", "edgetap_instance_cpu_", "edgetap_instance_filesystem_") if f"\n{part}" in scrape.text]
+    equal(found, list(want), "families")
+
+
 def test_running(env):
     """Relative paths, and what a reload takes over, of an agent that was started beside its files."""
     etc = env.dir / "here" / "etc"
@@ -126,7 +132,7 @@ def test_running(env):
     file = etc / "edgetap.yaml"
     file.write_text("state_dir: state\nregion: old\nhost: weak\npostgres: false\ncustom_metrics: false\n")
     agent = env.agent(
-        flags=["--config", "etc/edgetap.yaml", "--host", "strong", "--no-collector.tls"], cwd=env.dir / "here",
+        flags=["--config", "etc/edgetap.yaml", "--host", "strong", "--no-collector.tls", "--no-family.filesystem"], cwd=env.dir / "here",
         environ={**os.environ, "EDGETAP_HOST": "middle", "EDGETAP_RETENTION": "7s"},
     )
     assert (etc / "state" / "proxy_id").exists(), agent.process.output()
@@ -136,10 +142,12 @@ def test_running(env):
         return found["region"], found["host"]
 
     equal(labels(), ("old", "strong"), "labels")
-    file.write_text("state_dir: ./state\nregion: new\nhost: weak\npostgres: false\ncustom_metrics: false\nmax_apps: 5\nhttp_timeout: 3s\n")
+    agent.expect(lambda scrape: families(scrape, "edgetap_instance_memory_", "edgetap_instance_cpu_"))
+    file.write_text("state_dir: ./state\nregion: new\nhost: weak\npostgres: false\ncustom_metrics: false\nmax_apps: 5\nhttp_timeout: 3s\nfamily.memory: false\n")
     agent.process.popen.send_signal(signal.SIGHUP)
     lib.eventually(lambda: "configuration read again" in agent.process.output(), 10)
     equal(labels(), ("new", "strong"), "labels after a reload")
+    families(agent.scrape(), "edgetap_instance_cpu_")
     (line,) = [line for line in agent.process.output().splitlines() if "read again" in line]
     equal(line, "edgetap: configuration read again; max_apps, http_timeout cannot be changed while running", "what is said")
     equal(agent.stop(), 0, "exit status")

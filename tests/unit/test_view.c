@@ -469,6 +469,63 @@ START_TEST(memory_is_used_again)
 }
 END_TEST
 
+/* Takes out the lines about families whose names contain this, as text 0.0.4 has them. */
+static size_t take_out(char *text, const char *part)
+{
+	size_t taken = 0;
+	char *to = text;
+
+	for (char *line = text, *next; *line; line = next) {
+		char *name = *line == '#' ? line + strlen("# HELP ") : line;
+		size_t length = strcspn(name, " {");
+
+		next = strchr(line, '\n') + 1;
+		if (memmem(name, length, part, strlen(part))) {
+			taken++;
+			continue;
+		}
+		memmove(to, line, (size_t)(next - line));
+		to += next - line;
+	}
+	*to = '\0';
+	return taken;
+}
+
+/* The rest of the page is as it was. */
+START_TEST(hidden_families_are_left_out)
+{
+	struct exposition_options options = { .region = "r",
+					      .host = "h",
+					      .version = "1",
+					      .revision = "1",
+					      .classic_ns = sample_few_ns,
+					      .classic_count = SAMPLE_FEW,
+					      .identities = sample.source,
+					      .rollup = rollup };
+	struct exposition *exposition;
+	struct buffer out[2];
+
+	for (int i = 0; i < 2; i++) {
+		options.hidden[0] = "edgetap_outbound_destination_*";
+		options.hidden[1] = "edgetap_*_tcp_*_seconds";
+		options.hidden_count = i ? 2 : 0;
+		buffer__init(&out[i]);
+		ck_assert_int_eq(exposition__new(&exposition, &options), 0);
+		ck_assert_int_eq(exposition__render(exposition, &sample.snapshot, &view_native,
+						    &encoder_text, &scope_all, &out[i]),
+				 0);
+		buffer__append(&out[i], "", 1);
+		exposition__free(exposition);
+	}
+	ck_assert_uint_gt(take_out(out[0].data, "edgetap_outbound_destination_"), 4);
+	ck_assert_uint_gt(take_out(out[0].data, "_tcp_round_trip_time_seconds"), 4);
+	ck_assert_uint_gt(take_out(out[0].data, "_tcp_connect_time_seconds"), 4);
+	ck_assert_msg(!strcmp(out[0].data, out[1].data), "what is left differs");
+	buffer__free(&out[0]);
+	buffer__free(&out[1]);
+}
+END_TEST
+
 START_TEST(foreign_bounds_are_refused)
 {
 	static const uint64_t other[] = { 123 };
@@ -509,6 +566,7 @@ Suite *view_suite(void)
 	tcase_add_test(tc, protoc_decodes_what_is_meant);
 	tcase_add_test(tc, an_empty_machine_still_tells_of_the_agent);
 	tcase_add_test(tc, memory_is_used_again);
+	tcase_add_test(tc, hidden_families_are_left_out);
 	tcase_add_test(tc, foreign_bounds_are_refused);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -94,9 +94,22 @@ static void own_counts(void *ctx, uint64_t ret_counts[OWN_COUNTS])
 	collectors__count(agent->collectors, ret_counts);
 }
 
+/* The names of the families that one switch is for: edgetap's own, not those of other pages. */
+static const char *const family_patterns[FAMILY_N] = {
+	[FAMILY_TCP_HISTOGRAMS] = "edgetap_*_tcp_*_seconds",
+	[FAMILY_DESTINATIONS] = "edgetap_outbound_destination_*",
+	[FAMILY_MEMORY] = "edgetap_instance_memory_*",
+	[FAMILY_PRESSURE] = "edgetap_instance_pressure_*",
+	[FAMILY_DISK] = "edgetap_instance_disk_*",
+	[FAMILY_NETWORK] = "edgetap_instance_network_*",
+	[FAMILY_FILESYSTEM] = "edgetap_instance_filesystem_*",
+};
+
+_Static_assert(FAMILY_N <= EXPOSITION_MAX_HIDDEN, "all can be left out");
+
 static int agent__new_exposition(struct agent *agent)
 {
-	const struct exposition_options options = {
+	struct exposition_options options = {
 		.region = agent->config.region,
 		.host = agent->config.host,
 		.run = agent->run,
@@ -113,8 +126,12 @@ static int agent__new_exposition(struct agent *agent)
 		.own_ctx = agent,
 	};
 	struct exposition *fresh;
-	int err = exposition__new(&fresh, &options);
+	int err;
 
+	for (int i = 0; i < FAMILY_N; i++)
+		if (!agent->config.family[i])
+			options.hidden[options.hidden_count++] = family_patterns[i];
+	err = exposition__new(&fresh, &options);
 	if (err)
 		return err;
 	exposition__free(agent->exposition);
@@ -557,7 +574,7 @@ void agent__reload(struct agent *agent, struct config *fresh)
 	identity_table__apply_rules(agent->identity);
 	collectors__relabel(agent->collectors, true);
 	if (agent__new_exposition(agent))
-		log__warn("no memory to change the labels region and host");
+		log__warn("no memory to change labels and families");
 	pthread_mutex_unlock(&agent->lock);
 	config__free(fresh);
 }

@@ -84,6 +84,18 @@ struct config_metrics {
 	size_t process_count;
 };
 
+/* Families of metrics that can be left out of the page together. */
+enum config_family {
+	FAMILY_TCP_HISTOGRAMS,
+	FAMILY_DESTINATIONS,
+	FAMILY_MEMORY,
+	FAMILY_PRESSURE,
+	FAMILY_DISK,
+	FAMILY_NETWORK,
+	FAMILY_FILESYSTEM,
+	FAMILY_N
+};
+
 struct config {
 	enum config_role role;
 	const char *idle;  /* the first key of the file that has no effect on it, or NULL */
@@ -99,6 +111,7 @@ struct config {
 	char *cgroup_hierarchy; /* "auto", "v2", or a v1 controller */
 	uint64_t retention_ns;	/* how long a dead instance's series stay */
 	bool status_by_code;	/* histograms by exact status instead of class */
+	bool family[FAMILY_N];	/* served */
 
 	char *state_dir; /* what one run leaves to the next */
 

@@ -38,7 +38,7 @@ enum option_owner {
 };
 
 struct config_option {
-	const char *name; /* as in the file; collector.NAME is the switch of a collector */
+	const char *name; /* as in the file; collector.NAME and family.NAME are switches */
 	enum option_type type;
 	size_t offset;	      /* in struct config */
 	uint64_t min, max;    /* in the field's unit; of a list: how many it may have */

@@ -2,6 +2,7 @@
 #include "exposition/exposition.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,6 +41,8 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 	exposition->await_ctx = options->await_ctx;
 	exposition->own = options->own;
 	exposition->own_ctx = options->own_ctx;
+	memcpy(exposition->hidden, options->hidden, sizeof(options->hidden));
+	exposition->hidden_count = options->hidden_count;
 	for (size_t i = 0; i < options->classic_count; i++)
 		exposition->classic_ns[i] = options->classic_ns[i];
 	exposition->classic_count = options->classic_count;
@@ -170,13 +173,23 @@ static bool is_uncounted(const struct walk *walk, const struct family *family)
 	return family->fact == FACT_COUNTS;
 }
 
+/* Whether nobody wants it. */
+static bool is_hidden(const struct exposition *exposition, const struct family *family)
+{
+	for (size_t i = 0; i < exposition->hidden_count; i++)
+		if (fnmatch(exposition->hidden[i], family->head.name, 0) == 0)
+			return true;
+	return false;
+}
+
 static int walk_family(struct walk *walk, const struct family *family)
 {
 	int err = 0;
 
 	walk->family = family;
 	walk->begun = false;
-	if ((!walk->scope->all && !is_by_app(walk)) || is_uncounted(walk, family))
+	if ((!walk->scope->all && !is_by_app(walk)) || is_uncounted(walk, family) ||
+	    is_hidden(walk->exposition, family))
 		return 0;
 	if (family->fact < FACT_READING) {
 		err = walk_entities(walk);

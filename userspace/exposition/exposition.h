@@ -17,6 +17,8 @@
 #include "metrics/rollup.h"
 #include "snapshot/snapshot.h"
 
+#define EXPOSITION_MAX_HIDDEN 16
+
 struct exposition_options {
 	const char *region, *host; /* "": no such label */
 	const char *run;	   /* the same; NULL: none either */
@@ -32,6 +34,9 @@ struct exposition_options {
 	/* Tells what the agent counts about itself; NULL: nothing is known of it. */
 	void (*own)(void *ctx, uint64_t ret_counts[OWN_COUNTS]);
 	void *own_ctx;
+	/* Families whose names fit one of these (fnmatch) are left out; static texts. */
+	const char *hidden[EXPOSITION_MAX_HIDDEN];
+	size_t hidden_count;
 };
 
 struct exposition;

@@ -63,6 +63,8 @@ struct exposition {
 	const struct exposition_extra *extra; /* NULL: none */
 	void (*own)(void *ctx, uint64_t ret_counts[OWN_COUNTS]);
 	void *own_ctx;
+	const char *hidden[EXPOSITION_MAX_HIDDEN];
+	size_t hidden_count;
 	uint64_t classic_ns[GRID_MAX_CLASSIC];
 	size_t classic_count;
 
