@@ -40,7 +40,9 @@ USAGE = (
     ("serve --no-collector.tls=false", "takes no value"), ("serve --no-collector.gpu", "--no-collector.gpu"),
     ("token", "expected one of"), ("token mint", "mint"), ("token key extra", "no file"), ("token create", "--key-file"),
     ("token create --key-file /x extra", "no file"), ("token create --key-file /x --expires never", "--expires"),
-    ("token create --key-file /x --expires -1h", "--expires"), ("token create --key-file /x --app=", "--app"),
+    ("token create --key-file /x --expires -1h", "1s to 3650d"),
+    ("token create --key-file /x --expires 3651d", "1s to 3650d"), ("token create --key-file /x --expires 999ms", "1s to 3650d"),
+    ("token create --key-file=", "--key-file"), ("token create --key-file /x --app=", "--app"),
     ("token create --key-file /x --org=", "--org"), ("token attenuate", "--app"), ("token inspect --bogus", "--bogus"),
     ("token inspect a b", '"b"'), ("token create --key-file", "needs a value"), ("token create --listen x", "--listen"),
 )

@@ -55,8 +55,9 @@ static int add_expiry(struct caveats *caveats, const char *expires)
 
 	if (value__duration(expires, &ns) || ns < NS_PER_S ||
 	    caveat__expires(text, time(NULL) + (int64_t)(ns / NS_PER_S)))
-		return misuse("--expires: expected a time such as 24h or 30d, got \"%s\"",
-			      PRINTABLE(expires));
+		return misuse(
+			"--expires: expected a time from 1s to 3650d such as 24h or 30d, got \"%s\"",
+			PRINTABLE(expires));
 	caveats->pointer[caveats->count++] = text;
 	return 0;
 }
@@ -127,7 +128,7 @@ static int create(const struct args_token *args)
 	char *text = NULL;
 	int err;
 
-	if (!args->key_file)
+	if (!args->key_file || !args->key_file[0])
 		return misuse("token create needs --key-file; `edgetap token key` makes a key");
 	err = make_caveats(&caveats, args);
 	if (err)
