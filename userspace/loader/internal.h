@@ -11,16 +11,14 @@
 #include "loader/loader.h"
 #include "loader/pool.h"
 
-#define MAX_HOOKS 32
-
 struct loader {
 	const struct config *config;
 	struct btf *btf;
 	struct grid grid;
 	int cgroup_subsys;
 	bool probe_links; /* many uprobes by one link */
-	struct loader_hook *lines;
-	struct bpf_link *links[MAX_HOOKS];
+	struct loader_hook lines[HOOK_N];
+	struct bpf_link *links[HOOK_N];
 	struct edgetap *skeleton;
 	struct ring_buffer *ring;
 	uint64_t next_delays_ns; /* CLOCK_MONOTONIC: threads may be looked at again */
@@ -42,11 +40,17 @@ struct loader {
 	struct snapshot_program *programs;
 };
 
-/* The loaded program of this name runs over everything that is there. 0 or a negative errno. */
-int loader__iterate(const struct loader *loader, const char *program);
+/* The hook's program, of one that is not HOOK_PROBE. */
+struct bpf_program *loader__program(const struct edgetap *skeleton, enum hook_id hook);
 
-/* Whether the hook with this program was chosen. */
-bool loader__has_hook(const struct loader *loader, const char *program);
+/* The loaded program of a HOOK_ITERATOR runs over everything that is there. 0 or a negative errno. */
+int loader__iterate(const struct loader *loader, enum hook_id hook);
+
+/* Whether the hook was chosen. */
+static inline bool loader__has_hook(const struct loader *loader, enum hook_id hook)
+{
+	return loader->lines[hook].chosen;
+}
 
 /* Counts that this kernel does not tell: bits of enum instance_count. */
 uint64_t loader__uncounted(const struct loader *loader);

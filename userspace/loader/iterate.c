@@ -3,7 +3,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,12 +11,11 @@
 
 #define DELAYS_NS 1000000000ULL
 
-/* Opens an iterator of the loaded program of this name: a descriptor, or a negative errno. */
-static int open_iterator(const struct loader *loader, const char *program)
+/* Opens an iterator of the hook's loaded program: a descriptor, or a negative errno. */
+static int open_iterator(const struct loader *loader, enum hook_id hook)
 {
-	const struct bpf_program *found =
-		bpf_object__find_program_by_name(loader->skeleton->obj, program);
-	struct bpf_link *link = bpf_program__attach_iter(found, NULL);
+	const struct bpf_program *program = loader__program(loader->skeleton, hook);
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
 	int fd, err;
 
 	if (!link)
@@ -28,9 +26,9 @@ static int open_iterator(const struct loader *loader, const char *program)
 	return err ? err : fd;
 }
 
-int loader__iterate(const struct loader *loader, const char *program)
+int loader__iterate(const struct loader *loader, enum hook_id hook)
 {
-	int fd = open_iterator(loader, program), err = 0;
+	int fd = open_iterator(loader, hook), err = 0;
 	char nothing[256];
 	ssize_t n;
 
@@ -58,9 +56,9 @@ int loader__unix_listeners(const struct loader *loader,
 	int fd, err = 0;
 	ssize_t n = 1;
 
-	if (!loader__has_hook(loader, "unix_listeners"))
+	if (!loader__has_hook(loader, HOOK_unix_listeners))
 		return -EOPNOTSUPP;
-	fd = open_iterator(loader, "unix_listeners");
+	fd = open_iterator(loader, HOOK_unix_listeners);
 	if (fd < 0)
 		return fd;
 	while (!err && n != 0) {
@@ -76,29 +74,21 @@ int loader__unix_listeners(const struct loader *loader,
 	return err;
 }
 
-bool loader__has_hook(const struct loader *loader, const char *program)
-{
-	for (size_t i = 0; i < hook_count; i++)
-		if (!strcmp(hooks[i].program, program))
-			return loader->lines[i].chosen;
-	return false;
-}
-
 int loader__count_delays(struct loader *loader)
 {
 	uint64_t now = clock__now_ns();
 
-	if (now < loader->next_delays_ns || !loader__has_hook(loader, "run_delays"))
+	if (now < loader->next_delays_ns || !loader__has_hook(loader, HOOK_run_delays))
 		return 0;
 	loader->next_delays_ns = now + DELAYS_NS;
-	return loader__iterate(loader, "run_delays");
+	return loader__iterate(loader, HOOK_run_delays);
 }
 
 uint64_t loader__uncounted(const struct loader *loader)
 {
 	uint64_t delay = 1ULL << COUNT_RUN_DELAY_NS;
 
-	if (!loader__has_hook(loader, "sched_process_exit"))
+	if (!loader__has_hook(loader, HOOK_sched_process_exit))
 		return delay | 1ULL << COUNT_OOM_KILLS;
-	return loader__has_hook(loader, "run_delays") ? 0 : delay;
+	return loader__has_hook(loader, HOOK_run_delays) ? 0 : delay;
 }

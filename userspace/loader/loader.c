@@ -142,6 +142,32 @@ static int controller_index(const struct btf *btf, const char *controller)
 	return -1;
 }
 
+struct bpf_program *loader__program(const struct edgetap *skeleton, enum hook_id hook)
+{
+	static const size_t offset[HOOK_N] = {
+#define PROGRAM_OFFSET(fact, program, ...)                                                         \
+	[HOOK_##program] = offsetof(struct edgetap, progs.program),
+		HOOK_ROWS(PROGRAM_OFFSET)
+#undef PROGRAM_OFFSET
+	};
+
+	return *(struct bpf_program *const *)((const char *)skeleton + offset[hook]);
+}
+
+/* Whether the hook's program, or its programs, are loaded with the object. */
+static void set_autoload(const struct edgetap *skeleton, enum hook_id hook, bool wanted)
+{
+	struct bpf_program *program;
+
+	if (hooks[hook].kind != HOOK_PROBE) {
+		bpf_program__set_autoload(loader__program(skeleton, hook), wanted);
+		return;
+	}
+	bpf_object__for_each_program(program, skeleton->obj)
+		if (hook__has_probe(hook, program))
+			bpf_program__set_autoload(program, wanted);
+}
+
 static uint32_t pool_size(const struct bpf_map *map)
 {
 	return bpf_map__max_entries(map);
@@ -168,26 +194,12 @@ static struct edgetap *open_object(const struct loader *loader)
 	skeleton->rodata->cfg_user_accounts = pool_size(skeleton->maps.slot_by_instance) + 1;
 	skeleton->rodata->cfg_status_by_code = config->status_by_code;
 	probes__prepare(skeleton->obj, config->tls_uprobes, loader->probe_links);
-	for (size_t i = 0; i < hook_count; i++) {
-		bool chosen = loader->lines[i].chosen;
-		struct bpf_program *program;
-
-		if (hook__is_probe(&hooks[i]))
-			bpf_object__for_each_program(program, skeleton->obj) {
-				if (hook__has_probe(&hooks[i], program))
-					bpf_program__set_autoload(program, chosen);
-			}
-		else
-			bpf_program__set_autoload(
-				bpf_object__find_program_by_name(skeleton->obj, hooks[i].program),
-				chosen);
-		if (chosen && !strcmp(hooks[i].fact, "accept"))
-			skeleton->rodata->has_accept = 1;
-		if (chosen && !strcmp(hooks[i].program, "run_delays"))
-			skeleton->rodata->has_run_delay = 1;
-		if (chosen && hook__is_probe(&hooks[i]))
-			skeleton->rodata->cfg_libraries = 1;
-	}
+	for (enum hook_id id = 0; id < HOOK_N; id++)
+		set_autoload(skeleton, id, loader->lines[id].chosen);
+	skeleton->rodata->has_accept = loader__has_hook(loader, HOOK_inet_csk_accept) ||
+				       loader__has_hook(loader, HOOK_inet_csk_accept_flags);
+	skeleton->rodata->has_run_delay = loader__has_hook(loader, HOOK_run_delays);
+	skeleton->rodata->cfg_libraries = loader__has_hook(loader, HOOK_plain_text_read);
 	return skeleton;
 }
 
@@ -218,8 +230,8 @@ static bool attaches_behind(const struct btf *btf, const char *function)
 	return link >= 0;
 }
 
-/* Whether the kernel takes the programs of hook i. */
-static bool trial(const struct loader *loader, size_t i)
+/* Whether the kernel takes the programs of the hook. */
+static bool trial(const struct loader *loader, enum hook_id hook)
 {
 	struct edgetap *skeleton = open_object(loader);
 	struct bpf_program *program;
@@ -227,27 +239,36 @@ static bool trial(const struct loader *loader, size_t i)
 
 	if (!skeleton)
 		return false;
-	bpf_object__for_each_program(program, skeleton->obj) {
-		bool belongs = hook__is_probe(&hooks[i])
-				       ? hook__has_probe(&hooks[i], program)
-				       : !strcmp(bpf_program__name(program), hooks[i].program);
-
-		bpf_program__set_autoload(program, belongs);
-	}
+	bpf_object__for_each_program(program, skeleton->obj)
+		bpf_program__set_autoload(program, false);
+	set_autoload(skeleton, hook, true);
 	last_warning[0] = '\0';
 	taken = edgetap__load(skeleton) == 0;
 	edgetap__destroy(skeleton);
 	return taken;
 }
 
+/* What has been found out about hooks beyond BTF. */
+struct findings {
+	struct hook_set refused;
+	struct hook_set tried;	  /* their programs were loaded alone */
+	struct hook_set attached; /* something was attached there, or could not be */
+	bool any_refused;
+};
+
+static void refuse(struct findings *findings, enum hook_id hook)
+{
+	findings->refused.has[hook] = true;
+	findings->any_refused = true;
+}
+
 /*
  * Loads what is chosen. 0; or a negative errno with a sentence; or 1 if programs were
- * found to be refused, whose bits are set now.
+ * found to be refused.
  */
-static int load_chosen(struct loader *loader, unsigned int *refused, unsigned int *tried,
-		       const char **ret_message)
+static int load_chosen(struct loader *loader, struct findings *findings, const char **ret_message)
 {
-	unsigned int before = *refused;
+	bool again = false;
 	int err;
 
 	last_warning[0] = '\0';
@@ -263,34 +284,52 @@ static int load_chosen(struct loader *loader, unsigned int *refused, unsigned in
 		return explain(err, ret_message,
 			       "the kernel does not permit loading BPF programs; run as root, or "
 			       "with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE");
-	for (size_t i = 0; i < hook_count; i++) {
-		if (!loader->lines[i].chosen || *tried & 1U << i)
+	for (enum hook_id id = 0; id < HOOK_N; id++) {
+		if (!loader->lines[id].chosen || findings->tried.has[id])
 			continue;
-		*tried |= 1U << i;
-		if (trial(loader, i))
+		findings->tried.has[id] = true;
+		if (trial(loader, id))
 			continue;
-		*refused |= 1U << i;
-		if (hooks[i].required)
+		refuse(findings, id);
+		again = true;
+		if (hook__is_required(id))
 			break; /* there may be no other */
 	}
-	if (*refused != before)
+	if (again)
 		return 1;
 	return explain(err, ret_message, "the BPF programs do not load: %s",
 		       last_warning[0] ? last_warning : strerror(-err));
 }
 
+/* Takes functions behind which nothing can be attached out of the choice; whether there are some. */
+static bool refuse_unattachable(const struct loader *loader, struct findings *findings)
+{
+	bool found = false;
+
+	for (enum hook_id id = 0; id < HOOK_N; id++) {
+		if (!loader->lines[id].chosen || hooks[id].kind != HOOK_FEXIT ||
+		    findings->attached.has[id])
+			continue;
+		findings->attached.has[id] = true;
+		if (attaches_behind(loader->btf, hooks[id].target))
+			continue;
+		refuse(findings, id);
+		found = true;
+	}
+	return found;
+}
+
 /* Takes programs that the kernel refuses out of the choice until what is left loads. */
 static int settle(struct loader *loader, const char **ret_message)
 {
-	unsigned int refused = 0, attached = 0, tried = 0;
+	struct findings findings = {};
 	const char *missing;
+	int err;
 
 	for (;;) {
-		bool again = false;
-		int err = hooks__choose(loader->lines, loader->btf, refused,
-					loader->config->tls_uprobes, &missing);
-
-		if (err && refused)
+		err = hooks__choose(loader->lines, loader->btf, &findings.refused,
+				    loader->config->tls_uprobes, &missing);
+		if (err && findings.any_refused)
 			return explain(
 				err, ret_message,
 				"this kernel refuses every program that observes %s, as those "
@@ -302,18 +341,9 @@ static int settle(struct loader *loader, const char **ret_message)
 				"no way to observe %s on this kernel; `edgetap doctor` tells "
 				"which hooks it has",
 				missing);
-		for (size_t i = 0; i < hook_count; i++) {
-			if (!loader->lines[i].chosen || !hooks[i].arguments || attached & 1U << i)
-				continue;
-			attached |= 1U << i;
-			if (!attaches_behind(loader->btf, hooks[i].target)) {
-				refused |= 1U << i;
-				again = true;
-			}
-		}
-		if (again)
+		if (refuse_unattachable(loader, &findings))
 			continue;
-		err = load_chosen(loader, &refused, &tried, ret_message);
+		err = load_chosen(loader, &findings, ret_message);
 		if (err <= 0)
 			return err;
 	}
@@ -330,11 +360,6 @@ int loader__new(struct loader **ret_loader, const struct config *config,
 	if (!loader)
 		return explain(-ENOMEM, ret_message, "out of memory");
 	loader->config = config;
-	loader->lines = calloc(hook_count, sizeof(*loader->lines));
-	if (!loader->lines) {
-		err = explain(-ENOMEM, ret_message, "out of memory");
-		goto fail;
-	}
 	loader->btf = btf__load_vmlinux_btf();
 	if (!loader->btf) {
 		err = explain(-errno, ret_message,
@@ -374,7 +399,7 @@ fail:
 size_t loader__hooks(const struct loader *loader, const struct loader_hook **ret_hooks)
 {
 	*ret_hooks = loader->lines;
-	return hook_count;
+	return HOOK_N;
 }
 
 static int open_arrays(struct loader *loader)
@@ -412,51 +437,70 @@ static int open_arrays(struct loader *loader)
 }
 
 /* Puts a program, if it was loaded, where another one goes on with it. */
-static int set_tail(const struct loader *loader, const char *map, const char *program, uint32_t at)
+static int set_tail(const struct bpf_map *map, const struct bpf_program *program, uint32_t at)
 {
-	const struct bpf_object *object = loader->skeleton->obj;
-	int fd = bpf_program__fd(bpf_object__find_program_by_name(object, program));
+	int fd = bpf_program__fd(program);
 
 	if (fd < 0)
 		return 0;
-	return bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, map), &at, &fd, BPF_ANY)
-		       ? -errno
-		       : 0;
+	return bpf_map_update_elem(bpf_map__fd(map), &at, &fd, BPF_ANY) ? -errno : 0;
 }
 
 /* Those of the uprobes; those of tracepoints are hooks. */
-static int set_library_tails(const struct loader *loader)
+static int set_library_tails(const struct edgetap *s)
 {
-	static const char *const programs[] = { "plain_text_read", "plain_text_write",
-						"plain_framed_read", "plain_framed_write" };
+	const struct bpf_program *const programs[] = {
+		s->progs.plain_text_read,
+		s->progs.plain_text_write,
+		s->progs.plain_framed_read,
+		s->progs.plain_framed_write,
+	};
 	int err = 0;
 
 	for (uint32_t i = 0; i < sizeof(programs) / sizeof(programs[0]) && !err; i++)
-		err = set_tail(loader, "library_tail", programs[i], i);
+		err = set_tail(s->maps.library_tail, programs[i], i);
 	return err;
+}
+
+static const struct bpf_map *tail_of(const struct edgetap *s, enum hook_id hook)
+{
+	switch (hooks[hook].fact) {
+	case HOOK_FACT_FRAMES_READ:
+		return s->maps.socket_read_tail;
+	case HOOK_FACT_FRAMES_WRITTEN:
+		return s->maps.socket_write_tail;
+	default:
+		return NULL;
+	}
+}
+
+/* Attaches the hook's program, or joins it to the one that goes on with it. 0 or a negative errno. */
+static int attach(struct loader *loader, enum hook_id hook)
+{
+	const struct bpf_program *program = loader__program(loader->skeleton, hook);
+	const struct bpf_map *tail = tail_of(loader->skeleton, hook);
+
+	if (tail)
+		return set_tail(tail, program, 0);
+	if (hooks[hook].kind == HOOK_PROBE || hooks[hook].kind == HOOK_ITERATOR)
+		return 0; /* when somebody wants it */
+	loader->links[hook] = bpf_program__attach(program);
+	return loader->links[hook] ? 0 : -errno;
 }
 
 static int attach_all(struct loader *loader, const char **ret_message)
 {
-	int err = set_library_tails(loader);
+	int err = set_library_tails(loader->skeleton);
 
-	for (size_t i = 0; i < hook_count && !err; i++)
-		if (loader->lines[i].chosen && hook__tail(&hooks[i]))
-			err = set_tail(loader, hook__tail(&hooks[i]), hooks[i].program, 0);
 	if (err)
 		return explain(err, ret_message, "cannot join the BPF programs: %s",
 			       strerror(-err));
-	for (size_t i = 0; i < hook_count; i++) {
-		struct bpf_program *program;
-
-		if (!loader->lines[i].chosen || hook__tail(&hooks[i]) ||
-		    hook__is_probe(&hooks[i]) || hook__is_iterator(&hooks[i]))
-			continue;
-		program = bpf_object__find_program_by_name(loader->skeleton->obj, hooks[i].program);
-		loader->links[i] = bpf_program__attach(program);
-		if (!loader->links[i])
-			return explain(-errno, ret_message, "cannot attach %s: %s",
-				       loader->lines[i].hook, strerror(errno));
+	for (enum hook_id id = 0; id < HOOK_N; id++) {
+		if (loader->lines[id].chosen)
+			err = attach(loader, id);
+		if (err)
+			return explain(err, ret_message, "cannot attach %s: %s",
+				       loader->lines[id].hook, strerror(-err));
 	}
 	return 0;
 }
@@ -484,12 +528,12 @@ int loader__attach(struct loader *loader, const uint64_t *shared_cgroups, size_t
 	err = attach_all(loader, ret_message);
 	if (err)
 		return err;
-	if (loader__has_hook(loader, "adopt_sockets")) {
+	if (loader__has_hook(loader, HOOK_adopt_sockets)) {
 		loader->skeleton->bss->adopt_listeners = 1;
-		err = loader__iterate(loader, "adopt_sockets");
+		err = loader__iterate(loader, HOOK_adopt_sockets);
 		loader->skeleton->bss->adopt_listeners = 0;
 		if (!err)
-			err = loader__iterate(loader, "adopt_sockets");
+			err = loader__iterate(loader, HOOK_adopt_sockets);
 		if (err)
 			return explain(err, ret_message, "cannot look at open sockets: %s",
 				       strerror(-err));
@@ -505,8 +549,8 @@ void loader__free(struct loader *loader)
 {
 	if (!loader)
 		return;
-	for (size_t i = 0; i < hook_count; i++)
-		bpf_link__destroy(loader->links[i]);
+	for (enum hook_id id = 0; id < HOOK_N; id++)
+		bpf_link__destroy(loader->links[id]);
 	ring_buffer__free(loader->ring);
 	mapped_array__close(&loader->slots);
 	mapped_array__close(&loader->statuses);
@@ -516,7 +560,6 @@ void loader__free(struct loader *loader)
 	if (loader->skeleton)
 		edgetap__destroy(loader->skeleton);
 	btf__free(loader->btf);
-	free(loader->lines);
 	free(loader->destinations);
 	free(loader->exits);
 	free(loader->maps);

@@ -139,21 +139,20 @@ static int read_programs(struct loader *loader)
 	uint32_t n = 0;
 
 	if (!loader->programs) {
-		loader->programs = calloc(hook_count, sizeof(*loader->programs));
+		loader->programs = calloc(HOOK_N, sizeof(*loader->programs));
 		if (!loader->programs)
 			return -ENOMEM;
 	}
-	for (size_t i = 0; i < hook_count; i++) {
+	for (enum hook_id id = 0; id < HOOK_N; id++) {
+		const struct bpf_program *program = loader__program(loader->skeleton, id);
 		struct bpf_prog_info info = {};
 		__u32 length = sizeof(info);
-		struct bpf_program *program;
 
-		if (!loader->links[i])
+		if (!loader->links[id])
 			continue;
-		program = bpf_object__find_program_by_name(loader->skeleton->obj, hooks[i].program);
 		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
 			continue;
-		loader->programs[n].name = hooks[i].program;
+		loader->programs[n].name = bpf_program__name(program);
 		loader->programs[n].run_count = info.run_cnt;
 		loader->programs[n].run_ns = info.run_time_ns;
 		loader->programs[n].missed = info.recursion_misses;
