@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the loaded object has counted. Nothing here changes what the kernel has. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/internal.h"
+
+static uint32_t entries_of(const struct bpf_map *map)
+{
+	uint32_t n = 0;
+	char key[64], next[64];
+	int fd = bpf_map__fd(map);
+	void *previous = NULL;
+
+	/* the walk starts over where a key is deleted under it */
+	while (n < bpf_map__max_entries(map) && bpf_map_get_next_key(fd, previous, next) == 0) {
+		memcpy(key, next, sizeof(key));
+		previous = key;
+		n++;
+	}
+	return n;
+}
+
+static uint32_t entries_in_use(const struct loader *loader, const struct bpf_map *map,
+			       uint32_t capacity)
+{
+	const struct edgetap *s = loader->skeleton;
+	uint32_t n = 0;
+
+	if (map == s->maps.instance_by_slot) {
+		for (uint32_t i = 0; i < capacity; i++)
+			n += slot_at(loader, i)->in_use;
+		return n;
+	}
+	if (map == s->maps.status_by_index) {
+		for (uint32_t i = 0; i < capacity; i++)
+			n += status_at(loader, i)->in_use;
+		return n;
+	}
+	if (map == s->maps.group_by_index) {
+		for (uint32_t i = 0; i < capacity; i++)
+			n += group_at(loader, i)->in_use;
+		return n;
+	}
+	if (map == s->maps.rpc_by_index) {
+		for (uint32_t i = 0; i < capacity; i++)
+			n += rpc_at(loader, i)->in_use;
+		return n;
+	}
+	if (map == s->maps.counts_by_destination)
+		return loader->snapshot.destination_count;
+	return entries_of(map);
+}
+
+static bool has_fill(const struct loader *loader, const struct bpf_map *map)
+{
+	const struct edgetap *s = loader->skeleton;
+
+	return map == s->maps.instance_by_slot || map == s->maps.status_by_index ||
+	       map == s->maps.group_by_index || map == s->maps.rpc_by_index ||
+	       map == s->maps.counts_by_destination || map == s->maps.owner_by_listener ||
+	       map == s->maps.shared_cgroups;
+}
+
+static int read_maps(struct loader *loader)
+{
+	struct bpf_map *map;
+	uint32_t n = 0;
+
+	if (!loader->maps) {
+		bpf_object__for_each_map(map, loader->skeleton->obj)
+			n++;
+		loader->maps = calloc(n, sizeof(*loader->maps));
+		if (!loader->maps)
+			return -ENOMEM;
+		n = 0;
+		bpf_object__for_each_map(map, loader->skeleton->obj) {
+			loader->maps[n].name = bpf_map__name(map);
+			loader->maps[n].bytes = map__memory(map);
+			n++;
+		}
+		loader->snapshot.maps = loader->maps;
+		loader->snapshot.map_count = n;
+	}
+	n = 0;
+	bpf_object__for_each_map(map, loader->skeleton->obj) {
+		if (has_fill(loader, map)) {
+			loader->maps[n].capacity = bpf_map__max_entries(map);
+			loader->maps[n].entries =
+				entries_in_use(loader, map, bpf_map__max_entries(map));
+		}
+		n++;
+	}
+	return 0;
+}
+
+static int read_programs(struct loader *loader)
+{
+	uint32_t n = 0;
+
+	if (!loader->programs) {
+		loader->programs = calloc(HOOK_N, sizeof(*loader->programs));
+		if (!loader->programs)
+			return -ENOMEM;
+	}
+	for (enum hook_id id = 0; id < HOOK_N; id++) {
+		const struct bpf_program *program = loader__program(loader->skeleton, id);
+		struct bpf_prog_info info = {};
+		__u32 length = sizeof(info);
+
+		if (!loader->links[id])
+			continue;
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+			continue;
+		loader->programs[n].name = bpf_program__name(program);
+		loader->programs[n].run_count = info.run_cnt;
+		loader->programs[n].run_ns = info.run_time_ns;
+		loader->programs[n].missed = info.recursion_misses;
+		n++;
+	}
+	loader->snapshot.programs = loader->programs;
+	loader->snapshot.program_count = n;
+	return 0;
+}
+
+static int read_destinations(struct loader *loader)
+{
+	const struct bpf_map *map = loader->skeleton->maps.counts_by_destination;
+	int fd = bpf_map__fd(map);
+	struct destination_key key, next;
+	void *previous = NULL;
+	uint32_t n = 0;
+
+	if (!loader->destinations) {
+		loader->destination_capacity = bpf_map__max_entries(map);
+		loader->destinations =
+			calloc(loader->destination_capacity, sizeof(*loader->destinations));
+		if (!loader->destinations)
+			return -ENOMEM;
+	}
+	while (n < loader->destination_capacity && bpf_map_get_next_key(fd, previous, &next) == 0) {
+		struct snapshot_destination *to = &loader->destinations[n];
+
+		key = next;
+		previous = &key;
+		to->key = key;
+		if (bpf_map_lookup_elem(fd, &key, &to->counts) == 0)
+			n++;
+	}
+	loader->snapshot.destinations = loader->destinations;
+	loader->snapshot.destination_count = n;
+	return 0;
+}
+
+static int read_exits(struct loader *loader)
+{
+	const struct bpf_map *map = loader->skeleton->maps.exits_by_code;
+	int fd = bpf_map__fd(map);
+	struct exit_key key, next;
+	void *previous = NULL;
+	uint32_t n = 0;
+
+	if (!loader->exits) {
+		loader->exit_capacity = bpf_map__max_entries(map);
+		loader->exits = calloc(loader->exit_capacity, sizeof(*loader->exits));
+		if (!loader->exits)
+			return -ENOMEM;
+	}
+	while (n < loader->exit_capacity && bpf_map_get_next_key(fd, previous, &next) == 0) {
+		struct snapshot_exit *to = &loader->exits[n];
+
+		key = next;
+		previous = &key;
+		to->key = key;
+		snprintf(to->code, sizeof(to->code), "%u", key.code & 0xff);
+		if (bpf_map_lookup_elem(fd, &key, &to->count) == 0)
+			n++;
+	}
+	loader->snapshot.exits = loader->exits;
+	loader->snapshot.exit_count = n;
+	return 0;
+}
+
+static int read_losses(struct loader *loader)
+{
+	int cpus = libbpf_num_possible_cpus();
+	int fd = bpf_map__fd(loader->skeleton->maps.losses);
+	uint64_t *per_cpu;
+
+	if (cpus <= 0)
+		return cpus;
+	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return -ENOMEM;
+	for (uint32_t reason = 0; reason < LOSS_N; reason++) {
+		uint64_t sum = 0;
+
+		if (bpf_map_lookup_elem(fd, &reason, per_cpu) == 0)
+			for (int i = 0; i < cpus; i++)
+				sum += per_cpu[i];
+		/* never falls, should a read fail */
+		if (sum > loader->snapshot.loss[reason])
+			loader->snapshot.loss[reason] = sum;
+	}
+	free(per_cpu);
+	return 0;
+}
+
+const struct snapshot *loader__snapshot(struct loader *loader)
+{
+	struct snapshot *snapshot = &loader->snapshot;
+
+	snapshot->grid = &loader->grid;
+	snapshot->slots = loader->slots.memory;
+	snapshot->slot_count = loader->slots.count;
+	snapshot->statuses = loader->statuses.memory;
+	snapshot->status_count = loader->statuses.count;
+	snapshot->groups = loader->groups.memory;
+	snapshot->group_count = loader->groups.count;
+	snapshot->rpcs = loader->rpcs.memory;
+	snapshot->rpc_count = loader->rpcs.count;
+	snapshot->live_sockets = loader->skeleton->bss->live_sockets;
+	snapshot->connection_bytes = loader->skeleton->bss->memory_used;
+	snapshot->connection_bytes_limit = loader->skeleton->rodata->cfg_memory;
+	snapshot->uncounted = loader__uncounted(loader);
+	if (read_destinations(loader) || read_exits(loader) || read_maps(loader) ||
+	    read_programs(loader) || read_losses(loader))
+		return NULL;
+	return snapshot;
+}
+
+uint64_t loader__map_bytes(const struct loader *loader)
+{
+	struct bpf_map *map;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, loader->skeleton->obj)
+		bytes += map__memory(map);
+	return bytes;
+}
