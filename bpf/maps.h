@@ -10,11 +10,15 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "abi.h"
 #include "defaults.h"
 #include "event.h"
 #include "loss.h"
 #include "row.h"
 #include "state.h"
+
+/* Nothing reads it here: see abi.h. */
+const volatile struct abi cfg_abi = { .version = ABI_VERSION };
 
 /* Configuration, constant once loaded. */
 const volatile struct grid cfg_grid;

@@ -41,11 +41,17 @@ enum upgrade_row { ROW_UPGRADED = 0 /* response 101 (or 2xx to CONNECT) .. end o
 enum rpc_row { ROW_RPC_RESPONSE = 0, ROW_RPC_FIRST_BYTE = 1, ROW_RPC_QUEUE = 2 };
 
 #define GROUP_ROWS 4
-#define STATUS_NONE 0xffff  /* group of connection rows */
-#define STATUS_OTHER 0xfffe /* `__other__` */
-#define STATUS_TLS 0xfffd
-#define STATUS_UPGRADE 0xfffc
-#define STATUS_RPC(i) (0x8000 | (i)) /* i < STATUS_RPC_MAX: index of the rpc entry */
+
+/* What a group's status may be beside a class (1..5) and an exact code (100..999). */
+enum group_status {
+	STATUS_RPCS = 0x8000, /* the rpc entry of index 0; the others follow */
+	STATUS_UPGRADE = 0xfffc,
+	STATUS_TLS = 0xfffd,
+	STATUS_OTHER = 0xfffe, /* `__other__` */
+	STATUS_NONE = 0xffff,  /* group of connection rows */
+};
+
+#define STATUS_RPC(i) (STATUS_RPCS | (i)) /* i < STATUS_RPC_MAX: index of the rpc entry */
 #define STATUS_RPC_MAX 0x7000
 
 struct row_group_key {

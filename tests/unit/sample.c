@@ -329,6 +329,7 @@ char *sample__render(struct sample *sample, const struct rollup *rollup, const s
 		.host = "node",
 		.version = "1.2.3",
 		.revision = "abc",
+		.abi = "1-0123456789abcdef",
 		.classic_ns = sample->classic_ns,
 		.classic_count = sample->classic_count,
 		.identities = sample->source,

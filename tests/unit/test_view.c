@@ -402,7 +402,8 @@ START_TEST(an_empty_machine_still_tells_of_the_agent)
 	ck_assert_ptr_null(strstr(text, "edgetap_app"));
 	ck_assert_ptr_null(strstr(text, "edgetap_outbound"));
 	ck_assert_ptr_nonnull(strstr(text, "edgetap_build_info{region=\"test\",host=\"node\","
-					   "version=\"1.2.3\",revision=\"abc\"} 1\n"));
+					   "version=\"1.2.3\",revision=\"abc\","
+					   "abi=\"1-0123456789abcdef\"} 1\n"));
 	ck_assert_ptr_nonnull(strstr(text, "edgetap_instances{region=\"test\",host=\"node\"} 0\n"));
 #define CHECK_REASON(id, label, text_)                                                             \
 	ck_assert_ptr_nonnull(strstr(text, "edgetap_losses_total{region=\"test\",host=\"node\","   \

@@ -115,6 +115,7 @@ static int agent__new_exposition(struct agent *agent)
 		.run = agent->run,
 		.version = version_number,
 		.revision = version_revision,
+		.abi = agent->abi,
 		.classic_ns = agent->config.bucket_ns,
 		.classic_count = agent->config.bucket_count,
 		.identities = { identity_table__get, agent->identity, identity_table__has_pods },
@@ -230,6 +231,8 @@ int agent__new(struct agent *agent, const char **ret_message)
 	raise_descriptors();
 	if (!err)
 		err = agent__new_collectors(agent);
+	if (!err)
+		err = loader__abi(agent->abi);
 	if (!err)
 		err = agent__new_exposition(agent);
 	if (!err)

@@ -33,7 +33,8 @@ struct agent {
 	struct identity_table *identity;
 	struct loader *loader;
 	struct rollup *rollup;
-	const char *run; /* its name; see run.h */
+	const char *run;	    /* its name; see run.h */
+	char abi[LOADER_ABI_BYTES]; /* see loader__abi */
 	struct collectors *collectors;
 	struct exposition *exposition;
 	struct retire_queue *retiring;

@@ -60,6 +60,7 @@ void walk__agent(struct walk *walk)
 	case FACT_BUILD:
 		walk__label(walk, walk->family->label[0], exposition->version);
 		walk__label(walk, walk->family->label[1], exposition->revision);
+		walk__label(walk, walk->family->label[2], exposition->abi);
 		walk__value(walk, 1);
 		break;
 	case FACT_INSTANCES:

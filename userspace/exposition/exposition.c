@@ -34,6 +34,7 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 	exposition->run = copy_text(options->run ? options->run : "");
 	exposition->version = copy_text(options->version);
 	exposition->revision = copy_text(options->revision);
+	exposition->abi = copy_text(options->abi ? options->abi : "");
 	exposition->identities = options->identities;
 	exposition->rollup = options->rollup;
 	exposition->readings = options->readings;
@@ -49,7 +50,7 @@ int exposition__new(struct exposition **ret_exposition, const struct exposition_
 	encoding__init(&exposition->encoding);
 	buffer__init(&exposition->series);
 	if (!exposition->region || !exposition->host || !exposition->run || !exposition->version ||
-	    !exposition->revision || model__new(&exposition->model)) {
+	    !exposition->revision || !exposition->abi || model__new(&exposition->model)) {
 		exposition__free(exposition);
 		return -ENOMEM;
 	}
@@ -72,6 +73,7 @@ void exposition__free(struct exposition *exposition)
 	free(exposition->run);
 	free(exposition->version);
 	free(exposition->revision);
+	free(exposition->abi);
 	free(exposition);
 }
 

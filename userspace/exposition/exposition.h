@@ -23,6 +23,7 @@ struct exposition_options {
 	const char *region, *host; /* "": no such label */
 	const char *run;	   /* the same; NULL: none either */
 	const char *version, *revision;
+	const char *abi;	    /* see include/abi.h; NULL: no such label */
 	const uint64_t *classic_ns; /* the bounds that the grid was built with */
 	size_t classic_count;
 	struct model_identities identities;

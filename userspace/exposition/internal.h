@@ -54,7 +54,7 @@ struct walk {
 };
 
 struct exposition {
-	char *region, *host, *run, *version, *revision;
+	char *region, *host, *run, *version, *revision, *abi;
 	struct model_identities identities;
 	const struct rollup *rollup;
 	struct readings *readings;

@@ -52,7 +52,7 @@ enum fact {
 	FACT_READING, /* of user space's readings: `reading`, with its kind's labels */
 
 	/* Of the agent; they carry region and host only. */
-	FACT_BUILD, /* labels: version, revision */
+	FACT_BUILD, /* labels: version, revision, abi */
 	FACT_INSTANCES,
 	FACT_SOCKETS,
 	FACT_CONNECTION_BYTES,

@@ -3,6 +3,7 @@
 #ifndef EDGETAP_LOADER_INTERNAL_H
 #define EDGETAP_LOADER_INTERNAL_H
 
+#include "abi.h"
 #include "grid.h"
 #include "row.h"
 

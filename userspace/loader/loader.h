@@ -128,6 +128,13 @@ int loader__unix_listeners(const struct loader *loader,
 /* Deletes HTTP/2 streams whose connection has ended and which its end did not find. */
 void loader__sweep_streams(struct loader *loader);
 
+/*
+ * What tells whether agents could follow each other with one set of maps: the version and hash
+ * of include/abi.h, "1-0123456789abcdef". Needs no privilege. Returns 0 or -ENOMEM.
+ */
+#define LOADER_ABI_BYTES 32
+int loader__abi(char ret_text[LOADER_ABI_BYTES]);
+
 /* Kernel memory that all maps take at the configured sizes, bytes. */
 uint64_t loader__map_bytes(const struct loader *loader);
 

@@ -256,11 +256,12 @@ static const struct family families[] = {
 	  PARTS(run_delay) },
 
 	{ .head = { .name = "edgetap_build_info",
-		    .help = "Version and revision of the agent, always 1.",
+		    .help = "Version and revision of the agent, and the layouts of its maps (abi); "
+			    "always 1.",
 		    .unit = "",
 		    .type = METRIC_INFO },
 	  .fact = FACT_BUILD,
-	  .label = { "version", "revision" } },
+	  .label = { "version", "revision", "abi" } },
 	{ GAUGE("edgetap_instances", "", "Instances observed now."), .fact = FACT_INSTANCES },
 	{ GAUGE("edgetap_live_sockets", "", "Sockets observed now."), .fact = FACT_SOCKETS },
 	{ GAUGE("edgetap_connection_memory_bytes", "bytes",
