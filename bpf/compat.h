@@ -16,7 +16,6 @@
 #define PROTOCOL_TCP 6
 #define PROTOCOL_MPTCP 262
 #define ECONNREFUSED 111
-#define E2BIG 7
 #define ETIMEDOUT 110
 #define MSG_PEEK 0x2
 #define MSG_OOB 0x1

@@ -511,10 +511,7 @@ static __always_inline void client_add(struct sock *sk)
 static __always_inline struct destination_counts *destination_of(const struct sock *sk,
 								 const struct client_state *c)
 {
-	struct destination_key key = { .slot = c->slot, .slot_generation = c->generation };
-	struct destination_counts none = {}, *counts;
-	__u32 account = 0;
-	long err;
+	struct destination_key key = { .slot = c->slot, .generation = c->generation };
 
 	if (slot_current(c->slot, c->generation) != c->slot)
 		return NULL; /* its instance is gone */
@@ -528,21 +525,7 @@ static __always_inline struct destination_counts *destination_of(const struct so
 		key.addr[11] = 0xff;
 		__builtin_memcpy(&key.addr[12], &address, 4);
 	}
-	counts = bpf_map_lookup_elem(&counts_by_destination, &key);
-	if (counts)
-		return counts;
-	if (!slot_takes(c->slot, POOL_DESTINATIONS, false, &account)) {
-		lose(LOSS_DESTINATIONS_FULL);
-		return NULL;
-	}
-	err = bpf_map_update_elem(&counts_by_destination, &key, &none, BPF_NOEXIST);
-	if (err)
-		share_give(account, POOL_DESTINATIONS);
-	if (err == -E2BIG) {
-		lose(LOSS_DESTINATIONS_FULL);
-		return NULL;
-	}
-	return bpf_map_lookup_elem(&counts_by_destination, &key);
+	return counts_by_destination_at(&key);
 }
 
 static __always_inline void client_established(const struct sock *sk)

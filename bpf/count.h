@@ -130,6 +130,31 @@ static __always_inline bool slot_takes(__u32 slot, enum pool pool, bool always, 
 	return false;
 }
 
+/*
+ * MAP_at(): the counters of a key, added at first use. NULL, and lost as ID_FULL, beyond the share
+ * of the slot's owner and of all.
+ */
+#define COUNTS_AT(id, map, key_type, value_type, size, ...)                                        \
+	static __always_inline value_type *map##_at(const key_type *key)                           \
+	{                                                                                          \
+		value_type none = { 0 }, *counts = bpf_map_lookup_elem(&map, key);                 \
+		__u32 account = 0;                                                                 \
+                                                                                                   \
+		if (counts)                                                                        \
+			return counts;                                                             \
+		if (slot_takes(key->slot, POOL_##id, false, &account)) {                           \
+			/* another CPU may be first */                                             \
+			if (bpf_map_update_elem(&map, key, &none, BPF_NOEXIST))                    \
+				share_give(account, POOL_##id);                                    \
+			counts = bpf_map_lookup_elem(&map, key);                                   \
+		}                                                                                  \
+		if (!counts)                                                                       \
+			lose(LOSS_##id##_FULL);                                                    \
+		return counts;                                                                     \
+	}
+KEYED_COUNTS(COUNTS_AT)
+#undef COUNTS_AT
+
 /* Index of the rows of (slot, status), taken from the pool at first use. */
 VERIFIED_ALONE __u32 group_index(__u32 slot, __u32 status)
 {

@@ -168,17 +168,12 @@ static __always_inline bool ends_first(struct task_struct *leader)
 static __always_inline void count_exit(struct owner owner, __u32 status)
 {
 	struct exit_key key = { .slot = owner.slot, .generation = owner.generation };
-	__u64 one = 1, *count;
+	__u64 *count;
 
 	key.code = status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff;
-	count = bpf_map_lookup_elem(&exits_by_code, &key);
-	if (!count && bpf_map_update_elem(&exits_by_code, &key, &one, BPF_NOEXIST) == 0)
-		return;
-	count = bpf_map_lookup_elem(&exits_by_code, &key);
+	count = exits_by_code_at(&key);
 	if (count)
 		__sync_fetch_and_add(count, 1);
-	else
-		lose(LOSS_EXITS_FULL);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "defaults.h"
 #include "event.h"
 #include "loss.h"
+#include "pools.h"
 #include "row.h"
 #include "state.h"
 
@@ -25,9 +26,12 @@ const volatile struct grid cfg_grid;
 const volatile __s32 cfg_cgroup_subsys = -1;		/* v1 controller's index; -1: cgroup v2 */
 const volatile __u64 cfg_memory = DEFAULT_MEMORY_BYTES; /* of what memory.h accounts */
 const volatile __u8 cfg_status_by_code;
-const volatile __u32 cfg_pool_size[POOLS] = { DEFAULT_MAX_INSTANCES, DEFAULT_MAX_STATUSES,
-					      DEFAULT_MAX_GROUPS, DEFAULT_MAX_RPCS,
-					      DEFAULT_MAX_DESTINATIONS };
+#define POOL_SIZE(id, one, many, key, entry, size) [POOL_##id] = (size),
+#define COUNT_SIZE(id, map, key, value, size, ...) [POOL_##id] = (size),
+const volatile __u32 cfg_pool_size[POOL_N] = { [POOL_SLOTS] = DEFAULT_MAX_INSTANCES,
+					       POOLS(POOL_SIZE) KEYED_COUNTS(COUNT_SIZE) };
+#undef POOL_SIZE
+#undef COUNT_SIZE
 const volatile __u32 cfg_user_accounts = DEFAULT_MAX_INSTANCES + 1; /* index of the first */
 const volatile __u8 has_accept;					    /* accept() can be seen */
 const volatile __u8 has_run_delay; /* threads' waiting for a CPU can be read */
@@ -82,82 +86,45 @@ struct {
 	__type(value, struct account);
 } account_by_index SEC(".maps");
 
-/* (slot, status) to status entry. As above. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, DEFAULT_MAX_STATUSES);
-	__type(key, struct status_key);
-	__type(value, __u32);
-} index_by_status SEC(".maps");
+/*
+ * Pools (pools.h): key to index, index to entry, free indices. Added by the kernel at first use
+ * (count.h, rpc.h), deleted by the agent with the instance. Full, or the owner has its share: the
+ * instance's `__other__`, and a loss.
+ */
+#define POOL_MAPS(id, one, many, key_type, entry_type, size)                                       \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(max_entries, size);                                                         \
+		__type(key, key_type);                                                             \
+		__type(value, __u32);                                                              \
+	} index_by_##one SEC(".maps");                                                             \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
+		__uint(max_entries, size);                                                         \
+		__type(key, __u32);                                                                \
+		__type(value, entry_type);                                                         \
+	} one##_by_index SEC(".maps");                                                             \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_QUEUE);                                                  \
+		__uint(max_entries, size);                                                         \
+		__type(value, __u32);                                                              \
+	} free_##many SEC(".maps");
+POOLS(POOL_MAPS)
+#undef POOL_MAPS
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, DEFAULT_MAX_STATUSES);
-	__type(key, __u32);
-	__type(value, struct status_entry);
-} status_by_index SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_QUEUE);
-	__uint(max_entries, DEFAULT_MAX_STATUSES);
-	__type(value, __u32);
-} free_statuses SEC(".maps");
-
-/* (slot, status class) to histogram rows. As above. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, DEFAULT_MAX_GROUPS);
-	__type(key, struct row_group_key);
-	__type(value, __u32);
-} index_by_group SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, DEFAULT_MAX_GROUPS);
-	__type(key, __u32);
-	__type(value, struct row_group);
-} group_by_index SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_QUEUE);
-	__uint(max_entries, DEFAULT_MAX_GROUPS);
-	__type(value, __u32);
-} free_groups SEC(".maps");
-
-/* gRPC method of an instance to its entry. Added by the kernel when a call ends, deleted by
- * the agent with the instance. Full, or the instance has its share: entry 0, and a loss. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, DEFAULT_MAX_RPCS);
-	__type(key, struct rpc_key);
-	__type(value, __u32);
-} index_by_rpc SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, DEFAULT_MAX_RPCS);
-	__type(key, __u32);
-	__type(value, struct rpc_entry);
-} rpc_by_index SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_QUEUE);
-	__uint(max_entries, DEFAULT_MAX_RPCS);
-	__type(value, __u32);
-} free_rpcs SEC(".maps");
-
-/* Connects of an instance to one address. Added by the kernel, deleted by the agent
- * with the instance. Full: only the instance's total counts, and a loss. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DEFAULT_MAX_DESTINATIONS);
-	__type(key, struct destination_key);
-	__type(value, struct destination_counts);
-} counts_by_destination SEC(".maps");
+/* Counts by key (pools.h). Added by the kernel (MAP_at), deleted by the agent with the
+ * instance. Full, or the owner has its share: a loss. */
+#define COUNT_MAP(id, map, key_type, value_type, size, ...)                                        \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__uint(max_entries, size);                                                         \
+		__type(key, key_type);                                                             \
+		__type(value, value_type);                                                         \
+	} map SEC(".maps");
+KEYED_COUNTS(COUNT_MAP)
+#undef COUNT_MAP
 
 /* Listening socket (our own number for it) to the instance that serves it. Added at
  * listen() or by adoption, deleted when it closes. Full: its creator's slot, and a loss. */
@@ -206,16 +173,6 @@ struct {
 	__type(key, int);
 	__type(value, struct counted_delay);
 } delay_by_task SEC(".maps");
-
-/* Ends of an instance's main process by exit code. Added by the kernel, deleted by the agent
- * with the instance. Full: a loss. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DEFAULT_MAX_EXITS);
-	__type(key, struct exit_key);
-	__type(value, __u64);
-} exits_by_code SEC(".maps");
 
 /* Processes whose end has been counted, for the moment in which it could be twice. */
 struct ended_process {
@@ -448,7 +405,7 @@ struct {
 /* Live state and numbering, shared by all CPUs. */
 __u64 live_sockets;
 __u64 memory_used;	/* bytes, as memory.h accounts them */
-__u32 pool_used[POOLS]; /* entries; the agent takes off what it gives back */
+__u32 pool_used[POOL_N]; /* entries; the agent takes off what it gives back */
 __u32 last_listener;
 __u32 last_connection;
 

@@ -12,6 +12,7 @@
 #include "event.h"
 #include "instance.h"
 #include "loss.h"
+#include "pools.h"
 #include "row.h"
 #include "unix_listener.h"
 

@@ -83,18 +83,6 @@ struct instance_slot {
 	__u64 count[INSTANCE_COUNTS];
 };
 
-/* Tables that all instances share. */
-enum pool { POOL_SLOTS, POOL_STATUSES, POOL_GROUPS, POOL_RPCS, POOL_DESTINATIONS, POOLS };
-
-/*
- * Entries that one owner has: a container, a unit, an executable of root's (each has the account
- * of its slot's index), or all executables of a user outside of these (behind the slots').
- */
-struct account {
-	__u32 used[POOLS];
-	__u32 pad;
-};
-
 enum http_method {
 	METHOD_OTHER, /* unknown or unreadable: `__other__` */
 	METHOD_GET,
@@ -157,7 +145,7 @@ struct stream_key {
 /* Client role: connections of one instance to one address. */
 struct destination_key {
 	__u32 slot;
-	__u32 slot_generation;
+	__u32 generation;
 	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
 	__u16 port_be16;
 	__u16 pad[3];
@@ -179,7 +167,6 @@ struct exit_key {
 
 _Static_assert(sizeof(struct instance_key) == 24, "hash key");
 _Static_assert(sizeof(struct instance_slot) == 48 + 8 * INSTANCE_COUNTS, "no padding");
-_Static_assert(sizeof(struct account) == 24, "no padding");
 _Static_assert(sizeof(struct status_key) == 8, "hash key");
 _Static_assert(sizeof(struct status_entry) == 16 + 8 * METHOD_N, "no padding");
 _Static_assert(sizeof(struct rpc_key) == 96, "hash key");

@@ -326,7 +326,7 @@ void world__retire(void)
 		bpf_map_delete_elem(&slot_by_instance, &slot->key);
 		for (int c = 0; c < INSTANCE_COUNTS; c++)
 			retired_count[c] += c == GAUGE_MEMORY_BYTES ? 0 : slot->count[c];
-		for (int pool = 0; pool < POOLS; pool++) {
+		for (int pool = 0; pool < POOL_N; pool++) {
 			struct account *account =
 				bpf_map_lookup_elem(&account_by_index, &slot->account);
 

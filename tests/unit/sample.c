@@ -160,7 +160,7 @@ void sample__destination(struct sample *sample, uint32_t slot, const char *addre
 
 	*d = (struct snapshot_destination){
 		.key = { .slot = slot,
-			 .slot_generation = sample->slots[slot].generation,
+			 .generation = sample->slots[slot].generation,
 			 .port_be16 = htons(port) },
 		.counts = { connects, refused, failed },
 	};

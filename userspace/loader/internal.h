@@ -22,12 +22,10 @@ struct loader {
 	struct bpf_link *links[HOOK_N];
 	struct edgetap *skeleton;
 	struct ring_buffer *ring;
-	uint64_t next_delays_ns; /* CLOCK_MONOTONIC: threads may be looked at again */
-	struct mapped_array slots;
-	struct mapped_array statuses;
-	struct mapped_array groups;
-	struct mapped_array rpcs;
+	uint64_t next_delays_ns;	   /* CLOCK_MONOTONIC: threads may be looked at again */
+	struct mapped_array pools[POOL_N]; /* of those of POOLS, and of the slots */
 	struct mapped_array accounts;
+	uint32_t keyed[POOL_N]; /* entries of those of KEYED_COUNTS, in the snapshot */
 
 	void (*on_event)(void *ctx, const void *event, size_t bytes);
 	void *on_event_ctx;
@@ -61,27 +59,9 @@ int loader__on_sample(void *ctx, void *data, size_t bytes);
 
 static inline struct instance_slot *slot_at(const struct loader *loader, uint32_t i)
 {
-	return (struct instance_slot *)loader->slots.memory + i;
-}
-
-static inline struct status_entry *status_at(const struct loader *loader, uint32_t i)
-{
-	return (struct status_entry *)loader->statuses.memory + i;
-}
-
-static inline struct row_group *group_at(const struct loader *loader, uint32_t i)
-{
-	return (struct row_group *)loader->groups.memory + i;
-}
-
-static inline struct rpc_entry *rpc_at(const struct loader *loader, uint32_t i)
-{
-	return (struct rpc_entry *)loader->rpcs.memory + i;
+	return (struct instance_slot *)loader->pools[POOL_SLOTS].memory + i;
 }
 
 _Static_assert(sizeof(struct instance_slot) % 8 == 0, "array entries lie eight bytes apart");
-_Static_assert(sizeof(struct status_entry) % 8 == 0, "array entries lie eight bytes apart");
-_Static_assert(sizeof(struct row_group) % 8 == 0, "array entries lie eight bytes apart");
-_Static_assert(sizeof(struct rpc_entry) % 8 == 0, "array entries lie eight bytes apart");
 
 #endif

@@ -25,6 +25,7 @@
 #include "loader/hooks.h"
 #include "loader/internal.h"
 #include "loader/probes.h"
+#include "loader/tables.h"
 #include "metrics/grid.h"
 
 static char message[512];
@@ -89,26 +90,12 @@ static uint32_t max_connections(uint64_t memory)
 
 static void set_sizes(struct edgetap *skeleton, const struct config *config)
 {
-	uint32_t instances = config->max_instances;
-	uint32_t statuses = config->max_statuses;
-	uint32_t groups = config->max_groups;
-	uint32_t rpcs = config->max_rpcs;
 	uint32_t connections = max_connections(config->connection_memory_bytes);
 
-	/* index 0 of each pool is `__other__`, beyond what the user asked for */
-	bpf_map__set_max_entries(skeleton->maps.account_by_index, instances + 1 + USER_ACCOUNTS);
-	bpf_map__set_max_entries(skeleton->maps.slot_by_instance, instances);
-	bpf_map__set_max_entries(skeleton->maps.instance_by_slot, instances + 1);
-	bpf_map__set_max_entries(skeleton->maps.free_slots, instances);
-	bpf_map__set_max_entries(skeleton->maps.index_by_status, statuses);
-	bpf_map__set_max_entries(skeleton->maps.status_by_index, statuses + 1);
-	bpf_map__set_max_entries(skeleton->maps.free_statuses, statuses);
-	bpf_map__set_max_entries(skeleton->maps.index_by_group, groups);
-	bpf_map__set_max_entries(skeleton->maps.group_by_index, groups + 1);
-	bpf_map__set_max_entries(skeleton->maps.free_groups, groups);
-	bpf_map__set_max_entries(skeleton->maps.index_by_rpc, rpcs);
-	bpf_map__set_max_entries(skeleton->maps.rpc_by_index, rpcs + 1);
-	bpf_map__set_max_entries(skeleton->maps.free_rpcs, rpcs);
+	tables__set_sizes(skeleton, config);
+	skeleton->rodata->cfg_user_accounts = skeleton->rodata->cfg_pool_size[POOL_SLOTS] + 1;
+	bpf_map__set_max_entries(skeleton->maps.account_by_index,
+				 skeleton->rodata->cfg_user_accounts + USER_ACCOUNTS);
 	bpf_map__set_max_entries(skeleton->maps.plain_by_connection,
 				 config->tls_uprobes ? connections : 1);
 	bpf_map__set_max_entries(skeleton->maps.connection_by_object,
@@ -117,7 +104,6 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 				 config->tls_uprobes ? DEFAULT_MAX_GO_CALLS : 1);
 	bpf_map__set_max_entries(skeleton->maps.http2_by_connection, connections);
 	bpf_map__set_max_entries(skeleton->maps.stream_by_id, config->max_streams);
-	bpf_map__set_max_entries(skeleton->maps.counts_by_destination, config->max_destinations);
 }
 
 /* Index of a v1 controller in css_set.subsys: the value of <name>_cgrp_id, or -1. */
@@ -168,11 +154,6 @@ static void set_autoload(const struct edgetap *skeleton, enum hook_id hook, bool
 			bpf_program__set_autoload(program, wanted);
 }
 
-static uint32_t pool_size(const struct bpf_map *map)
-{
-	return bpf_map__max_entries(map);
-}
-
 /* Opens the object with everything set but nothing loaded. */
 static struct edgetap *open_object(const struct loader *loader)
 {
@@ -185,13 +166,6 @@ static struct edgetap *open_object(const struct loader *loader)
 	memcpy((void *)&skeleton->rodata->cfg_grid, &loader->grid, sizeof(loader->grid));
 	skeleton->rodata->cfg_cgroup_subsys = loader->cgroup_subsys;
 	skeleton->rodata->cfg_memory = config->connection_memory_bytes;
-	skeleton->rodata->cfg_pool_size[POOL_SLOTS] = pool_size(skeleton->maps.slot_by_instance);
-	skeleton->rodata->cfg_pool_size[POOL_STATUSES] = pool_size(skeleton->maps.index_by_status);
-	skeleton->rodata->cfg_pool_size[POOL_GROUPS] = pool_size(skeleton->maps.index_by_group);
-	skeleton->rodata->cfg_pool_size[POOL_RPCS] = pool_size(skeleton->maps.index_by_rpc);
-	skeleton->rodata->cfg_pool_size[POOL_DESTINATIONS] =
-		pool_size(skeleton->maps.counts_by_destination);
-	skeleton->rodata->cfg_user_accounts = pool_size(skeleton->maps.slot_by_instance) + 1;
 	skeleton->rodata->cfg_status_by_code = config->status_by_code;
 	probes__prepare(skeleton->obj, config->tls_uprobes, loader->probe_links);
 	for (enum hook_id id = 0; id < HOOK_N; id++)
@@ -404,36 +378,18 @@ size_t loader__hooks(const struct loader *loader, const struct loader_hook **ret
 
 static int open_arrays(struct loader *loader)
 {
-	const struct edgetap *skeleton = loader->skeleton;
+	struct status_entry *statuses;
+	struct row_group *groups;
 	int err;
 
-	err = mapped_array__open(&loader->slots, skeleton->maps.instance_by_slot);
-	if (!err)
-		err = mapped_array__open(&loader->statuses, skeleton->maps.status_by_index);
-	if (!err)
-		err = mapped_array__open(&loader->groups, skeleton->maps.group_by_index);
-	if (!err)
-		err = mapped_array__open(&loader->rpcs, skeleton->maps.rpc_by_index);
-	if (!err)
-		err = mapped_array__open(&loader->accounts, skeleton->maps.account_by_index);
-	if (!err)
-		err = free_list__fill(skeleton->maps.free_slots, 1, loader->slots.count);
-	if (!err)
-		err = free_list__fill(skeleton->maps.free_statuses, 1, loader->statuses.count);
-	if (!err)
-		err = free_list__fill(skeleton->maps.free_groups, 1, loader->groups.count);
-	if (!err)
-		err = free_list__fill(skeleton->maps.free_rpcs, 1, loader->rpcs.count);
+	err = tables__open(loader);
 	if (err)
 		return err;
-
-	slot_at(loader, OTHER_INDEX)->in_use = 1;
-	status_at(loader, OTHER_INDEX)->key.status = STATUS_OTHER;
-	status_at(loader, OTHER_INDEX)->in_use = 1;
-	group_at(loader, OTHER_INDEX)->key.status = STATUS_OTHER;
-	group_at(loader, OTHER_INDEX)->in_use = 1;
-	rpc_at(loader, OTHER_INDEX)->in_use = 1;
-	return 0;
+	statuses = loader->pools[POOL_STATUSES].memory;
+	statuses[OTHER_INDEX].key.status = STATUS_OTHER;
+	groups = loader->pools[POOL_GROUPS].memory;
+	groups[OTHER_INDEX].key.status = STATUS_OTHER;
+	return mapped_array__open(&loader->accounts, loader->skeleton->maps.account_by_index);
 }
 
 /* Puts a program, if it was loaded, where another one goes on with it. */
@@ -552,10 +508,7 @@ void loader__free(struct loader *loader)
 	for (enum hook_id id = 0; id < HOOK_N; id++)
 		bpf_link__destroy(loader->links[id]);
 	ring_buffer__free(loader->ring);
-	mapped_array__close(&loader->slots);
-	mapped_array__close(&loader->statuses);
-	mapped_array__close(&loader->groups);
-	mapped_array__close(&loader->rpcs);
+	tables__close(loader);
 	mapped_array__close(&loader->accounts);
 	if (loader->skeleton)
 		edgetap__destroy(loader->skeleton);

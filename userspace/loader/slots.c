@@ -7,32 +7,7 @@
 #include <string.h>
 
 #include "defaults.h"
-#include "loader/internal.h"
-
-/* Makes the kernel forget where the slot's counts are. */
-static void unindex(struct loader *loader, uint32_t slot)
-{
-	const struct edgetap *s = loader->skeleton;
-
-	for (uint32_t i = 1; i < loader->statuses.count; i++) {
-		const struct status_entry *status = status_at(loader, i);
-
-		if (status->in_use && status->key.slot == slot)
-			bpf_map_delete_elem(bpf_map__fd(s->maps.index_by_status), &status->key);
-	}
-	for (uint32_t i = 1; i < loader->groups.count; i++) {
-		const struct row_group *group = group_at(loader, i);
-
-		if (group->in_use && group->key.slot == slot)
-			bpf_map_delete_elem(bpf_map__fd(s->maps.index_by_group), &group->key);
-	}
-	for (uint32_t i = 1; i < loader->rpcs.count; i++) {
-		const struct rpc_entry *rpc = rpc_at(loader, i);
-
-		if (rpc->in_use && rpc->key.slot == slot)
-			bpf_map_delete_elem(bpf_map__fd(s->maps.index_by_rpc), &rpc->key);
-	}
-}
+#include "loader/tables.h"
 
 int loader__slot_detach(struct loader *loader, uint32_t slot)
 {
@@ -40,7 +15,7 @@ int loader__slot_detach(struct loader *loader, uint32_t slot)
 	struct instance_slot *entry;
 	uint32_t mapped;
 
-	if (slot == OTHER_INDEX || slot >= loader->slots.count)
+	if (slot == OTHER_INDEX || slot >= loader->pools[POOL_SLOTS].count)
 		return -EINVAL;
 	entry = slot_at(loader, slot);
 	if (!entry->in_use)
@@ -50,47 +25,19 @@ int loader__slot_detach(struct loader *loader, uint32_t slot)
 		bpf_map_delete_elem(bpf_map__fd(s->maps.slot_by_instance), &entry->key);
 	/* from here on sockets that remember the slot look it up again */
 	__atomic_fetch_add(&entry->generation, 1, __ATOMIC_SEQ_CST);
-	unindex(loader, slot);
+	tables__unindex(loader, slot);
 	return 0;
 }
 
-/*
- * Deletes a slot's entries of a map whose keys begin with the slot, and returns how many. The arrays
- * of the snapshot stay as they are: they may be those of other slots that are given back with it.
- */
-static uint32_t forget_keys(const struct bpf_map *map, uint32_t slot)
-{
-	uint32_t deleted = 0;
-	int fd = bpf_map__fd(map);
-	char key[64], next[64];
-	uint32_t n = bpf_map__max_entries(map);
-	bool more = bpf_map_get_next_key(fd, NULL, key) == 0;
-
-	while (more && n--) {
-		uint32_t owner;
-
-		/* first, as the walk starts over where a key is deleted under it */
-		more = bpf_map_get_next_key(fd, key, next) == 0;
-		memcpy(&owner, key, sizeof(owner));
-		if (owner == slot && bpf_map_delete_elem(fd, key) == 0)
-			deleted++;
-		memcpy(key, next, sizeof(key));
-	}
-	return deleted;
-}
-
-_Static_assert(offsetof(struct destination_key, slot) == 0, "see forget_keys");
-_Static_assert(offsetof(struct exit_key, slot) == 0, "see forget_keys");
-
 /* As share_give() (bpf/share.h). */
-static void give_shares(const struct loader *loader, uint32_t index, const uint32_t given[POOLS])
+static void give_shares(const struct loader *loader, uint32_t index, const uint32_t given[POOL_N])
 {
 	struct account *account;
 
 	if (index >= loader->accounts.count)
 		return;
 	account = (struct account *)loader->accounts.memory + index;
-	for (int pool = 0; pool < POOLS; pool++) {
+	for (enum pool pool = 0; pool < POOL_N; pool++) {
 		__atomic_fetch_sub(&account->used[pool], given[pool], __ATOMIC_RELAXED);
 		__atomic_fetch_sub(&loader->skeleton->bss->pool_used[pool], given[pool],
 				   __ATOMIC_RELAXED);
@@ -116,44 +63,16 @@ bool loader__wants_slots(const struct loader *loader)
 int loader__slot_reuse(struct loader *loader, uint32_t slot)
 {
 	const struct edgetap *s = loader->skeleton;
-	uint32_t given[POOLS] = { [POOL_SLOTS] = 1 };
+	uint32_t given[POOL_N] = { [POOL_SLOTS] = 1 };
 	struct instance_slot *entry;
 
-	if (slot == OTHER_INDEX || slot >= loader->slots.count)
+	if (slot == OTHER_INDEX || slot >= loader->pools[POOL_SLOTS].count)
 		return -EINVAL;
 	entry = slot_at(loader, slot);
 	if (!entry->in_use)
 		return -ENOENT;
-	unindex(loader, slot); /* what a program that was running has added since */
-	for (uint32_t i = 1; i < loader->statuses.count; i++) {
-		struct status_entry *status = status_at(loader, i);
-
-		if (!status->in_use || status->key.slot != slot)
-			continue;
-		memset(status, 0, sizeof(*status));
-		free_list__push(s->maps.free_statuses, i);
-		given[POOL_STATUSES]++;
-	}
-	for (uint32_t i = 1; i < loader->groups.count; i++) {
-		struct row_group *group = group_at(loader, i);
-
-		if (!group->in_use || group->key.slot != slot)
-			continue;
-		memset(group, 0, sizeof(*group));
-		free_list__push(s->maps.free_groups, i);
-		given[POOL_GROUPS]++;
-	}
-	for (uint32_t i = 1; i < loader->rpcs.count; i++) {
-		struct rpc_entry *rpc = rpc_at(loader, i);
-
-		if (!rpc->in_use || rpc->key.slot != slot)
-			continue;
-		memset(rpc, 0, sizeof(*rpc));
-		free_list__push(s->maps.free_rpcs, i);
-		given[POOL_RPCS]++;
-	}
-	given[POOL_DESTINATIONS] = forget_keys(s->maps.counts_by_destination, slot);
-	forget_keys(s->maps.exits_by_code, slot);
+	tables__unindex(loader, slot); /* what a program that was running has added since */
+	tables__take_back(loader, slot, given);
 	give_shares(loader, entry->account, given);
 	/* once more, for who looked the slot up just before it was detached; never back */
 	__atomic_fetch_add(&entry->generation, 1, __ATOMIC_SEQ_CST);

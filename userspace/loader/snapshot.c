@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/internal.h"
+#include "loader/tables.h"
 
 static uint32_t entries_of(const struct bpf_map *map)
 {
@@ -25,45 +25,21 @@ static uint32_t entries_of(const struct bpf_map *map)
 	return n;
 }
 
-static uint32_t entries_in_use(const struct loader *loader, const struct bpf_map *map,
-			       uint32_t capacity)
-{
-	const struct edgetap *s = loader->skeleton;
-	uint32_t n = 0;
-
-	if (map == s->maps.instance_by_slot) {
-		for (uint32_t i = 0; i < capacity; i++)
-			n += slot_at(loader, i)->in_use;
-		return n;
-	}
-	if (map == s->maps.status_by_index) {
-		for (uint32_t i = 0; i < capacity; i++)
-			n += status_at(loader, i)->in_use;
-		return n;
-	}
-	if (map == s->maps.group_by_index) {
-		for (uint32_t i = 0; i < capacity; i++)
-			n += group_at(loader, i)->in_use;
-		return n;
-	}
-	if (map == s->maps.rpc_by_index) {
-		for (uint32_t i = 0; i < capacity; i++)
-			n += rpc_at(loader, i)->in_use;
-		return n;
-	}
-	if (map == s->maps.counts_by_destination)
-		return loader->snapshot.destination_count;
-	return entries_of(map);
-}
-
-static bool has_fill(const struct loader *loader, const struct bpf_map *map)
+/* How many of the map's entries are in use; false where nobody can tell, or wants to know. */
+static bool fill_of(const struct loader *loader, const struct bpf_map *map, uint32_t *ret_fill)
 {
 	const struct edgetap *s = loader->skeleton;
 
-	return map == s->maps.instance_by_slot || map == s->maps.status_by_index ||
-	       map == s->maps.group_by_index || map == s->maps.rpc_by_index ||
-	       map == s->maps.counts_by_destination || map == s->maps.owner_by_listener ||
-	       map == s->maps.shared_cgroups;
+	for (enum pool pool = 0; pool < POOL_N; pool++) {
+		if (map == table__map(s, pool)) {
+			*ret_fill = table__fill(loader, pool);
+			return true;
+		}
+	}
+	if (map != s->maps.owner_by_listener && map != s->maps.shared_cgroups)
+		return false;
+	*ret_fill = entries_of(map);
+	return true;
 }
 
 static int read_maps(struct loader *loader)
@@ -88,10 +64,11 @@ static int read_maps(struct loader *loader)
 	}
 	n = 0;
 	bpf_object__for_each_map(map, loader->skeleton->obj) {
-		if (has_fill(loader, map)) {
+		uint32_t fill;
+
+		if (fill_of(loader, map, &fill)) {
 			loader->maps[n].capacity = bpf_map__max_entries(map);
-			loader->maps[n].entries =
-				entries_in_use(loader, map, bpf_map__max_entries(map));
+			loader->maps[n].entries = fill;
 		}
 		n++;
 	}
@@ -152,7 +129,7 @@ static int read_destinations(struct loader *loader)
 			n++;
 	}
 	loader->snapshot.destinations = loader->destinations;
-	loader->snapshot.destination_count = n;
+	loader->snapshot.destination_count = loader->keyed[POOL_DESTINATIONS] = n;
 	return 0;
 }
 
@@ -181,7 +158,7 @@ static int read_exits(struct loader *loader)
 			n++;
 	}
 	loader->snapshot.exits = loader->exits;
-	loader->snapshot.exit_count = n;
+	loader->snapshot.exit_count = loader->keyed[POOL_EXITS] = n;
 	return 0;
 }
 
@@ -215,14 +192,14 @@ const struct snapshot *loader__snapshot(struct loader *loader)
 	struct snapshot *snapshot = &loader->snapshot;
 
 	snapshot->grid = &loader->grid;
-	snapshot->slots = loader->slots.memory;
-	snapshot->slot_count = loader->slots.count;
-	snapshot->statuses = loader->statuses.memory;
-	snapshot->status_count = loader->statuses.count;
-	snapshot->groups = loader->groups.memory;
-	snapshot->group_count = loader->groups.count;
-	snapshot->rpcs = loader->rpcs.memory;
-	snapshot->rpc_count = loader->rpcs.count;
+	snapshot->slots = loader->pools[POOL_SLOTS].memory;
+	snapshot->slot_count = loader->pools[POOL_SLOTS].count;
+	snapshot->statuses = loader->pools[POOL_STATUSES].memory;
+	snapshot->status_count = loader->pools[POOL_STATUSES].count;
+	snapshot->groups = loader->pools[POOL_GROUPS].memory;
+	snapshot->group_count = loader->pools[POOL_GROUPS].count;
+	snapshot->rpcs = loader->pools[POOL_RPCS].memory;
+	snapshot->rpc_count = loader->pools[POOL_RPCS].count;
 	snapshot->live_sockets = loader->skeleton->bss->live_sockets;
 	snapshot->connection_bytes = loader->skeleton->bss->memory_used;
 	snapshot->connection_bytes_limit = loader->skeleton->rodata->cfg_memory;

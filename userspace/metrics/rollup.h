@@ -175,7 +175,7 @@ static inline bool slot__is_current(const struct snapshot *snapshot, uint32_t sl
 static inline bool destination_key__is_current(const struct destination_key *key,
 					       const struct snapshot *snapshot)
 {
-	return slot__is_current(snapshot, key->slot, key->slot_generation);
+	return slot__is_current(snapshot, key->slot, key->generation);
 }
 
 /*

@@ -238,8 +238,8 @@ static const struct family families[] = {
 	      "Connections that were not followed, or not what is inside them (HTTP/2, plain text "
 	      "under TLS), because the instance has its share of the memory for connections."),
 	COUNT(COUNT_ENTRIES_REFUSED, 0, "edgetap_entries_refused_total", "",
-	      "Statuses, histograms, gRPC methods and destinations that are not told apart, as the "
-	      "owner has its share of the table; see edgetap_losses_total."),
+	      "Statuses, histograms, gRPC methods, destinations and exit codes that are not told "
+	      "apart, as the owner has its share of the table; see edgetap_losses_total."),
 	COUNT(COUNT_OOM_KILLS, 0, "edgetap_instance_oom_kills_total", "",
 	      "Processes that the kernel killed because memory ran out, the container's or the "
 	      "machine's."),

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Everything that is counted by instance and something else. A line here makes its maps in the
+ * kernel and each owner's share of them (bpf/share.h), and in user space its size, reading, fill
+ * and deletion with the instance; of a count by key also its series (enum series_kind), whose
+ * total outlives the instance.
+ */
+#ifndef EDGETAP_POOLS_H
+#define EDGETAP_POOLS_H
+
+#include "defaults.h"
+#include "instance.h"
+#include "row.h"
+
+/* clang-format off */
+/*
+ * Pools: mapped arrays, whose free indices wait in a queue, and which are found through a hash
+ * beside them: index_by_ONE, ONE_by_index, free_MANY. Index 0 is `__other__`. Keys begin with
+ * their slot, entries with their key. Identifier, one, many, key, entry, default size.
+ */
+#define POOLS(X)                                                                                   \
+	X(STATUSES, status, statuses, struct status_key, struct status_entry, DEFAULT_MAX_STATUSES) \
+	X(GROUPS, group, groups, struct row_group_key, struct row_group, DEFAULT_MAX_GROUPS)       \
+	X(RPCS, rpc, rpcs, struct rpc_key, struct rpc_entry, DEFAULT_MAX_RPCS)
+
+/*
+ * Counts by key: a hash. Keys begin with slot and generation, values are up to KEYED_COUNTS_MAX
+ * counters of 64 bits. Identifier, map, key, value, default size, and the names that the key
+ * has: NAME_TEXT (bytes, up to a NUL), NAME_NUMBER (32 bits, shown in decimal) or NAME_ADDRESS
+ * (16 bytes of an address and 2 of a port, big-endian).
+ */
+#define KEYED_COUNTS(X)                                                                            \
+	X(DESTINATIONS, counts_by_destination, struct destination_key, struct destination_counts,  \
+	  DEFAULT_MAX_DESTINATIONS, KEY_NAME(struct destination_key, addr, NAME_ADDRESS))          \
+	X(EXITS, exits_by_code, struct exit_key, __u64, DEFAULT_MAX_EXITS,                         \
+	  KEY_NAME(struct exit_key, code, NAME_NUMBER))
+/* clang-format on */
+
+#define KEY_NAME(key, member, form)                                                                \
+	{                                                                                          \
+		(form), offsetof(key, member), sizeof(((key *)0)->member)                          \
+	}
+#define KEYED_COUNTS_MAX 3
+#define KEYED_KEY_MAX 128 /* bytes */
+
+/* Tables that all instances share. */
+enum pool {
+	POOL_SLOTS,
+#define POOL_ENUM(id, ...) POOL_##id,
+	POOLS(POOL_ENUM) KEYED_COUNTS(POOL_ENUM)
+#undef POOL_ENUM
+		POOL_N
+};
+
+/*
+ * Entries that one owner has: a container, a unit, an executable of root's (each has the account
+ * of its slot's index), or all executables of a user outside of these (behind the slots').
+ */
+struct account {
+	__u32 used[(POOL_N + 1) & ~1]; /* by enum pool */
+};
+
+#define CHECK_POOL(id, one, many, key_type, entry, size)                                           \
+	_Static_assert(__builtin_offsetof(key_type, slot) == 0, "keys begin with their slot");     \
+	_Static_assert(__builtin_offsetof(entry, key) == 0, "entries begin with their key");       \
+	_Static_assert(sizeof(entry) % 8 == 0, "array entries lie eight bytes apart");
+POOLS(CHECK_POOL)
+#undef CHECK_POOL
+
+#define CHECK_COUNT(id, map, key, value, size, ...)                                                \
+	_Static_assert(__builtin_offsetof(key, slot) == 0, "keys begin with their slot");          \
+	_Static_assert(__builtin_offsetof(key, generation) == 4, "and its generation");            \
+	_Static_assert(sizeof(key) <= KEYED_KEY_MAX, "a longer one has no room");                  \
+	_Static_assert(sizeof(value) % 8 == 0 && sizeof(value) <= 8 * KEYED_COUNTS_MAX,            \
+		       "counters of 64 bits");
+KEYED_COUNTS(CHECK_COUNT)
+#undef CHECK_COUNT
+
+#endif
