@@ -31,6 +31,7 @@
 	X(enum, instance_count)                                                                    \
 	X(enum, abort_by)                                                                          \
 	X(enum, abort_phase)                                                                       \
+	X(enum, name_form)                                                                         \
 	X(enum, pool)                                                                              \
 	X(enum, http_method)                                                                       \
 	X(enum, loss_reason)                                                                       \

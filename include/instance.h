@@ -173,6 +173,9 @@ _Static_assert(sizeof(struct rpc_key) == 96, "hash key");
 _Static_assert(sizeof(struct rpc_entry) == 104 + 8 * RPC_CODES, "no padding");
 _Static_assert(sizeof(struct destination_key) == 32, "hash key");
 _Static_assert(sizeof(struct exit_key) == 16, "hash key");
+_Static_assert(__builtin_offsetof(struct destination_key, port_be16) ==
+		       __builtin_offsetof(struct destination_key, addr) + 16,
+	       "together they are a name");
 _Static_assert(INSTANCE_COUNTS <= 64, "a set of counts is a word");
 _Static_assert(METHOD_N <= 16, "a method is packed into four bits");
 

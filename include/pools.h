@@ -12,6 +12,27 @@
 #include "instance.h"
 #include "row.h"
 
+/* What a name in a key is. */
+enum name_form {
+	NAME_NONE,
+	NAME_TEXT,    /* bytes up to a NUL or the member's end; UTF-8, or it is `__other__` */
+	NAME_NUMBER,  /* 32 bits, shown in decimal */
+	NAME_ADDRESS, /* 16 bytes, IPv4 as ::ffff:a.b.c.d, and behind them two of a port, big-endian
+		       */
+};
+
+#define NAME_ADDRESS_BYTES 18
+
+struct key_name {
+	enum name_form form;
+	__u32 offset, bytes; /* of the member */
+};
+
+#define KEY_NAME(key, member, form)                                                                \
+	{                                                                                          \
+		(form), __builtin_offsetof(key, member), sizeof(((key *)0)->member)                \
+	}
+
 /* clang-format off */
 /*
  * Pools: mapped arrays, whose free indices wait in a queue, and which are found through a hash
@@ -25,9 +46,8 @@
 
 /*
  * Counts by key: a hash. Keys begin with slot and generation, values are up to KEYED_COUNTS_MAX
- * counters of 64 bits. Identifier, map, key, value, default size, and the names that the key
- * has: NAME_TEXT (bytes, up to a NUL), NAME_NUMBER (32 bits, shown in decimal) or NAME_ADDRESS
- * (16 bytes of an address and 2 of a port, big-endian).
+ * counters of 64 bits. What finds no room is lost as ID_FULL. Identifier, map, key, value,
+ * default size, and up to KEYED_NAMES_MAX names that the key has.
  */
 #define KEYED_COUNTS(X)                                                                            \
 	X(DESTINATIONS, counts_by_destination, struct destination_key, struct destination_counts,  \
@@ -36,10 +56,7 @@
 	  KEY_NAME(struct exit_key, code, NAME_NUMBER))
 /* clang-format on */
 
-#define KEY_NAME(key, member, form)                                                                \
-	{                                                                                          \
-		(form), offsetof(key, member), sizeof(((key *)0)->member)                          \
-	}
+#define KEYED_NAMES_MAX 3
 #define KEYED_COUNTS_MAX 3
 #define KEYED_KEY_MAX 128 /* bytes */
 

@@ -10,6 +10,8 @@
 #include "defaults.h"
 #include "exposition/exposition.h"
 
+#define SAMPLE_NAMES 4096
+
 const uint64_t sample_classic_ns[SAMPLE_CLASSIC] = {
 	100000,	  250000,    500000,	1000000,   2500000,    5000000,	   10000000,   25000000,
 	50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000,
@@ -45,8 +47,7 @@ void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint
 	sample->statuses = must(calloc(statuses, sizeof(*sample->statuses)));
 	sample->groups = must(calloc(groups, sizeof(*sample->groups)));
 	sample->rpcs = must(calloc(SAMPLE_RPCS, sizeof(*sample->rpcs)));
-	sample->tls_errors = must(calloc(SAMPLE_TLS, sizeof(*sample->tls_errors)));
-	sample->tls_hellos = must(calloc(SAMPLE_TLS, sizeof(*sample->tls_hellos)));
+	sample->name = must(calloc(SAMPLE_NAMES, sizeof(*sample->name)));
 	sample->identities = must(calloc(slots, sizeof(*sample->identities)));
 	sample->source.get = get_identity;
 	sample->source.table = (const void *)sample->identities;
@@ -58,13 +59,13 @@ void sample__init(struct sample *sample, uint32_t slots, uint32_t statuses, uint
 		.status_count = statuses,
 		.groups = sample->groups,
 		.group_count = groups,
-		.destinations = sample->destinations,
 		.rpcs = sample->rpcs,
 		.rpc_count = SAMPLE_RPCS,
-		.tls_errors = sample->tls_errors,
-		.tls_hellos = sample->tls_hellos,
-		.exits = sample->exits,
 	};
+	for (int kind = 0; kind < SERIES_KINDS; kind++) {
+		sample->series[kind] = must(calloc(SAMPLE_SERIES, sizeof(*sample->series[kind])));
+		sample->snapshot.series[kind] = sample->series[kind];
+	}
 }
 
 void sample__free(struct sample *sample)
@@ -73,8 +74,9 @@ void sample__free(struct sample *sample)
 	free(sample->statuses);
 	free(sample->groups);
 	free(sample->rpcs);
-	free(sample->tls_errors);
-	free(sample->tls_hellos);
+	for (int kind = 0; kind < SERIES_KINDS; kind++)
+		free(sample->series[kind]);
+	free(sample->name);
 	free(sample->identities);
 	readings__free(sample->readings);
 }
@@ -152,24 +154,47 @@ void sample__respond(struct sample *sample, uint32_t slot, unsigned int status,
 			sample__observe(sample, slot, status / 100, row, ns);
 }
 
+static char *new_name(struct sample *sample)
+{
+	if (sample->names_used == SAMPLE_NAMES)
+		abort();
+	return sample->name[sample->names_used++];
+}
+
+struct snapshot_series *sample__series(struct sample *sample, uint32_t slot, enum series_kind kind,
+				       const char *const name[SERIES_NAMES])
+{
+	struct snapshot_series *series =
+		&sample->series[kind][sample->snapshot.series_count[kind]++];
+
+	if (sample->snapshot.series_count[kind] > SAMPLE_SERIES)
+		abort();
+	*series = (struct snapshot_series){ .slot = slot,
+					    .generation = sample->slots[slot].generation };
+	memcpy(series->name, name, sizeof(series->name));
+	return series;
+}
+
 void sample__destination(struct sample *sample, uint32_t slot, const char *address, uint16_t port,
 			 uint64_t connects, uint64_t refused, uint64_t failed)
 {
-	struct snapshot_destination *d =
-		&sample->destinations[sample->snapshot.destination_count++];
+	uint16_t port_be16 = htons(port);
+	char *name = new_name(sample);
+	uint64_t *count;
 
-	*d = (struct snapshot_destination){
-		.key = { .slot = slot,
-			 .generation = sample->slots[slot].generation,
-			 .port_be16 = htons(port) },
-		.counts = { connects, refused, failed },
-	};
 	if (strchr(address, ':')) {
-		inet_pton(AF_INET6, address, d->key.addr);
+		inet_pton(AF_INET6, address, name);
 	} else {
-		d->key.addr[10] = d->key.addr[11] = 0xff;
-		inet_pton(AF_INET, address, d->key.addr + 12);
+		name[10] = name[11] = (char)0xff;
+		inet_pton(AF_INET, address, name + 12);
 	}
+	memcpy(name + 16, &port_be16, sizeof(port_be16));
+	count = sample__series(sample, slot, SERIES_DESTINATIONS,
+			       (const char *[SERIES_NAMES]){ name })
+			->count;
+	count[DESTINATION_CONNECTS] = connects;
+	count[DESTINATION_REFUSED] = refused;
+	count[DESTINATION_FAILED] = failed;
 }
 
 /* The length's seven bits below the Huffman bit (RFC 7541, 5.2), in a field never indexed. */
@@ -235,64 +260,37 @@ void sample__call(struct sample *sample, uint32_t slot, const char *path, bool h
 void sample__tls_error(struct sample *sample, uint32_t slot, const char *server_name,
 		       const char *by, const char *reason, uint64_t count)
 {
-	if (sample->snapshot.tls_error_count == SAMPLE_TLS)
-		abort();
-	sample->tls_errors[sample->snapshot.tls_error_count++] = (struct snapshot_tls_error){
-		slot, sample->slots[slot].generation, server_name, by, reason, count
-	};
+	sample__series(sample, slot, SERIES_TLS_ERRORS, (const char *[]){ server_name, by, reason })
+		->count[0] = count;
 }
 
 void sample__tls_hello(struct sample *sample, uint32_t slot, const char *alpn, uint64_t count)
 {
-	if (sample->snapshot.tls_hello_count == SAMPLE_TLS)
-		abort();
-	sample->tls_hellos[sample->snapshot.tls_hello_count++] =
-		(struct snapshot_tls_hello){ slot, sample->slots[slot].generation, alpn, count };
+	sample__series(sample, slot, SERIES_TLS_HELLOS, (const char *[SERIES_NAMES]){ alpn })
+		->count[0] = count;
 }
 
 void sample__exit(struct sample *sample, uint32_t slot, unsigned int code, uint64_t count)
 {
-	struct snapshot_exit *to = &sample->exits[sample->snapshot.exit_count++];
+	char *name = new_name(sample);
 
-	if (sample->snapshot.exit_count > SAMPLE_EXITS)
-		abort();
-	*to = (struct snapshot_exit){
-		.key = { .slot = slot, .generation = sample->slots[slot].generation, .code = code },
-		.count = count,
-	};
-	snprintf(to->code, sizeof(to->code), "%u", code & 0xff);
+	snprintf(name, SERIES_TEXT_BYTES, "%u", code);
+	sample__series(sample, slot, SERIES_EXITS, (const char *[SERIES_NAMES]){ name })->count[0] =
+		count;
 }
 
-static void forget_exits(struct sample *sample, uint32_t slot)
+static void forget_series(struct sample *sample, uint32_t slot, enum series_kind kind)
 {
-	uint32_t kept = 0;
+	uint32_t *count = &sample->snapshot.series_count[kind], kept = 0;
 
-	for (uint32_t i = 0; i < sample->snapshot.exit_count; i++)
-		if (sample->exits[i].key.slot != slot)
-			sample->exits[kept++] = sample->exits[i];
-	sample->snapshot.exit_count = kept;
-}
-
-static void forget_tls(struct sample *sample, uint32_t slot)
-{
-	struct snapshot *snapshot = &sample->snapshot;
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < snapshot->tls_error_count; i++)
-		if (sample->tls_errors[i].slot != slot)
-			sample->tls_errors[kept++] = sample->tls_errors[i];
-	snapshot->tls_error_count = kept;
-	kept = 0;
-	for (uint32_t i = 0; i < snapshot->tls_hello_count; i++)
-		if (sample->tls_hellos[i].slot != slot)
-			sample->tls_hellos[kept++] = sample->tls_hellos[i];
-	snapshot->tls_hello_count = kept;
+	for (uint32_t i = 0; i < *count; i++)
+		if (sample->series[kind][i].slot != slot)
+			sample->series[kind][kept++] = sample->series[kind][i];
+	*count = kept;
 }
 
 void sample__reuse(struct sample *sample, uint32_t slot)
 {
-	uint32_t kept = 0;
-
 	for (uint32_t i = 1; i < sample->statuses_used; i++)
 		if (sample->statuses[i].key.slot == slot)
 			sample->statuses[i] = (struct status_entry){};
@@ -302,12 +300,8 @@ void sample__reuse(struct sample *sample, uint32_t slot)
 	for (uint32_t i = 1; i < sample->rpcs_used; i++)
 		if (sample->rpcs[i].key.slot == slot)
 			sample->rpcs[i] = (struct rpc_entry){};
-	forget_tls(sample, slot);
-	forget_exits(sample, slot);
-	for (uint32_t i = 0; i < sample->snapshot.destination_count; i++)
-		if (sample->destinations[i].key.slot != slot)
-			sample->destinations[kept++] = sample->destinations[i];
-	sample->snapshot.destination_count = kept;
+	for (enum series_kind kind = 0; kind < SERIES_KINDS; kind++)
+		forget_series(sample, slot, kind);
 	sample->slots[slot] =
 		(struct instance_slot){ .generation = sample->slots[slot].generation + 1 };
 	sample->identities[slot].app = NULL;

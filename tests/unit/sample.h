@@ -11,13 +11,13 @@
 #include "encoders/encoder.h"
 #include "exposition/exposition.h"
 #include "metrics/rollup.h"
+#include "metrics/series.h"
 #include "snapshot/snapshot.h"
 
 #define SAMPLE_CLASSIC 16
 #define SAMPLE_DESTINATIONS 64
 #define SAMPLE_RPCS 512
-#define SAMPLE_TLS 512
-#define SAMPLE_EXITS 64
+#define SAMPLE_SERIES 512 /* of a kind */
 
 extern const uint64_t sample_classic_ns[SAMPLE_CLASSIC]; /* the default bounds */
 
@@ -29,11 +29,10 @@ struct sample {
 	struct status_entry *statuses;
 	struct row_group *groups;
 	struct identity *identities; /* by slot; app is NULL: none */
-	struct snapshot_destination destinations[SAMPLE_DESTINATIONS];
 	struct rpc_entry *rpcs;
-	struct snapshot_tls_error *tls_errors;
-	struct snapshot_tls_hello *tls_hellos;
-	struct snapshot_exit exits[SAMPLE_EXITS];
+	struct snapshot_series *series[SERIES_KINDS];
+	char (*name)[SERIES_TEXT_BYTES]; /* those that the sample made */
+	uint32_t names_used;
 	struct snapshot snapshot;
 	struct model_identities source;
 	const struct scope *scope; /* of who asks; NULL: all */
@@ -59,6 +58,10 @@ void sample__respond(struct sample *sample, uint32_t slot, unsigned int status,
 /* Counts one value in a row of the group of (slot, status as in struct row_group_key). */
 void sample__observe(struct sample *sample, uint32_t slot, unsigned int status, unsigned int row,
 		     uint64_t ns);
+
+/* The names are not copied; NULL beyond those of the kind. The counts may be changed. */
+struct snapshot_series *sample__series(struct sample *sample, uint32_t slot, enum series_kind kind,
+				       const char *const name[SERIES_NAMES]);
 
 void sample__destination(struct sample *sample, uint32_t slot, const char *address, uint16_t port,
 			 uint64_t connects, uint64_t refused, uint64_t failed);

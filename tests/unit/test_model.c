@@ -191,52 +191,79 @@ START_TEST(labels_that_are_not_utf8_become_so_and_one)
 }
 END_TEST
 
+/* The entity's destinations that are listed, and what they do not list. */
+static unsigned int listed(const struct model_cut *made, const struct model_entity *entity,
+			   uint64_t ret_rest[SERIES_COUNTS])
+{
+	const char *other = series__other(SERIES_DESTINATIONS, 0);
+	unsigned int n = 0;
+
+	for (uint32_t i = entity->first_series; i < entity->end_series; i++) {
+		const struct model_series *series = &made->series[i];
+
+		if (series->kind != SERIES_DESTINATIONS)
+			continue;
+		if (memcmp(series->name[0], other, NAME_ADDRESS_BYTES) != 0)
+			n++;
+		else
+			memcpy(ret_rest, series->count, sizeof(series->count));
+	}
+	return n;
+}
+
 START_TEST(destinations_of_a_former_owner_are_not_counted)
 {
 	const struct model_cut *made;
 	const struct model_entity *entity;
+	uint64_t rest[SERIES_COUNTS];
 
 	sample__instance(&sample, 1, "old", "x");
 	sample__destination(&sample, 1, "10.0.0.1", 80, 5, 0, 0);
 	sample.slots[1].generation++; /* detached, not yet given back */
 	made = cut(MODEL_ALL_LABELS);
 	entity = find(made, "old", "x");
-	ck_assert_uint_eq(entity->end_destination - entity->first_destination, 1);
+	ck_assert_uint_eq(listed(made, entity, rest), 1);
 	sample__instance(&sample, 1, "new", "x");
 	sample__destination(&sample, 1, "10.0.0.2", 80, 6, 1, 2);
 	sample.slots[1].count[COUNT_OUTBOUND_CONNECTS] = 10;
 	sample.slots[1].count[COUNT_OUTBOUND_FAILED] = 2;
 	made = cut(MODEL_ALL_LABELS);
 	entity = find(made, "new", "x");
-	ck_assert_uint_eq(entity->end_destination - entity->first_destination, 1);
-	ck_assert_uint_eq(made->destinations[entity->first_destination].counts->connects, 6);
-	ck_assert_uint_eq(entity->rest[DESTINATION_CONNECTS], 4);
-	ck_assert_uint_eq(entity->rest[DESTINATION_REFUSED], 0); /* listed before it was totalled */
-	ck_assert_uint_eq(entity->rest[DESTINATION_FAILED], 0);
+	ck_assert_uint_eq(listed(made, entity, rest), 1);
+	ck_assert_uint_eq(made->series[entity->first_series].count[DESTINATION_CONNECTS], 6);
+	ck_assert_uint_eq(rest[DESTINATION_CONNECTS], 4);
+	ck_assert_uint_eq(rest[DESTINATION_REFUSED], 0); /* listed before it was totalled */
+	ck_assert_uint_eq(rest[DESTINATION_FAILED], 0);
 }
 END_TEST
 
+/* What the destinations of an app's instance x do not list of its connects. */
+static uint64_t other_connects(const char *app)
+{
+	const struct model_cut *made = cut(MODEL_ALL_LABELS);
+	uint64_t rest[SERIES_COUNTS] = {};
+
+	listed(made, find(made, app, "x"), rest);
+	return rest[DESTINATION_CONNECTS];
+}
+
 START_TEST(the_rest_does_not_fall_once_destinations_were_left_out)
 {
-	const struct model_cut *made;
+	uint64_t *connects = &sample.series[SERIES_DESTINATIONS][0].count[DESTINATION_CONNECTS];
 
 	sample__instance(&sample, 1, "shop", "x");
 	sample__destination(&sample, 1, "10.0.0.2", 80, 6, 0, 0);
 	for (int full = 0; full <= 1; full++) {
 		sample.snapshot.loss[LOSS_DESTINATIONS_FULL] = full;
-		sample.destinations[0].counts.connects = 6;
+		*connects = 6;
 		sample.slots[1].count[COUNT_OUTBOUND_CONNECTS] = 9; /* one of them came late */
-		made = cut(MODEL_ALL_LABELS);
-		ck_assert_uint_eq(find(made, "shop", "x")->rest[DESTINATION_CONNECTS], 3);
-		sample.destinations[0].counts.connects = 7;
-		made = cut(MODEL_ALL_LABELS);
-		ck_assert_uint_eq(find(made, "shop", "x")->rest[DESTINATION_CONNECTS],
-				  full ? 3 : 2);
+		ck_assert_uint_eq(other_connects("shop"), 3);
+		*connects = 7;
+		ck_assert_uint_eq(other_connects("shop"), full ? 3 : 2);
 	}
 	/* The next owner starts afresh. */
 	sample__instance(&sample, 1, "next", "x");
-	made = cut(MODEL_ALL_LABELS);
-	ck_assert_uint_eq(find(made, "next", "x")->rest[DESTINATION_CONNECTS], 0);
+	ck_assert_uint_eq(other_connects("next"), 0);
 }
 END_TEST
 
@@ -332,20 +359,33 @@ START_TEST(a_method_is_one_however_it_is_coded)
 }
 END_TEST
 
+/* How many series the entity has of these kinds, bits. */
+static unsigned int series_of(const struct model_cut *made, const struct model_entity *entity,
+			      unsigned int kinds)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = entity->first_series; i < entity->end_series; i++)
+		n += kinds >> made->series[i].kind & 1;
+	return n;
+}
+
+#define OF_TLS (1U << SERIES_TLS_ERRORS | 1U << SERIES_TLS_HELLOS)
+
 /* The count of these names, or 0. Names are in order, and in an entity each comes once. */
 static uint64_t named(const struct model_cut *made, const struct model_entity *entity,
-		      enum named_kind kind, const char *a, const char *b, const char *c)
+		      enum series_kind kind, const char *a, const char *b, const char *c)
 {
 	uint64_t count = 0;
 
-	for (uint32_t i = entity->first_named; i < entity->end_named; i++) {
-		const struct model_named *n = &made->named[i];
+	for (uint32_t i = entity->first_series; i < entity->end_series; i++) {
+		const struct model_series *n = &made->series[i];
 
 		if (n->kind != kind || strcmp(n->name[0], a) || strcmp(n->name[1], b) ||
 		    strcmp(n->name[2], c))
 			continue;
 		ck_assert_uint_eq(count, 0);
-		count = n->count;
+		count = n->count[0];
 	}
 	return count;
 }
@@ -369,20 +409,21 @@ START_TEST(equal_names_are_one_count)
 
 	made = cut(MODEL_ALL_LABELS);
 	entity = find(made, "shop", "two");
-	ck_assert_uint_eq(entity->end_named - entity->first_named, 6);
+	ck_assert_uint_eq(series_of(made, entity, OF_TLS), 6);
 	ck_assert_uint_eq(
-		named(made, entity, NAMED_TLS_ERROR, VALUE_OTHER, VALUE_OTHER, VALUE_OTHER), 105);
-	ck_assert_uint_eq(named(made, entity, NAMED_TLS_ERROR, VALUE_OTHER, "client", "closed"), 7);
-	ck_assert_uint_eq(named(made, entity, NAMED_TLS_HELLO, "", "", ""), 1);
+		named(made, entity, SERIES_TLS_ERRORS, VALUE_OTHER, VALUE_OTHER, VALUE_OTHER), 105);
+	ck_assert_uint_eq(named(made, entity, SERIES_TLS_ERRORS, VALUE_OTHER, "client", "closed"),
+			  7);
+	ck_assert_uint_eq(named(made, entity, SERIES_TLS_HELLOS, "", "", ""), 1);
 	made = cut(MODEL_APP_LABELS);
 	entity = find(made, "shop", NULL);
-	ck_assert_uint_eq(named(made, entity, NAMED_TLS_ERROR, "a.example", "client", "unknown_ca"),
-			  3);
-	ck_assert_uint_eq(named(made, entity, NAMED_TLS_ERROR, "a.example", "client", "closed"),
+	ck_assert_uint_eq(
+		named(made, entity, SERIES_TLS_ERRORS, "a.example", "client", "unknown_ca"), 3);
+	ck_assert_uint_eq(named(made, entity, SERIES_TLS_ERRORS, "a.example", "client", "closed"),
 			  30);
 	ck_assert_uint_eq(
-		named(made, entity, NAMED_TLS_ERROR, VALUE_OTHER, VALUE_OTHER, VALUE_OTHER), 210);
-	ck_assert_uint_eq(named(made, entity, NAMED_TLS_HELLO, "h2", "", ""), 2000);
+		named(made, entity, SERIES_TLS_ERRORS, VALUE_OTHER, VALUE_OTHER, VALUE_OTHER), 210);
+	ck_assert_uint_eq(named(made, entity, SERIES_TLS_HELLOS, "h2", "", ""), 2000);
 }
 END_TEST
 
@@ -397,15 +438,15 @@ START_TEST(names_of_a_former_owner_are_not_counted)
 	sample.slots[1].generation++; /* detached, not yet given back */
 	made = cut(MODEL_ALL_LABELS);
 	entity = find(made, "old", "x");
-	ck_assert_uint_eq(entity->end_named - entity->first_named, 2);
+	ck_assert_uint_eq(series_of(made, entity, OF_TLS), 2);
 	sample__instance(&sample, 1, "new", "x");
 	sample__tls_hello(&sample, 1, "h2", 6);
 	sample__tls_error(&sample, 1, "a.example", "client", "closed", 5);
-	sample.tls_errors[sample.snapshot.tls_error_count - 1].slot = 99; /* no such slot */
+	sample.series[SERIES_TLS_ERRORS][1].slot = 99; /* no such slot */
 	made = cut(MODEL_ALL_LABELS);
 	entity = find(made, "new", "x");
-	ck_assert_uint_eq(entity->end_named - entity->first_named, 1);
-	ck_assert_uint_eq(named(made, entity, NAMED_TLS_HELLO, "h2", "", ""), 6);
+	ck_assert_uint_eq(series_of(made, entity, OF_TLS), 1);
+	ck_assert_uint_eq(named(made, entity, SERIES_TLS_HELLOS, "h2", "", ""), 6);
 }
 END_TEST
 
@@ -440,17 +481,17 @@ START_TEST(exits_are_by_code_and_make_no_server)
 	sample__exit(&sample, 2, 3, 1);
 	sample__exit(&sample, 2, 137, 4);
 	sample__exit(&sample, 2, 0, 1);
-	sample.exits[sample.snapshot.exit_count - 1].key.generation -= 2; /* of another life */
+	sample.series[SERIES_EXITS][3].generation -= 2; /* of another life */
 	sample.slots[2].count[COUNT_OOM_KILLS] = 4;
 	sample.slots[2].count[COUNT_RUN_DELAY_NS] = 5;
 	made = cut(MODEL_ALL_LABELS);
 	entity = find(made, "job", "two");
 	ck_assert_uint_eq(entity->roles, 0);
-	ck_assert_uint_eq(entity->end_named - entity->first_named, 2);
-	ck_assert_uint_eq(named(made, entity, NAMED_EXIT, "137", "", ""), 4);
+	ck_assert_uint_eq(series_of(made, entity, 1U << SERIES_EXITS), 2);
+	ck_assert_uint_eq(named(made, entity, SERIES_EXITS, "137", "", ""), 4);
 	made = cut(MODEL_APP_LABELS);
 	entity = find(made, "job", NULL);
-	ck_assert_uint_eq(named(made, entity, NAMED_EXIT, "3", "", ""), 2);
+	ck_assert_uint_eq(named(made, entity, SERIES_EXITS, "3", "", ""), 2);
 	ck_assert_uint_eq(entity->count[COUNT_OOM_KILLS], 4);
 	ck_assert_uint_eq(entity->count[COUNT_RUN_DELAY_NS], 5);
 }

@@ -7,7 +7,7 @@ Suite *tls_names_suite(void);
 
 START_TEST(failures_are_counted_by_name_side_and_reason)
 {
-	const struct snapshot_tls_error *e;
+	const struct snapshot_series *e;
 
 	end(hello(3, "A.example"), 3, 1, TLS_OUTCOME_ALERT, TLS_BY_CLIENT, 48);
 	end(hello(3, "a.example."), 3, 1, TLS_OUTCOME_ALERT, TLS_BY_CLIENT, 48);

@@ -134,27 +134,26 @@ static inline void succeed(uint32_t slot, const char *name)
 /* Sum over the series that are so; NULL and SLOTS: whatever. */
 static inline uint64_t errors(uint32_t slot, const char *name, const char *by, const char *reason)
 {
-	const struct snapshot_tls_error *e;
+	const struct snapshot_series *e;
 	size_t n = tls_names__errors(names, &e);
 	uint64_t sum = 0;
 
 	for (; n--; e++)
-		if ((slot == SLOTS || e->slot == slot) &&
-		    (!name || !strcmp(e->server_name, name)) && (!by || !strcmp(e->by, by)) &&
-		    (!reason || !strcmp(e->reason, reason)))
-			sum += e->count;
+		if ((slot == SLOTS || e->slot == slot) && (!name || !strcmp(e->name[0], name)) &&
+		    (!by || !strcmp(e->name[1], by)) && (!reason || !strcmp(e->name[2], reason)))
+			sum += e->count[0];
 	return sum;
 }
 
 static inline uint64_t hellos(uint32_t slot, const char *alpn)
 {
-	const struct snapshot_tls_hello *h;
+	const struct snapshot_series *h;
 	size_t n = tls_names__hellos(names, &h);
 	uint64_t sum = 0;
 
 	for (; n--; h++)
-		if ((slot == SLOTS || h->slot == slot) && (!alpn || !strcmp(h->alpn, alpn)))
-			sum += h->count;
+		if ((slot == SLOTS || h->slot == slot) && (!alpn || !strcmp(h->name[0], alpn)))
+			sum += h->count[0];
 	return sum;
 }
 
@@ -168,27 +167,27 @@ static inline struct tls_names_stats stats(void)
 
 static inline int by_labels(const void *a, const void *b)
 {
-	const struct snapshot_tls_error *x = a, *y = b;
+	const struct snapshot_series *x = a, *y = b;
 	int order = (x->slot > y->slot) - (x->slot < y->slot);
 
-	order = order ? order : strcmp(x->server_name, y->server_name);
-	order = order ? order : strcmp(x->by, y->by);
-	return order ? order : strcmp(x->reason, y->reason);
+	order = order ? order : strcmp(x->name[0], y->name[0]);
+	order = order ? order : strcmp(x->name[1], y->name[1]);
+	return order ? order : strcmp(x->name[2], y->name[2]);
 }
 
 /* No two series may have the same labels. */
 static inline void expect_distinct(void)
 {
-	const struct snapshot_tls_error *e;
+	const struct snapshot_series *e;
 	size_t n = tls_names__errors(names, &e);
-	struct snapshot_tls_error *copy = calloc(n + 1, sizeof(*copy));
+	struct snapshot_series *copy = calloc(n + 1, sizeof(*copy));
 
 	ck_assert_uint_le(n, TLS_ERRORS_MAX);
 	memcpy(copy, e, n * sizeof(*copy));
 	qsort(copy, n, sizeof(*copy), by_labels);
 	for (size_t i = 1; i < n; i++)
 		ck_assert_msg(by_labels(&copy[i - 1], &copy[i]) != 0, "twice: %s %s",
-			      copy[i].server_name, copy[i].reason);
+			      copy[i].name[0], copy[i].name[2]);
 	free(copy);
 }
 

@@ -264,10 +264,12 @@ void agent__free(struct agent *agent)
 /* To be done again whenever tls_names has changed. */
 static void agent__take_names(struct agent *agent)
 {
-	agent->snapshot.tls_error_count =
-		(uint32_t)tls_names__errors(agent->tls_names, &agent->snapshot.tls_errors);
-	agent->snapshot.tls_hello_count =
-		(uint32_t)tls_names__hellos(agent->tls_names, &agent->snapshot.tls_hellos);
+	struct snapshot *snapshot = &agent->snapshot;
+
+	snapshot->series_count[SERIES_TLS_ERRORS] =
+		(uint32_t)tls_names__errors(agent->tls_names, &snapshot->series[SERIES_TLS_ERRORS]);
+	snapshot->series_count[SERIES_TLS_HELLOS] =
+		(uint32_t)tls_names__hellos(agent->tls_names, &snapshot->series[SERIES_TLS_HELLOS]);
 }
 
 /* The counts as they are now, the kernel's and those of names; NULL if they cannot be read. */

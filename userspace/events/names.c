@@ -60,13 +60,13 @@ struct tls_names {
 	uint16_t name_free;
 	uint16_t name_unproven;
 
-	struct snapshot_tls_error error[TLS_ERRORS_MAX];
+	struct snapshot_series error[TLS_ERRORS_MAX];
 	struct error_key error_key[TLS_ERRORS_MAX];
 	uint16_t error_next[TLS_ERRORS_MAX];
 	uint16_t error_bucket[ERROR_BUCKETS];
 	uint16_t error_count;
 
-	struct snapshot_tls_hello *hello; /* TLS_ALPN_N for each slot */
+	struct snapshot_series *hello; /* TLS_ALPN_N for each slot */
 	uint32_t hello_count;
 
 	uint32_t slot_count;
@@ -127,12 +127,11 @@ static bool error_get(struct tls_names *t, uint32_t slot, const struct error_key
 	if (t->error_count >= limit)
 		return false;
 	i = t->error_count++;
-	t->error[i] = (struct snapshot_tls_error){
+	t->error[i] = (struct snapshot_series){
 		.slot = slot,
 		.generation = t->of[slot].generation,
-		.server_name = text_of(t, key->name),
-		.by = key->by_server ? "server" : "client",
-		.reason = key->reason,
+		.name = { text_of(t, key->name), key->by_server ? "server" : "client",
+			  key->reason },
 	};
 	t->error_key[i] = *key;
 	tls_chain__add(error_bucket(t, slot, key), t->error_next, i);
@@ -347,14 +346,14 @@ static void count_hello(struct tls_names *t, uint32_t slot, enum tls_alpn alpn)
 	uint32_t *index = &t->of[slot].hello[alpn];
 
 	if (!*index) {
-		t->hello[t->hello_count] = (struct snapshot_tls_hello){
+		t->hello[t->hello_count] = (struct snapshot_series){
 			.slot = slot,
 			.generation = t->of[slot].generation,
-			.alpn = tls_alpn__name(alpn),
+			.name = { tls_alpn__name(alpn) },
 		};
 		*index = ++t->hello_count;
 	}
-	t->hello[*index - 1].count++;
+	t->hello[*index - 1].count[0]++;
 }
 
 void tls_names__hello(struct tls_names *t, const struct event_tls_hello *event, size_t bytes)
@@ -389,10 +388,10 @@ void tls_names__end(struct tls_names *t, const struct event_tls_end *event)
 	key.by_server = event->by == TLS_BY_SERVER;
 	key.reason = tls_reason__name(outcome, event->alert);
 	i = error_place(t, slot, key);
-	t->error[i].count++;
+	t->error[i].count[0]++;
 	if (!known)
 		t->stats.errors_unknown++;
-	else if (strcmp(t->error[i].server_name, text) != 0 || t->error[i].reason != key.reason)
+	else if (strcmp(t->error[i].name[0], text) != 0 || t->error[i].name[2] != key.reason)
 		t->stats.errors_overflowed++;
 }
 
@@ -405,13 +404,13 @@ void tls_names__forget(struct tls_names *t, uint32_t slot, uint32_t generation)
 	t->of[slot].had_others = true;
 }
 
-size_t tls_names__errors(const struct tls_names *t, const struct snapshot_tls_error **ret_errors)
+size_t tls_names__errors(const struct tls_names *t, const struct snapshot_series **ret_errors)
 {
 	*ret_errors = t->error;
 	return t->error_count;
 }
 
-size_t tls_names__hellos(const struct tls_names *t, const struct snapshot_tls_hello **ret_hellos)
+size_t tls_names__hellos(const struct tls_names *t, const struct snapshot_series **ret_hellos)
 {
 	*ret_hellos = t->hello;
 	return t->hello_count;

@@ -75,11 +75,13 @@ void tls_names__end(struct tls_names *names, const struct event_tls_end *event);
  */
 void tls_names__forget(struct tls_names *names, uint32_t slot, uint32_t generation);
 
-/* What was counted, for the snapshot. Valid until the next call that may change it. */
-size_t tls_names__errors(const struct tls_names *names,
-			 const struct snapshot_tls_error **ret_errors);
-size_t tls_names__hellos(const struct tls_names *names,
-			 const struct snapshot_tls_hello **ret_hellos);
+/*
+ * What was counted, for the snapshot: SERIES_TLS_ERRORS (server name in lower case, "" without one;
+ * "client" or "server"; see reason.h) and SERIES_TLS_HELLOS. Any name may be `__other__`. Valid
+ * until the next call that may change it.
+ */
+size_t tls_names__errors(const struct tls_names *names, const struct snapshot_series **ret_errors);
+size_t tls_names__hellos(const struct tls_names *names, const struct snapshot_series **ret_hellos);
 
 /* What it tells about itself. */
 void tls_names__stats(const struct tls_names *names, struct tls_names_stats *ret_stats);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Series of the facts that entities have. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +7,6 @@
 #include "metrics/rpc_path.h"
 
 #define STATUS_TEXT_BYTES 12
-#define DESTINATION_BYTES (INET6_ADDRSTRLEN + 8)
 
 static const char *const method_names[METHOD_N] = {
 	[METHOD_OTHER] = VALUE_OTHER, [METHOD_GET] = "GET",	    [METHOD_HEAD] = "HEAD",
@@ -127,63 +125,6 @@ static void write_rows(struct walk *walk, const struct model_cut *cut,
 	walk__part_rows(walk, 0, &cut->rows[i], end - i);
 }
 
-static void destination_text(char ret_text[DESTINATION_BYTES], const struct destination_key *key)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	bool v4 = !memcmp(key->addr, mapped, sizeof(mapped));
-	char address[INET6_ADDRSTRLEN];
-
-	if (v4)
-		inet_ntop(AF_INET, key->addr + sizeof(mapped), address, sizeof(address));
-	else
-		inet_ntop(AF_INET6, key->addr, address, sizeof(address));
-	snprintf(ret_text, DESTINATION_BYTES, v4 ? "%s:%u" : "[%s]:%u", address,
-		 ntohs(key->port_be16));
-}
-
-static bool same_destination(const struct destination_key *a, const struct destination_key *b)
-{
-	return !memcmp(a->addr, b->addr, sizeof(a->addr)) && a->port_be16 == b->port_be16;
-}
-
-static void write_destination(struct walk *walk, const char *text, const uint64_t *values)
-{
-	walk__again(walk);
-	walk__label(walk, walk->family->label[0], text);
-	walk__parts(walk, 1, values);
-}
-
-/* What the kernel could not list is the rest of the total, so that the sum is exact. */
-static void write_destinations(struct walk *walk, const struct model_cut *cut,
-			       const struct model_entity *entity)
-{
-	bool apart = walk->family->label[0];
-	uint64_t rest[DESTINATION_FIELDS], values[DESTINATION_FIELDS];
-	uint32_t i = entity->first_destination;
-
-	memcpy(rest, entity->rest, sizeof(rest));
-	while (i < entity->end_destination) {
-		const struct destination_key *key = cut->destinations[i].key;
-		char text[DESTINATION_BYTES];
-
-		memset(values, 0, sizeof(values));
-		for (;
-		     i < entity->end_destination && same_destination(cut->destinations[i].key, key);
-		     i++)
-			for (int f = 0; f < DESTINATION_FIELDS; f++)
-				values[f] +=
-					destination_counts__get(cut->destinations[i].counts, f);
-		if (apart) {
-			destination_text(text, key);
-			write_destination(walk, text, values);
-			continue;
-		}
-		for (int f = 0; f < DESTINATION_FIELDS; f++)
-			rest[f] += values[f];
-	}
-	write_destination(walk, VALUE_OTHER, rest);
-}
-
 void walk__entity(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity)
 {
 	switch (walk->family->fact) {
@@ -199,9 +140,6 @@ void walk__entity(struct walk *walk, const struct model_cut *cut, const struct m
 	case FACT_HISTOGRAM:
 		write_histograms(walk, cut, entity);
 		break;
-	case FACT_DESTINATIONS:
-		write_destinations(walk, cut, entity);
-		break;
 	case FACT_UPGRADED:
 		walk__value(walk, entity->upgraded);
 		break;
@@ -214,14 +152,8 @@ void walk__entity(struct walk *walk, const struct model_cut *cut, const struct m
 	case FACT_RPCS:
 		walk__rpcs(walk, cut, entity);
 		break;
-	case FACT_TLS_ERRORS:
-		walk__named(walk, cut, entity, NAMED_TLS_ERROR);
-		break;
-	case FACT_TLS_HELLOS:
-		walk__named(walk, cut, entity, NAMED_TLS_HELLO);
-		break;
-	case FACT_EXITS:
-		walk__named(walk, cut, entity, NAMED_EXIT);
+	case FACT_SERIES:
+		walk__series(walk, cut, entity);
 		break;
 	default: /* the agent's */
 		break;

@@ -120,8 +120,8 @@ void walk__part_rows(struct walk *walk, int first_label, const struct model_rows
 void walk__rpcs(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity);
 void walk__rpc_rows(struct walk *walk, const struct model_cut *cut,
 		    const struct model_entity *entity);
-void walk__named(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity,
-		 enum named_kind kind);
+void walk__series(struct walk *walk, const struct model_cut *cut,
+		  const struct model_entity *entity);
 
 /* Writes the family's series of one entity. */
 void walk__entity(struct walk *walk, const struct model_cut *cut,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Series of what has names: gRPC methods, TLS server names and protocols, exit codes. */
+/* Series of what has names: gRPC methods, and what is counted by key. */
 #include <string.h>
 
 #include "exposition/internal.h"
+#include "metrics/series.h"
 
 /* Status codes of gRPC, as its specification names them; the last: none that could be read. */
 static const char *const code_names[RPC_CODES] = {
@@ -90,57 +91,97 @@ void walk__rpc_rows(struct walk *walk, const struct model_cut *cut,
 	}
 }
 
-/* Whether the family shows two counts as one series. */
-static bool same_names(const struct family *family, const struct model_named *a,
-		       const struct model_named *b)
+/* Whether the family shows two of the model's as one series. */
+static bool same_names(const struct family *family, const struct model_series *a,
+		       const struct model_series *b)
 {
-	for (int l = 0; l < NAMED_NAMES; l++)
-		if (family->label[l] && strcmp(a->name[l], b->name[l]) != 0)
+	char text_a[SERIES_TEXT_BYTES], text_b[SERIES_TEXT_BYTES];
+
+	for (unsigned int l = 0; l < series__names(a->kind); l++)
+		if (family->label[l] && strcmp(series__text(a->kind, l, a->name[l], text_a),
+					       series__text(b->kind, l, b->name[l], text_b)))
 			return false;
 	return true;
 }
 
-/* Sum over the counts that are one series with the one at `at`; false if an earlier one was. */
-static bool sum_named(const struct family *family, const struct model_named *named, uint32_t count,
-		      uint32_t at, uint64_t *ret_sum)
+static void add_counts(uint64_t *to, const uint64_t *counts)
 {
-	uint64_t sum = 0;
+	for (int i = 0; i < SERIES_COUNTS; i++)
+		to[i] += counts[i];
+}
+
+/* Sum over those that are one series with the one at `at`; false if an earlier one was. */
+static bool sum_series(const struct family *family, const struct model_series *series,
+		       uint32_t count, uint32_t at, uint64_t ret_sum[SERIES_COUNTS])
+{
+	uint64_t sum[SERIES_COUNTS] = {};
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (!same_names(family, &named[i], &named[at]))
+		if (!same_names(family, &series[i], &series[at]))
 			continue;
 		if (i < at)
 			return false;
-		sum += named[i].count;
+		add_counts(sum, series[i].count);
 	}
-	*ret_sum = sum;
+	memcpy(ret_sum, sum, sizeof(sum));
 	return true;
 }
 
-void walk__named(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity,
-		 enum named_kind kind)
+static void write_series(struct walk *walk, enum series_kind kind,
+			 const char *const name[SERIES_NAMES], const uint64_t counts[SERIES_COUNTS])
 {
-	const char *const *label = walk->family->label;
-	bool distinct = label[0] && (kind != NAMED_TLS_ERROR || (label[1] && label[2]));
-	uint32_t first = entity->first_named, end;
+	unsigned int names = series__names(kind);
+	char text[SERIES_TEXT_BYTES];
 
-	while (first < entity->end_named && cut->named[first].kind != kind)
+	walk__again(walk);
+	for (unsigned int l = 0; l < names; l++)
+		walk__label(walk, walk->family->label[l], series__text(kind, l, name[l], text));
+	if (walk->family->part_count)
+		walk__parts(walk, (int)names, counts);
+	else if (counts[0])
+		walk__value(walk, counts[0]);
+}
+
+/* Whether the family has a label for each name, so that none are one series. */
+static bool shows_all_names(const struct family *family)
+{
+	for (unsigned int l = 0; l < series__names(family->series); l++)
+		if (!family->label[l])
+			return false;
+	return true;
+}
+
+/* The entity's of the family's kind. */
+static const struct model_series *series_of(const struct model_cut *cut,
+					    const struct model_entity *entity,
+					    enum series_kind kind, uint32_t *ret_count)
+{
+	uint32_t first = entity->first_series, end;
+
+	while (first < entity->end_series && cut->series[first].kind != kind)
 		first++;
-	for (end = first; end < entity->end_named && cut->named[end].kind == kind;)
+	for (end = first; end < entity->end_series && cut->series[end].kind == kind;)
 		end++;
-	for (uint32_t i = first; i < end; i++) {
-		uint64_t sum = cut->named[i].count;
+	*ret_count = end - first;
+	return &cut->series[first];
+}
 
-		if (!distinct &&
-		    !sum_named(walk->family, &cut->named[first], end - first, i - first, &sum))
-			continue;
-		if (!sum)
-			continue;
-		walk__again(walk);
-		for (int l = 0; l < NAMED_NAMES; l++)
-			walk__label(walk, label[l], cut->named[i].name[l]);
-		walk__value(walk, sum);
+void walk__series(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity)
+{
+	const struct family *family = walk->family;
+	bool distinct = shows_all_names(family);
+	const struct model_series *series;
+	uint32_t count;
+
+	series = series_of(cut, entity, family->series, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t sum[SERIES_COUNTS];
+
+		if (distinct)
+			write_series(walk, family->series, series[i].name, series[i].count);
+		else if (sum_series(family, series, count, i, sum))
+			write_series(walk, family->series, series[i].name, sum);
 	}
 }
 
-_Static_assert(NAMED_NAMES <= FAMILY_LABELS, "each name has its label");
+_Static_assert(SERIES_NAMES <= FAMILY_LABELS, "each name has its label");

@@ -36,18 +36,16 @@ enum standard_label {
 
 enum fact {
 	/* Of entities. */
-	FACT_COUNTS,	   /* parts: enum instance_count */
-	FACT_IN_FLIGHT,	   /* requests */
-	FACT_RESPONSES,	   /* labels: status, method */
-	FACT_HISTOGRAM,	   /* http_rows, connection_rows; labels: status */
-	FACT_DESTINATIONS, /* parts: enum destination_field; labels: destination, the parts' first */
-	FACT_UPGRADED,	   /* connections that are no longer HTTP */
-	FACT_ROWS,	   /* rows of the group with `group`'s status; parts: its rows */
-	FACT_RPC_ROWS,	   /* parts: enum rpc_row; labels: method, the parts' first */
-	FACT_RPCS,	   /* labels: method, grpc-status */
-	FACT_TLS_ERRORS,   /* labels: server name, by whom, reason */
-	FACT_TLS_HELLOS,   /* labels: first protocol offered */
-	FACT_EXITS,	   /* labels: exit code */
+	FACT_COUNTS,	/* parts: enum instance_count */
+	FACT_IN_FLIGHT, /* requests */
+	FACT_RESPONSES, /* labels: status, method */
+	FACT_HISTOGRAM, /* http_rows, connection_rows; labels: status */
+	FACT_UPGRADED,	/* connections that are no longer HTTP */
+	FACT_ROWS,	/* rows of the group with `group`'s status; parts: its rows */
+	FACT_RPC_ROWS,	/* parts: enum rpc_row; labels: method, the parts' first */
+	FACT_RPCS,	/* labels: method, grpc-status */
+	FACT_SERIES,	/* of the kind `series`; parts: their counts, of several; labels: the
+			 * names', the parts' */
 
 	FACT_READING, /* of user space's readings: `reading`, with its kind's labels */
 
@@ -90,6 +88,7 @@ struct family {
 	unsigned int http_rows;	      /* bits of enum http_row */
 	unsigned int connection_rows; /* bits of enum connection_row */
 	uint16_t group;		      /* STATUS_TLS or STATUS_UPGRADE */
+	enum series_kind series;      /* of FACT_SERIES */
 	uint16_t reading;	      /* enum reading_kind */
 	uint16_t times;		 /* of FACT_READING: the kind that it is multiplied by; 0: none */
 	uint16_t factor;	 /* likewise: a number; 0: none */

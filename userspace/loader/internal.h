@@ -25,16 +25,13 @@ struct loader {
 	uint64_t next_delays_ns;	   /* CLOCK_MONOTONIC: threads may be looked at again */
 	struct mapped_array pools[POOL_N]; /* of those of POOLS, and of the slots */
 	struct mapped_array accounts;
-	uint32_t keyed[POOL_N]; /* entries of those of KEYED_COUNTS, in the snapshot */
 
 	void (*on_event)(void *ctx, const void *event, size_t bytes);
 	void *on_event_ctx;
 
 	struct snapshot snapshot;
-	struct snapshot_destination *destinations;
-	uint32_t destination_capacity;
-	struct snapshot_exit *exits;
-	uint32_t exit_capacity;
+	struct snapshot_series *series[SERIES_KINDS]; /* of KEYED_COUNTS */
+	char *names[SERIES_KINDS];		      /* of these */
 	struct snapshot_map *maps;
 	struct snapshot_program *programs;
 };
@@ -50,6 +47,9 @@ static inline bool loader__has_hook(const struct loader *loader, enum hook_id ho
 {
 	return loader->lines[hook].chosen;
 }
+
+/* Reads the counts by key into the snapshot. 0 or -ENOMEM. */
+int loader__read_series(struct loader *loader);
 
 /* Counts that this kernel does not tell: bits of enum instance_count. */
 uint64_t loader__uncounted(const struct loader *loader);

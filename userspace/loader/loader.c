@@ -513,8 +513,10 @@ void loader__free(struct loader *loader)
 	if (loader->skeleton)
 		edgetap__destroy(loader->skeleton);
 	btf__free(loader->btf);
-	free(loader->destinations);
-	free(loader->exits);
+	for (int kind = 0; kind < SERIES_KINDS; kind++) {
+		free(loader->series[kind]);
+		free(loader->names[kind]);
+	}
 	free(loader->maps);
 	free(loader->programs);
 	free(loader);

@@ -104,64 +104,6 @@ static int read_programs(struct loader *loader)
 	return 0;
 }
 
-static int read_destinations(struct loader *loader)
-{
-	const struct bpf_map *map = loader->skeleton->maps.counts_by_destination;
-	int fd = bpf_map__fd(map);
-	struct destination_key key, next;
-	void *previous = NULL;
-	uint32_t n = 0;
-
-	if (!loader->destinations) {
-		loader->destination_capacity = bpf_map__max_entries(map);
-		loader->destinations =
-			calloc(loader->destination_capacity, sizeof(*loader->destinations));
-		if (!loader->destinations)
-			return -ENOMEM;
-	}
-	while (n < loader->destination_capacity && bpf_map_get_next_key(fd, previous, &next) == 0) {
-		struct snapshot_destination *to = &loader->destinations[n];
-
-		key = next;
-		previous = &key;
-		to->key = key;
-		if (bpf_map_lookup_elem(fd, &key, &to->counts) == 0)
-			n++;
-	}
-	loader->snapshot.destinations = loader->destinations;
-	loader->snapshot.destination_count = loader->keyed[POOL_DESTINATIONS] = n;
-	return 0;
-}
-
-static int read_exits(struct loader *loader)
-{
-	const struct bpf_map *map = loader->skeleton->maps.exits_by_code;
-	int fd = bpf_map__fd(map);
-	struct exit_key key, next;
-	void *previous = NULL;
-	uint32_t n = 0;
-
-	if (!loader->exits) {
-		loader->exit_capacity = bpf_map__max_entries(map);
-		loader->exits = calloc(loader->exit_capacity, sizeof(*loader->exits));
-		if (!loader->exits)
-			return -ENOMEM;
-	}
-	while (n < loader->exit_capacity && bpf_map_get_next_key(fd, previous, &next) == 0) {
-		struct snapshot_exit *to = &loader->exits[n];
-
-		key = next;
-		previous = &key;
-		to->key = key;
-		snprintf(to->code, sizeof(to->code), "%u", key.code & 0xff);
-		if (bpf_map_lookup_elem(fd, &key, &to->count) == 0)
-			n++;
-	}
-	loader->snapshot.exits = loader->exits;
-	loader->snapshot.exit_count = loader->keyed[POOL_EXITS] = n;
-	return 0;
-}
-
 static int read_losses(struct loader *loader)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -204,8 +146,8 @@ const struct snapshot *loader__snapshot(struct loader *loader)
 	snapshot->connection_bytes = loader->skeleton->bss->memory_used;
 	snapshot->connection_bytes_limit = loader->skeleton->rodata->cfg_memory;
 	snapshot->uncounted = loader__uncounted(loader);
-	if (read_destinations(loader) || read_exits(loader) || read_maps(loader) ||
-	    read_programs(loader) || read_losses(loader))
+	if (loader__read_series(loader) || read_maps(loader) || read_programs(loader) ||
+	    read_losses(loader))
 		return NULL;
 	return snapshot;
 }

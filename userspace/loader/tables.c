@@ -123,12 +123,25 @@ void tables__close(struct loader *loader)
 		mapped_array__close(&loader->pools[pool]);
 }
 
+static uint32_t series_fill(const struct snapshot *snapshot, enum pool pool)
+{
+	switch (pool) {
+#define SERIES_FILL(id, ...)                                                                       \
+	case POOL_##id:                                                                            \
+		return snapshot->series_count[SERIES_##id];
+		KEYED_COUNTS(SERIES_FILL)
+#undef SERIES_FILL
+	default:
+		return 0;
+	}
+}
+
 uint32_t table__fill(const struct loader *loader, enum pool pool)
 {
 	uint32_t n = 0;
 
 	if (!is_pool(&tables[pool]))
-		return loader->keyed[pool];
+		return series_fill(&loader->snapshot, pool);
 	for (uint32_t i = 0; i < loader->pools[pool].count; i++)
 		n += *in_use(loader, pool, i);
 	return n;

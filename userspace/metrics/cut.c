@@ -4,15 +4,15 @@
 #include <string.h>
 
 #include "metrics/model_internal.h"
+#include "metrics/series.h"
 
 void cut_storage__free(struct cut_storage *storage)
 {
 	free(storage->cut.entity);
 	free(storage->cut.responses);
 	free(storage->cut.rows);
-	free(storage->cut.destinations);
 	free(storage->cut.rpcs);
-	free(storage->cut.named);
+	free(storage->cut.series);
 	free(storage->member);
 	free(storage->entity_of);
 }
@@ -31,12 +31,10 @@ static int reserve(struct cut_storage *storage, const struct model *model)
 			sizeof(*cut->responses)) ||
 	    model__grow(&cut->rows, &storage->rows_capacity, model->row_items,
 			sizeof(*cut->rows)) ||
-	    model__grow(&cut->destinations, &storage->destinations_capacity,
-			model->destination_items, sizeof(*cut->destinations)) ||
 	    model__grow(&cut->rpcs, &storage->rpcs_capacity, model->rpc_items,
 			sizeof(*cut->rpcs)) ||
-	    model__grow(&cut->named, &storage->named_capacity, model->named_items,
-			sizeof(*cut->named)))
+	    model__grow(&cut->series, &storage->series_capacity, model->series_items,
+			sizeof(*cut->series)))
 		return -ENOMEM;
 	return 0;
 }
@@ -96,34 +94,15 @@ static int compare_rpcs(const void *a, const void *b)
 	return order ? order : (x->by_code > y->by_code) - (x->by_code < y->by_code);
 }
 
-static int compare_named(const void *a, const void *b)
+static int compare_series(const void *a, const void *b)
 {
-	const struct model_named *x = a, *y = b;
+	const struct model_series *x = a, *y = b;
 
 	if (x->owner != y->owner)
 		return x->owner < y->owner ? -1 : 1;
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
-	for (int i = 0; i < NAMED_NAMES; i++) {
-		int order = strcmp(x->name[i], y->name[i]);
-
-		if (order)
-			return order;
-	}
-	return 0;
-}
-
-static int compare_destinations(const void *a, const void *b)
-{
-	const struct model_destination *x = a, *y = b;
-	int order;
-
-	if (x->owner != y->owner)
-		return x->owner < y->owner ? -1 : 1;
-	order = memcmp(x->key->addr, y->key->addr, sizeof(x->key->addr));
-	if (order)
-		return order;
-	return memcmp(&x->key->port_be16, &y->key->port_be16, sizeof(x->key->port_be16));
+	return series__compare(x->kind, x->name, y->name);
 }
 
 static void add_source(struct model_entity *entity, const struct model_source *source)
@@ -138,8 +117,6 @@ static void add_source(struct model_entity *entity, const struct model_source *s
 	}
 	entity->in_flight += source->in_flight;
 	entity->upgraded += source->upgraded;
-	for (int f = 0; f < DESTINATION_FIELDS; f++)
-		entity->rest[f] += source->rest[f];
 }
 
 static void make_entities(struct cut_storage *storage, const struct model *model)
@@ -194,15 +171,17 @@ static void make_entities(struct cut_storage *storage, const struct model *model
 	} while (0)
 
 /* Makes one of those with the same owner and names; returns how many are left. */
-static uint32_t merge_named(struct model_named *named, uint32_t count)
+static uint32_t merge_series(struct model_series *series, uint32_t count)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (kept && !compare_named(&named[kept - 1], &named[i]))
-			named[kept - 1].count += named[i].count;
-		else
-			named[kept++] = named[i];
+		if (!kept || compare_series(&series[kept - 1], &series[i])) {
+			series[kept++] = series[i];
+			continue;
+		}
+		for (int c = 0; c < SERIES_COUNTS; c++)
+			series[kept - 1].count[c] += series[i].count[c];
 	}
 	return kept;
 }
@@ -221,19 +200,14 @@ static void place_items(struct cut_storage *storage, const struct model *model)
 	qsort(cut->rows, count, sizeof(cut->rows[0]), compare_rows);
 	SET_RANGES(cut, cut->rows, count, first_rows, end_rows);
 
-	count = TAKE_ITEMS(cut->destinations, model->destinations, model->destination_items,
-			   storage->entity_of);
-	qsort(cut->destinations, count, sizeof(cut->destinations[0]), compare_destinations);
-	SET_RANGES(cut, cut->destinations, count, first_destination, end_destination);
-
 	count = TAKE_ITEMS(cut->rpcs, model->rpcs, model->rpc_items, storage->entity_of);
 	qsort(cut->rpcs, count, sizeof(cut->rpcs[0]), compare_rpcs);
 	SET_RANGES(cut, cut->rpcs, count, first_rpc, end_rpc);
 
-	count = TAKE_ITEMS(cut->named, model->named, model->named_items, storage->entity_of);
-	qsort(cut->named, count, sizeof(cut->named[0]), compare_named);
-	count = merge_named(cut->named, count);
-	SET_RANGES(cut, cut->named, count, first_named, end_named);
+	count = TAKE_ITEMS(cut->series, model->series, model->series_items, storage->entity_of);
+	qsort(cut->series, count, sizeof(cut->series[0]), compare_series);
+	count = merge_series(cut->series, count);
+	SET_RANGES(cut, cut->series, count, first_series, end_series);
 }
 
 static unsigned int roles_of(const struct model_cut *cut, const struct model_entity *entity)

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "defaults.h"
 #include "metrics/model_internal.h"
+#include "metrics/series.h"
 
 int model__grow(void *array, uint32_t *capacity, uint64_t count, size_t size)
 {
@@ -48,9 +49,8 @@ void model__free(struct model *model)
 	free(model->source);
 	free(model->responses);
 	free(model->rows);
-	free(model->destinations);
 	free(model->rpcs);
-	free(model->named);
+	free(model->series);
 	for (uint32_t i = 0; i < model->rpc_text_capacity; i++)
 		free(model->rpc_text[i]);
 	free(model->rpc_text);
@@ -66,30 +66,30 @@ static int reserve(struct model *model, const struct snapshot *snapshot,
 		   const struct rollup *rollup)
 {
 	uint64_t sources = snapshot->slot_count, responses = snapshot->status_count;
-	uint64_t rows = snapshot->group_count, destinations = snapshot->destination_count;
-	uint64_t rpcs = snapshot->rpc_count;
-	uint64_t named = (uint64_t)snapshot->tls_error_count + snapshot->tls_hello_count +
-			 snapshot->exit_count;
+	uint64_t rows = snapshot->group_count, rpcs = snapshot->rpc_count, series = 0;
 
+	uint64_t of_source = 1; /* series that are made: unnamed errors, rests */
+
+	for (enum series_kind kind = 0; kind < SERIES_KINDS; kind++) {
+		series += snapshot->series_count[kind];
+		of_source += series__totals(kind) != NULL;
+	}
 	for (uint32_t i = 0; rollup && i < rollup__count(rollup); i++) {
 		const struct rollup_entry *entry = rollup__entry(rollup, i);
 
 		sources++;
 		responses += entry->status_count;
 		rows += entry->group_count + entry->rpc_count;
-		destinations += entry->destination_count;
 		rpcs += entry->rpc_count;
-		named += entry->named_count;
+		series += entry->series_count;
 	}
-	named += sources; /* unnamed errors */
+	series += sources * of_source;
 	if (model__grow(&model->source, &model->source_capacity, sources, sizeof(*model->source)) ||
 	    model__grow(&model->responses, &model->responses_capacity, responses,
 			sizeof(*model->responses)) ||
 	    model__grow(&model->rows, &model->rows_capacity, rows, sizeof(*model->rows)) ||
-	    model__grow(&model->destinations, &model->destinations_capacity, destinations,
-			sizeof(*model->destinations)) ||
 	    model__grow(&model->rpcs, &model->rpcs_capacity, rpcs, sizeof(*model->rpcs)) ||
-	    model__grow(&model->named, &model->named_capacity, named, sizeof(*model->named)) ||
+	    model__grow(&model->series, &model->series_capacity, series, sizeof(*model->series)) ||
 	    model__grow(&model->rpc_text, &model->rpc_text_capacity, snapshot->rpc_count,
 			sizeof(*model->rpc_text)) ||
 	    model__grow(&model->source_of, &model->source_of_capacity, snapshot->slot_count,
@@ -99,8 +99,8 @@ static int reserve(struct model *model, const struct snapshot *snapshot,
 	    model__grow(&model->rest, &model->rest_capacity, snapshot->slot_count,
 			sizeof(*model->rest)))
 		return -ENOMEM;
-	model->sources = model->response_items = model->row_items = model->destination_items = 0;
-	model->rpc_items = model->named_items = 0;
+	model->sources = model->response_items = model->row_items = 0;
+	model->rpc_items = model->series_items = 0;
 	return 0;
 }
 
@@ -168,26 +168,6 @@ static void read_rows(struct model *model, const struct snapshot *snapshot)
 	}
 }
 
-static void add_destination(struct model *model, uint32_t source, const struct destination_key *key,
-			    const struct destination_counts *counts)
-{
-	model->destinations[model->destination_items++] =
-		(struct model_destination){ source, key, counts };
-	for (int f = 0; f < DESTINATION_FIELDS; f++) /* listed, for now */
-		model->source[source].rest[f] += destination_counts__get(counts, f);
-}
-
-static void read_destinations(struct model *model, const struct snapshot *snapshot)
-{
-	for (uint32_t i = 0; i < snapshot->destination_count; i++) {
-		const struct snapshot_destination *d = &snapshot->destinations[i];
-		uint32_t source = model__source_of(model, snapshot, d->key.slot);
-
-		if (source != NO_SOURCE && destination_key__is_current(&d->key, snapshot))
-			add_destination(model, source, &d->key, &d->counts);
-	}
-}
-
 static void read_rollup(struct model *model, const struct rollup *rollup)
 {
 	for (uint32_t i = 0; i < rollup__count(rollup); i++) {
@@ -205,33 +185,28 @@ static void read_rollup(struct model *model, const struct rollup *rollup)
 			model->rows[model->row_items++] =
 				(struct model_rows){ source, entry->groups[g]->status, NULL,
 						     entry->groups[g]->row };
-		for (uint32_t d = 0; d < entry->destination_count; d++)
-			add_destination(model, source, &entry->destinations[d].key,
-					&entry->destinations[d].counts);
 		model__read_rollup_rpcs(model, entry, source);
-		model__read_rollup_named(model, entry, source);
+		model__read_rollup_series(model, entry, source);
 	}
 }
 
-/* From what the destinations list to what they do not. */
+/* From what the series list to what they do not. */
 static void make_rest(struct model_source *source)
 {
-	static const enum instance_count total[DESTINATION_FIELDS] = {
-		[DESTINATION_CONNECTS] = COUNT_OUTBOUND_CONNECTS,
-		[DESTINATION_REFUSED] = COUNT_OUTBOUND_REFUSED,
-		[DESTINATION_FAILED] = COUNT_OUTBOUND_FAILED,
-	};
+	for (int kind = 0; kind < SERIES_KINDS; kind++) {
+		const enum instance_count *total = series__totals(kind);
 
-	for (int f = 0; f < DESTINATION_FIELDS; f++) {
-		uint64_t all = source->count[total[f]], listed = source->rest[f];
+		for (int i = 0; total && i < SERIES_COUNTS; i++) {
+			uint64_t all = source->count[total[i]], listed = source->rest[kind][i];
 
-		source->rest[f] = all > listed ? all - listed : 0;
+			source->rest[kind][i] = all > listed ? all - listed : 0;
+		}
 	}
 }
 
 /*
- * Once destinations have been left out, the rest is a counter of its own and
- * must never fall; but totals and destinations are read at different moments,
+ * Once series have been left out, the rest is a counter of its own and
+ * must never fall; but totals and series are read at different moments,
  * and a connect in between would make it go up and down again. Until then
  * such a connect is all it can be, and it may vanish.
  */
@@ -239,10 +214,14 @@ static void keep_rest(struct model_rest *kept, struct model_source *source, uint
 {
 	if (kept->born_ns != born_ns)
 		*kept = (struct model_rest){ .born_ns = born_ns };
-	for (int f = 0; f < DESTINATION_FIELDS; f++) {
-		if (source->rest[f] < kept->value[f])
-			source->rest[f] = kept->value[f];
-		kept->value[f] = source->rest[f];
+	for (int kind = 0; kind < SERIES_KINDS; kind++) {
+		uint64_t *rest = source->rest[kind], *value = kept->value[kind];
+
+		for (int i = 0; i < SERIES_COUNTS; i++) {
+			if (rest[i] < value[i])
+				rest[i] = value[i];
+			value[i] = rest[i];
+		}
 	}
 }
 
@@ -285,6 +264,7 @@ static void finish_sources(struct model *model, const struct snapshot *snapshot)
 	for (uint32_t i = 0; i < model->sources; i++)
 		if (!model->source[i].live)
 			make_rest(&model->source[i]);
+	model__add_rest(model);
 }
 
 /* Labels that are not UTF-8 are replaced by copies that are. */
@@ -336,8 +316,7 @@ int model__build(struct model *model, const struct snapshot *snapshot,
 	if (err)
 		return err;
 	read_rows(model, snapshot);
-	read_destinations(model, snapshot);
-	model__read_named(model, snapshot);
+	model__read_series(model, snapshot);
 	if (rollup)
 		read_rollup(model, rollup);
 	finish_sources(model, snapshot);

@@ -15,14 +15,6 @@
 #include "metrics/rollup.h"
 #include "snapshot/snapshot.h"
 
-/* Fields of struct destination_counts, as an index. */
-enum destination_field {
-	DESTINATION_CONNECTS,
-	DESTINATION_REFUSED,
-	DESTINATION_FAILED,
-	DESTINATION_FIELDS
-};
-
 /* Roles in which an entity has been seen; upgrader: connections of its became no longer HTTP. */
 enum model_role { ROLE_SERVER = 1, ROLE_CLIENT = 2, ROLE_UPGRADER = 4 };
 
@@ -51,46 +43,37 @@ struct model_rpc {
 	const __u64 *by_code;
 };
 
-/* A count by names, which in a cut are another's nowhere in the entity. */
-struct model_named {
+/* Counts by names, which in a cut are another's nowhere in the entity. */
+struct model_series {
 	uint32_t owner;
-	enum named_kind kind;
-	const char *name[NAMED_NAMES]; /* UTF-8; "": absent */
-	uint64_t count;
-};
-
-struct model_destination {
-	uint32_t owner;
-	const struct destination_key *key; /* only address and port tell destinations apart */
-	const struct destination_counts *counts;
+	enum series_kind kind;
+	const char *name[SERIES_NAMES]; /* see snapshot_series; texts are UTF-8, "": absent */
+	uint64_t count[SERIES_COUNTS];
 };
 
 struct model_entity {
 	const struct model_labels *labels; /* those in the cut's mask are common to its sources */
 	unsigned int roles;
-	uint64_t count[INSTANCE_COUNTS];   /* counters summed, gauges the largest */
-	uint64_t in_flight;		   /* requests, of living instances */
-	uint64_t upgraded;		   /* connections that are no longer HTTP, likewise */
-	uint64_t rest[DESTINATION_FIELDS]; /* totals less what the destinations list */
+	uint64_t count[INSTANCE_COUNTS]; /* counters summed, gauges the largest */
+	uint64_t in_flight;		 /* requests, of living instances */
+	uint64_t upgraded;		 /* connections that are no longer HTTP, likewise */
 
 	/* Ranges of the cut's arrays. */
 	uint32_t first_responses, end_responses;
 	uint32_t first_rows, end_rows;
-	uint32_t first_destination, end_destination;
 	uint32_t first_rpc, end_rpc;
-	uint32_t first_named, end_named;
+	uint32_t first_series, end_series;
 };
 
-/* Arrays are ordered by entity, then status and method, address and port, or kind and names. */
+/* Arrays are ordered by entity, then status and method, or kind and names. */
 struct model_cut {
 	unsigned int mask; /* bits of enum model_label */
 	struct model_entity *entity;
 	uint32_t entity_count;
 	struct model_responses *responses;
 	struct model_rows *rows;
-	struct model_destination *destinations;
 	struct model_rpc *rpcs;
-	struct model_named *named;
+	struct model_series *series;
 };
 
 struct model;
@@ -120,13 +103,5 @@ int model__cut(struct model *model, unsigned int mask, const struct model_cut **
 
 /* Instances that are observed now, without `__other__` and those that a rule drops. */
 uint32_t model__instances(const struct model *model);
-
-static inline uint64_t destination_counts__get(const struct destination_counts *counts,
-					       enum destination_field field)
-{
-	return field == DESTINATION_CONNECTS  ? counts->connects
-	       : field == DESTINATION_REFUSED ? counts->refused
-					      : counts->failed;
-}
 
 #endif

@@ -15,13 +15,13 @@ struct model_source {
 	bool app_only;	    /* has no labels but app and namespace */
 	uint64_t in_flight; /* this and the next: 0 unless live */
 	uint64_t upgraded;
-	uint64_t rest[DESTINATION_FIELDS];
+	uint64_t rest[SERIES_KINDS][SERIES_COUNTS]; /* of kinds with totals */
 };
 
 /* Largest rest that a life of a slot has shown. */
 struct model_rest {
 	uint64_t born_ns;
-	uint64_t value[DESTINATION_FIELDS];
+	uint64_t value[SERIES_KINDS][SERIES_COUNTS];
 };
 
 /* Text of a gRPC method's path, kept as long as its entry's key is the same. */
@@ -36,20 +36,17 @@ struct cut_storage {
 	uint32_t *member;    /* sources in the order of their entities */
 	uint32_t *entity_of; /* by source; NO_SOURCE: not in this cut */
 	uint32_t member_capacity, entity_of_capacity, entity_capacity;
-	uint32_t responses_capacity, rows_capacity, destinations_capacity;
-	uint32_t rpcs_capacity, named_capacity;
+	uint32_t responses_capacity, rows_capacity, rpcs_capacity, series_capacity;
 };
 
 struct model {
 	struct model_source *source;
 	struct model_responses *responses;
 	struct model_rows *rows;
-	struct model_destination *destinations;
 	struct model_rpc *rpcs;
-	struct model_named *named;
-	uint32_t sources, response_items, row_items, destination_items, rpc_items, named_items;
-	uint32_t source_capacity, responses_capacity, rows_capacity, destinations_capacity;
-	uint32_t rpcs_capacity, named_capacity;
+	struct model_series *series;
+	uint32_t sources, response_items, row_items, rpc_items, series_items;
+	uint32_t source_capacity, responses_capacity, rows_capacity, rpcs_capacity, series_capacity;
 
 	uint32_t *source_of;	 /* by slot */
 	uint64_t *finished;	 /* by slot: requests whose end was counted */
@@ -74,18 +71,21 @@ struct model {
 int model__grow(void *array, uint32_t *capacity, uint64_t count, size_t size);
 
 /*
- * Reads what peers name: gRPC methods (before the rows, which take their
- * names from them) and counts by names. Room must have been made for all. The
+ * Read what has names: gRPC methods (before the rows, which take their names
+ * from them) and series. Room must have been made for all. The
  * first returns 0 or -ENOMEM.
  */
 int model__read_rpcs(struct model *model, const struct snapshot *snapshot);
-void model__read_named(struct model *model, const struct snapshot *snapshot);
+void model__read_series(struct model *model, const struct snapshot *snapshot);
+
+/* Makes series of the rest of each source, once all have been read. */
+void model__add_rest(struct model *model);
 
 /* The same of an entry of the roll-up, which is this source. */
 void model__read_rollup_rpcs(struct model *model, const struct rollup_entry *entry,
 			     uint32_t source);
-void model__read_rollup_named(struct model *model, const struct rollup_entry *entry,
-			      uint32_t source);
+void model__read_rollup_series(struct model *model, const struct rollup_entry *entry,
+			       uint32_t source);
 
 /* The method that a group of rows belongs to; NULL if it is of no gRPC method. */
 const char *model__method_of(const struct model *model, const struct snapshot *snapshot,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is told by name, as the model has it: gRPC methods, TLS errors and hellos, exit codes. */
+/* What is told by name, as the model has it: gRPC methods and series. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "defaults.h"
 #include "metrics/model_internal.h"
+#include "metrics/series.h"
 
 /* Paths are decoded once and not at every scrape. Returns NULL without memory. */
 static const char *text_of(struct model *model, uint32_t index, const struct rpc_entry *rpc)
@@ -73,19 +74,38 @@ const char *model__method_of(const struct model *model, const struct snapshot *s
 	return model->rpc_text[rpc]->text;
 }
 
-static const char *checked(const char *name)
+static void add_series(struct model *model, uint32_t source, enum series_kind kind,
+		       const char *const name[SERIES_NAMES], const uint64_t count[SERIES_COUNTS])
 {
-	return utf8__valid(name) ? name : VALUE_OTHER;
+	struct model_series *series = &model->series[model->series_items++];
+
+	*series = (struct model_series){ .owner = source, .kind = kind, .name = { "", "", "" } };
+	for (unsigned int i = 0; i < series__names(kind); i++)
+		series->name[i] = series__checked(kind, i, name[i]);
+	memcpy(series->count, count, sizeof(series->count));
 }
 
-static void add_named(struct model *model, uint32_t source, enum named_kind kind, uint64_t count,
-		      const char *const name[NAMED_NAMES])
+/* Adds a series, and to what the source lists; that becomes the rest when all are read. */
+static void list_series(struct model *model, uint32_t source, enum series_kind kind,
+			const char *const name[SERIES_NAMES], const uint64_t count[SERIES_COUNTS])
 {
-	struct model_named *named = &model->named[model->named_items++];
+	add_series(model, source, kind, name, count);
+	for (int i = 0; i < SERIES_COUNTS; i++)
+		model->source[source].rest[kind][i] += count[i];
+}
 
-	*named = (struct model_named){ .owner = source, .kind = kind, .count = count };
-	for (int i = 0; i < NAMED_NAMES; i++)
-		named->name[i] = name[i] ? checked(name[i]) : "";
+void model__add_rest(struct model *model)
+{
+	for (enum series_kind kind = 0; kind < SERIES_KINDS; kind++) {
+		const char *other[SERIES_NAMES];
+
+		if (!series__totals(kind))
+			continue;
+		for (unsigned int i = 0; i < SERIES_NAMES; i++)
+			other[i] = series__other(kind, i);
+		for (uint32_t i = 0; i < model->sources; i++)
+			add_series(model, i, kind, other, model->source[i].rest[kind]);
+	}
 }
 
 /* Failed handshakes that the kernel could only count. */
@@ -94,46 +114,36 @@ static void add_unnamed(struct model *model, uint32_t source)
 	uint64_t count = model->source[source].count[COUNT_TLS_UNNAMED_ERRORS];
 
 	if (count)
-		add_named(model, source, NAMED_TLS_ERROR, count,
-			  (const char *[]){ VALUE_OTHER, VALUE_OTHER, VALUE_OTHER });
+		add_series(model, source, SERIES_TLS_ERRORS,
+			   (const char *[]){ VALUE_OTHER, VALUE_OTHER, VALUE_OTHER },
+			   (const uint64_t[SERIES_COUNTS]){ count });
 }
 
-void model__read_named(struct model *model, const struct snapshot *snapshot)
+static void read_kind(struct model *model, const struct snapshot *snapshot, enum series_kind kind)
+{
+	for (uint32_t i = 0; i < snapshot->series_count[kind]; i++) {
+		const struct snapshot_series *series = &snapshot->series[kind][i];
+		uint32_t source = model__source_of(model, snapshot, series->slot);
+
+		if (source != NO_SOURCE &&
+		    slot__is_current(snapshot, series->slot, series->generation))
+			list_series(model, source, kind, series->name, series->count);
+	}
+}
+
+void model__read_series(struct model *model, const struct snapshot *snapshot)
 {
 	for (uint32_t i = 0; i < model->sources; i++)
 		add_unnamed(model, i);
-	for (uint32_t i = 0; i < snapshot->tls_error_count; i++) {
-		const struct snapshot_tls_error *e = &snapshot->tls_errors[i];
-		uint32_t source = model__source_of(model, snapshot, e->slot);
-
-		if (source != NO_SOURCE && slot__is_current(snapshot, e->slot, e->generation))
-			add_named(model, source, NAMED_TLS_ERROR, e->count,
-				  (const char *[]){ e->server_name, e->by, e->reason });
-	}
-	for (uint32_t i = 0; i < snapshot->tls_hello_count; i++) {
-		const struct snapshot_tls_hello *h = &snapshot->tls_hellos[i];
-		uint32_t source = model__source_of(model, snapshot, h->slot);
-
-		if (source != NO_SOURCE && slot__is_current(snapshot, h->slot, h->generation))
-			add_named(model, source, NAMED_TLS_HELLO, h->count,
-				  (const char *[NAMED_NAMES]){ h->alpn });
-	}
-	for (uint32_t i = 0; i < snapshot->exit_count; i++) {
-		const struct snapshot_exit *e = &snapshot->exits[i];
-		uint32_t source = model__source_of(model, snapshot, e->key.slot);
-
-		if (source != NO_SOURCE &&
-		    slot__is_current(snapshot, e->key.slot, e->key.generation))
-			add_named(model, source, NAMED_EXIT, e->count,
-				  (const char *[NAMED_NAMES]){ e->code });
-	}
+	for (enum series_kind kind = 0; kind < SERIES_KINDS; kind++)
+		read_kind(model, snapshot, kind);
 }
 
-void model__read_rollup_named(struct model *model, const struct rollup_entry *entry,
-			      uint32_t source)
+void model__read_rollup_series(struct model *model, const struct rollup_entry *entry,
+			       uint32_t source)
 {
 	add_unnamed(model, source);
-	for (uint32_t i = 0; i < entry->named_count; i++)
-		add_named(model, source, entry->named[i].kind, entry->named[i].count,
-			  (const char *const *)entry->named[i].name);
+	for (uint32_t i = 0; i < entry->series_count; i++)
+		list_series(model, source, entry->series[i].kind,
+			    (const char *const *)entry->series[i].name, entry->series[i].count);
 }

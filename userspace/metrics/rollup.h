@@ -66,25 +66,15 @@ struct model_identities {
 	bool (*has_pods)(const struct identity_table *table); /* NULL: there are none */
 };
 
-/* Facts that are counted by names, many of which the peers choose. */
-enum named_kind {
-	NAMED_TLS_ERROR, /* failed handshakes: server name, by whom, reason */
-	NAMED_TLS_HELLO, /* ClientHellos: first protocol offered */
-	NAMED_EXIT,	 /* ends of main processes: exit code */
-	NAMED_KINDS
-};
-
-#define NAMED_NAMES 3
-
 /*
  * Bounds of one entry; what goes beyond is counted as STATUS_OTHER, under
  * `__other__` instead of its name, or as not listed.
  */
 #define ROLLUP_MAX_STATUSES 64
 #define ROLLUP_MAX_GROUPS 18
-#define ROLLUP_MAX_DESTINATIONS 64
 #define ROLLUP_MAX_RPCS_OF_ENTRY DEFAULT_MAX_RPCS_OF_INSTANCE
-#define ROLLUP_MAX_NAMED 128
+#define ROLLUP_MAX_LISTED 64  /* series of a kind with totals (series__totals) */
+#define ROLLUP_MAX_SERIES 128 /* series of any other kind */
 
 /* gRPC methods of all entries, 8 KB each, one `__other__` for each entry apart. */
 #define ROLLUP_MAX_RPCS DEFAULT_MAX_RPCS
@@ -99,11 +89,6 @@ struct rollup_group {
 	struct row row[GROUP_ROWS];
 };
 
-struct rollup_destination {
-	struct destination_key key; /* slot and generation are 0 */
-	struct destination_counts counts;
-};
-
 #define RPC_ROWS (ROW_RPC_QUEUE + 1)
 
 struct rollup_rpc {
@@ -112,10 +97,10 @@ struct rollup_rpc {
 	struct row row[RPC_ROWS];
 };
 
-struct rollup_named {
-	enum named_kind kind;
-	char *name[NAMED_NAMES]; /* NULL beyond those of its kind */
-	uint64_t count;
+struct rollup_series {
+	enum series_kind kind;
+	char *name[SERIES_NAMES]; /* see snapshot_series */
+	uint64_t count[SERIES_COUNTS];
 };
 
 struct rollup_entry {
@@ -127,12 +112,10 @@ struct rollup_entry {
 	uint32_t status_count;
 	struct rollup_group **groups;
 	uint32_t group_count;
-	struct rollup_destination *destinations;
-	uint32_t destination_count;
 	struct rollup_rpc **rpcs;
 	uint32_t rpc_count;
-	struct rollup_named *named;
-	uint32_t named_count;
+	struct rollup_series *series;
+	uint32_t series_count;
 };
 
 struct rollup;
@@ -170,12 +153,6 @@ static inline bool slot__is_current(const struct snapshot *snapshot, uint32_t sl
 				    uint32_t generation)
 {
 	return slot < snapshot->slot_count && snapshot->slots[slot].generation - generation <= 1;
-}
-
-static inline bool destination_key__is_current(const struct destination_key *key,
-					       const struct snapshot *snapshot)
-{
-	return slot__is_current(snapshot, key->slot, key->generation);
 }
 
 /*

@@ -6,6 +6,7 @@
 
 #include "metrics/rollup_internal.h"
 #include "metrics/rpc_path.h"
+#include "metrics/series.h"
 
 static void rpc__free(struct rollup_rpc *rpc)
 {
@@ -19,10 +20,10 @@ static void rpc__leave(struct rollup *rollup, const struct rollup_rpc *rpc)
 	rollup->rpc_count -= strcmp(rpc->method, VALUE_OTHER) != 0;
 }
 
-static void named__clear(struct rollup_named *named)
+static void series__clear(struct rollup_series *series)
 {
-	for (int i = 0; i < NAMED_NAMES; i++)
-		free(named->name[i]);
+	for (int i = 0; i < SERIES_NAMES; i++)
+		free(series->name[i]);
 }
 
 void rollup_entry__free(struct rollup *rollup, struct rollup_entry *entry)
@@ -34,16 +35,15 @@ void rollup_entry__free(struct rollup *rollup, struct rollup_entry *entry)
 		rpc__free(entry->rpcs[i]);
 	}
 	free(entry->rpcs);
-	for (uint32_t i = 0; i < entry->named_count; i++)
-		named__clear(&entry->named[i]);
-	free(entry->named);
+	for (uint32_t i = 0; i < entry->series_count; i++)
+		series__clear(&entry->series[i]);
+	free(entry->series);
 	for (int i = 0; i < MODEL_LABELS; i++)
 		free((char *)entry->labels.value[i]);
 	for (uint32_t i = 0; i < entry->group_count; i++)
 		free(entry->groups[i]);
 	free(entry->groups);
 	free(entry->statuses);
-	free(entry->destinations);
 	free(entry);
 }
 
@@ -192,71 +192,98 @@ static struct rollup_rpc *rpc_of(struct rollup *rollup, struct rollup_entry *ent
 	return place;
 }
 
-static bool same_names(const struct rollup_named *named, enum named_kind kind,
-		       const char *const name[NAMED_NAMES])
+/* Copies the names; false without memory. */
+static bool series__init(struct rollup_series *series, enum series_kind kind,
+			 const char *const name[SERIES_NAMES])
 {
-	if (named->kind != kind)
-		return false;
-	for (int i = 0; i < NAMED_NAMES && name[i]; i++)
-		if (strcmp(named->name[i], name[i]))
+	*series = (struct rollup_series){ .kind = kind };
+	for (unsigned int i = 0; i < series__names(kind); i++) {
+		size_t bytes = series__name_bytes(kind, i, name[i]);
+
+		series->name[i] = malloc(bytes);
+		if (!series->name[i]) {
+			series__clear(series);
 			return false;
+		}
+		memcpy(series->name[i], name[i], bytes);
+	}
 	return true;
 }
 
-/* The entry's count of these names, added while it has fewer than max; or NULL. */
-static struct rollup_named *entry__named(struct rollup_entry *entry, enum named_kind kind,
-					 const char *const name[NAMED_NAMES], uint32_t max)
+/* The entry's series of these names, added while it has fewer than max of the kind; or NULL. */
+static struct rollup_series *entry__series(struct rollup_entry *entry, enum series_kind kind,
+					   const char *const name[SERIES_NAMES], uint32_t max)
 {
-	struct rollup_named *grown, fresh = { .kind = kind };
+	struct rollup_series *grown, fresh;
+	uint32_t of_kind = 0;
 
-	for (uint32_t i = 0; i < entry->named_count; i++)
-		if (same_names(&entry->named[i], kind, name))
-			return &entry->named[i];
-	if (entry->named_count >= max)
+	for (uint32_t i = 0; i < entry->series_count; i++) {
+		struct rollup_series *known = &entry->series[i];
+
+		if (known->kind != kind)
+			continue;
+		if (!series__compare(kind, (const char *const *)known->name, name))
+			return known;
+		of_kind++;
+	}
+	if (of_kind >= max)
 		return NULL;
-	grown = reallocarray(entry->named, entry->named_count + 1, sizeof(*grown));
+	grown = reallocarray(entry->series, entry->series_count + 1, sizeof(*grown));
 	if (!grown)
 		return NULL;
-	entry->named = grown;
-	for (int i = 0; i < NAMED_NAMES && name[i]; i++) {
-		fresh.name[i] = strdup(name[i]);
-		if (!fresh.name[i]) {
-			named__clear(&fresh);
-			return NULL;
-		}
-	}
-	grown += entry->named_count++;
+	entry->series = grown;
+	if (!series__init(&fresh, kind, name))
+		return NULL;
+	grown += entry->series_count++;
 	*grown = fresh;
 	return grown;
 }
 
-static const char *const all_other[NAMED_KINDS][NAMED_NAMES] = {
-	[NAMED_TLS_ERROR] = { VALUE_OTHER, VALUE_OTHER, VALUE_OTHER },
-	[NAMED_TLS_HELLO] = { VALUE_OTHER },
-	[NAMED_EXIT] = { VALUE_OTHER },
-};
-
 /*
- * The first name is the one that peers choose, unless it is an exit code: half of
- * an entry's places are for such, the other half for what is left of the names
- * without it, and the last for nothing but `__other__`.
+ * Where the counts of these names go. The first name may be one that peers choose: where there are
+ * more, half of the places of a kind are for what has it, the other half for what is left of the
+ * names without it, and the last for nothing but `__other__`. NULL: they need no place, as the
+ * model gives the rest of a total.
  */
-static void add_named(struct rollup *rollup, struct rollup_entry *entry, enum named_kind kind,
-		      const char *const name[NAMED_NAMES], uint64_t count)
+static struct rollup_series *series_of(struct rollup *rollup, struct rollup_entry *entry,
+				       enum series_kind kind, const char *const name[SERIES_NAMES])
 {
-	const char *const without[NAMED_NAMES] = { VALUE_OTHER, name[1], name[2] };
-	const uint32_t most = ROLLUP_MAX_NAMED - NAMED_KINDS;
-	struct rollup_named *place =
-		entry__named(entry, kind, name, kind == NAMED_EXIT ? most : ROLLUP_MAX_NAMED / 2);
+	const char *other[SERIES_NAMES], *without[SERIES_NAMES] = { NULL, name[1], name[2] };
+	unsigned int names = series__names(kind);
+	uint32_t most = ROLLUP_MAX_SERIES - 1;
+	struct rollup_series *place;
 
+	if (series__totals(kind))
+		return entry__series(entry, kind, name, ROLLUP_MAX_LISTED);
+	for (unsigned int i = 0; i < SERIES_NAMES; i++)
+		other[i] = series__other(kind, i);
+	without[0] = other[0];
+	place = entry__series(entry, kind, name, names > 1 ? ROLLUP_MAX_SERIES / 2 : most);
+	if (!place && names > 1)
+		place = entry__series(entry, kind, without, most);
 	if (!place)
-		place = entry__named(entry, kind, without, most);
+		place = entry__series(entry, kind, other, ROLLUP_MAX_SERIES);
 	if (!place)
-		place = entry__named(entry, kind, all_other[kind], ROLLUP_MAX_NAMED);
-	if (!place)
-		place = entry__named(rollup->entry[OTHER_INDEX], kind, all_other[kind],
-				     ROLLUP_MAX_NAMED);
-	place->count += count;
+		place = entry__series(rollup->entry[OTHER_INDEX], kind, other, ROLLUP_MAX_SERIES);
+	return place;
+}
+
+static void add_series(struct rollup *rollup, struct rollup_entry *entry, enum series_kind kind,
+		       const char *const name[SERIES_NAMES], const uint64_t count[SERIES_COUNTS])
+{
+	struct rollup_series *place = series_of(rollup, entry, kind, name);
+
+	for (int i = 0; place && i < SERIES_COUNTS; i++)
+		place->count[i] += count[i];
+}
+
+static bool has_other(struct rollup_entry *entry, enum series_kind kind)
+{
+	const char *other[SERIES_NAMES];
+
+	for (unsigned int i = 0; i < SERIES_NAMES; i++)
+		other[i] = series__other(kind, i);
+	return entry__series(entry, kind, other, ROLLUP_MAX_SERIES);
 }
 
 int rollup_entry__prepare_other(struct rollup *rollup)
@@ -268,8 +295,8 @@ int rollup_entry__prepare_other(struct rollup *rollup)
 	for (size_t i = 0; i < RESERVED_GROUPS; i++)
 		if (!entry__group(other, reserved_groups[i]))
 			return -ENOMEM;
-	for (int kind = 0; kind < NAMED_KINDS; kind++)
-		if (!entry__named(other, kind, all_other[kind], ROLLUP_MAX_NAMED))
+	for (enum series_kind kind = 0; kind < SERIES_KINDS; kind++)
+		if (!series__totals(kind) && !has_other(other, kind))
 			return -ENOMEM;
 	return 0;
 }
@@ -293,31 +320,6 @@ static void add_rows(struct row *to, const struct row *row, int rows)
 		to[r].sum_ns += row[r].sum_ns;
 		add_all(to[r].cell, row[r].cell, GRID_MAX_CELLS);
 	}
-}
-
-/* Not listed is not lost: the model gives the rest of the total as `__other__`. */
-static void add_destination(struct rollup_entry *entry, const struct destination_key *key,
-			    const struct destination_counts *counts)
-{
-	struct rollup_destination *d = entry->destinations, *end = d + entry->destination_count;
-
-	while (d < end && (memcmp(d->key.addr, key->addr, sizeof(key->addr)) ||
-			   d->key.port_be16 != key->port_be16))
-		d++;
-	if (d == end) {
-		if (entry->destination_count >= ROLLUP_MAX_DESTINATIONS)
-			return;
-		d = reallocarray(entry->destinations, entry->destination_count + 1, sizeof(*d));
-		if (!d)
-			return;
-		entry->destinations = d;
-		d += entry->destination_count++;
-		*d = (struct rollup_destination){ .key.port_be16 = key->port_be16 };
-		memcpy(d->key.addr, key->addr, sizeof(key->addr));
-	}
-	d->counts.connects += counts->connects;
-	d->counts.refused += counts->refused;
-	d->counts.failed += counts->failed;
 }
 
 static void add_group(struct rollup *rollup, struct rollup_entry *entry,
@@ -350,34 +352,14 @@ static void add_rpcs(struct rollup *rollup, struct rollup_entry *entry,
 	}
 }
 
-static void add_tls(struct rollup *rollup, struct rollup_entry *entry,
-		    const struct snapshot *snapshot, uint32_t slot)
+static void add_kind(struct rollup *rollup, struct rollup_entry *entry,
+		     const struct snapshot *snapshot, uint32_t slot, enum series_kind kind)
 {
-	for (uint32_t i = 0; i < snapshot->tls_error_count; i++) {
-		const struct snapshot_tls_error *e = &snapshot->tls_errors[i];
+	for (uint32_t i = 0; i < snapshot->series_count[kind]; i++) {
+		const struct snapshot_series *series = &snapshot->series[kind][i];
 
-		if (e->slot == slot && slot__is_current(snapshot, slot, e->generation))
-			add_named(rollup, entry, NAMED_TLS_ERROR,
-				  (const char *[]){ e->server_name, e->by, e->reason }, e->count);
-	}
-	for (uint32_t i = 0; i < snapshot->tls_hello_count; i++) {
-		const struct snapshot_tls_hello *h = &snapshot->tls_hellos[i];
-
-		if (h->slot == slot && slot__is_current(snapshot, slot, h->generation))
-			add_named(rollup, entry, NAMED_TLS_HELLO,
-				  (const char *[NAMED_NAMES]){ h->alpn }, h->count);
-	}
-}
-
-static void add_exits(struct rollup *rollup, struct rollup_entry *entry,
-		      const struct snapshot *snapshot, uint32_t slot)
-{
-	for (uint32_t i = 0; i < snapshot->exit_count; i++) {
-		const struct snapshot_exit *e = &snapshot->exits[i];
-
-		if (e->key.slot == slot && slot__is_current(snapshot, slot, e->key.generation))
-			add_named(rollup, entry, NAMED_EXIT, (const char *[NAMED_NAMES]){ e->code },
-				  e->count);
+		if (series->slot == slot && slot__is_current(snapshot, slot, series->generation))
+			add_series(rollup, entry, kind, series->name, series->count);
 	}
 }
 
@@ -398,15 +380,9 @@ void rollup_entry__add_slot(struct rollup *rollup, struct rollup_entry *entry,
 		if (group->in_use && group->key.slot == slot)
 			add_group(rollup, entry, snapshot, group);
 	}
-	for (uint32_t i = 0; i < snapshot->destination_count; i++) {
-		const struct snapshot_destination *d = &snapshot->destinations[i];
-
-		if (d->key.slot == slot && destination_key__is_current(&d->key, snapshot))
-			add_destination(entry, &d->key, &d->counts);
-	}
 	add_rpcs(rollup, entry, snapshot, slot);
-	add_tls(rollup, entry, snapshot, slot);
-	add_exits(rollup, entry, snapshot, slot);
+	for (enum series_kind kind = 0; kind < SERIES_KINDS; kind++)
+		add_kind(rollup, entry, snapshot, slot, kind);
 }
 
 void rollup_entry__absorb(struct rollup *rollup, struct rollup_entry *entry,
@@ -419,8 +395,6 @@ void rollup_entry__absorb(struct rollup *rollup, struct rollup_entry *entry,
 	for (uint32_t i = 0; i < from->group_count; i++)
 		add_rows(rows_of(rollup, entry, from->groups[i]->status), from->groups[i]->row,
 			 GROUP_ROWS);
-	for (uint32_t i = 0; i < from->destination_count; i++)
-		add_destination(entry, &from->destinations[i].key, &from->destinations[i].counts);
 	for (uint32_t i = 0; i < from->rpc_count; i++) {
 		struct rollup_rpc *rpc = from->rpcs[i], *to;
 
@@ -432,8 +406,8 @@ void rollup_entry__absorb(struct rollup *rollup, struct rollup_entry *entry,
 		rpc__free(rpc);
 	}
 	from->rpc_count = 0;
-	for (uint32_t i = 0; i < from->named_count; i++)
-		add_named(rollup, entry, from->named[i].kind,
-			  (const char *const *)from->named[i].name, from->named[i].count);
+	for (uint32_t i = 0; i < from->series_count; i++)
+		add_series(rollup, entry, from->series[i].kind,
+			   (const char *const *)from->series[i].name, from->series[i].count);
 	rollup_entry__free(rollup, from);
 }

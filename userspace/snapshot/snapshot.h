@@ -11,36 +11,35 @@
 
 #include "instance.h"
 #include "loss.h"
+#include "pools.h"
 #include "row.h"
 
-struct snapshot_destination {
-	struct destination_key key;
-	struct destination_counts counts;
+/* What is counted by instance and names: by the kernel (include/pools.h), and by user space. */
+enum series_kind {
+#define SERIES_ENUM(id, ...) SERIES_##id,
+	KEYED_COUNTS(SERIES_ENUM)
+#undef SERIES_ENUM
+		SERIES_TLS_ERRORS, /* failed handshakes: server name, by whom, reason */
+	SERIES_TLS_HELLOS,	   /* ClientHellos: the first protocol that they offer */
+	SERIES_KINDS
 };
 
-/* Failed TLS handshakes of one instance, alike in everything. The strings belong to tls_names. */
-struct snapshot_tls_error {
+#define SERIES_NAMES KEYED_NAMES_MAX
+#define SERIES_COUNTS KEYED_COUNTS_MAX
+
+/* Fields of struct destination_counts, as an index. */
+enum destination_field {
+	DESTINATION_CONNECTS,
+	DESTINATION_REFUSED,
+	DESTINATION_FAILED,
+};
+
+/* One instance, one set of names. The names are whose the array of these is. */
+struct snapshot_series {
 	uint32_t slot;
-	uint32_t generation;	 /* of the slot, when they were counted; 0 for `__other__` */
-	const char *server_name; /* lower case; "" without one; or `__other__` */
-	const char *by;		 /* "client" or "server" */
-	const char *reason;	 /* see events/reason.h; or `__other__` */
-	uint64_t count;
-};
-
-/* ClientHellos of one instance by the first protocol that they offer. */
-struct snapshot_tls_hello {
-	uint32_t slot;
-	uint32_t generation;
-	const char *alpn; /* static: a protocol, "" if none was offered, or `__other__` */
-	uint64_t count;
-};
-
-/* Ends of one instance's main process with the same exit code. */
-struct snapshot_exit {
-	struct exit_key key;
-	char code[4]; /* decimal */
-	uint64_t count;
+	uint32_t generation;		/* of the slot, when they were counted */
+	const char *name[SERIES_NAMES]; /* texts, or NAME_ADDRESS_BYTES; NULL beyond the kind's */
+	uint64_t count[SERIES_COUNTS];
 };
 
 struct snapshot_map {
@@ -67,14 +66,9 @@ struct snapshot {
 	uint32_t group_count; /* groups[0] is `__other__` */
 	const struct rpc_entry *rpcs;
 	uint32_t rpc_count; /* rpcs[0] is `__other__` */
-	const struct snapshot_destination *destinations;
-	uint32_t destination_count;
-	const struct snapshot_tls_error *tls_errors; /* in no order */
-	uint32_t tls_error_count;
-	const struct snapshot_tls_hello *tls_hellos; /* in no order */
-	uint32_t tls_hello_count;
-	const struct snapshot_exit *exits; /* in no order */
-	uint32_t exit_count;
+	/* by kind, in no order, no two alike */
+	const struct snapshot_series *series[SERIES_KINDS];
+	uint32_t series_count[SERIES_KINDS];
 	uint64_t uncounted; /* bits of enum instance_count: this kernel does not tell them */
 	const struct snapshot_map *maps;
 	uint32_t map_count;

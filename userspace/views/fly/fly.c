@@ -44,7 +44,7 @@ static const struct family families[] = {
 	  .roles = ROLE_SERVER, PARTS(bytes_in), OF_EDGE },
 	{ COUNTER("fly_edge_tls_handshake_errors", "",
 		  "TLS handshakes that failed, by the server name asked for."),
-	  .fact = FACT_TLS_ERRORS, .label = { "servername" }, OF_EDGE },
+	  .fact = FACT_SERIES, .series = SERIES_TLS_ERRORS, .label = { "servername" }, OF_EDGE },
 	{ TIMES_OF(FACT_ROWS, "fly_edge_tls_handshake_time_seconds",
 		   "From the ClientHello to the handshake being done, by version."),
 	  .group = STATUS_TLS, .label = { "version" }, PARTS(tls_versions), OF_EDGE },

@@ -203,11 +203,12 @@ static const struct family families[] = {
 	{ COUNTER("edgetap_edge_tls_handshake_errors_total", "",
 		  "TLS handshakes that failed, by the server name asked for, who ended them, and "
 		  "the alert or how the connection ended."),
-	  .fact = FACT_TLS_ERRORS, .label = { "servername", "by", "reason" } },
+	  .fact = FACT_SERIES, .series = SERIES_TLS_ERRORS,
+	  .label = { "servername", "by", "reason" } },
 	{ COUNTER("edgetap_edge_tls_hellos_total", "",
 		  "TLS ClientHellos, by the first protocol that they offer; without the label if "
 		  "they offer none."),
-	  .fact = FACT_TLS_HELLOS, .label = { "alpn" } },
+	  .fact = FACT_SERIES, .series = SERIES_TLS_HELLOS, .label = { "alpn" } },
 
 	COUNT(COUNT_OUTBOUND_CONNECTS, ROLE_CLIENT, "edgetap_outbound_tcp_connects_total", "",
 	      "Outbound connections established."),
@@ -227,12 +228,12 @@ static const struct family families[] = {
 	      "TCP segments sent again on outbound connections."),
 	{ COUNTER("edgetap_outbound_destination_connects_total", "",
 		  "Outbound connections established, by address and port."),
-	  .fact = FACT_DESTINATIONS, .label = { "destination" }, .skip_zero = 1,
-	  PARTS(destination_connects) },
+	  .fact = FACT_SERIES, .series = SERIES_DESTINATIONS, .label = { "destination" },
+	  .skip_zero = 1, PARTS(destination_connects) },
 	{ COUNTER("edgetap_outbound_destination_connect_errors_total", "",
 		  "Outbound connections not established, by address and port, and reason."),
-	  .fact = FACT_DESTINATIONS, .label = { "destination", "reason" }, .skip_zero = 1,
-	  PARTS(destination_errors) },
+	  .fact = FACT_SERIES, .series = SERIES_DESTINATIONS, .label = { "destination", "reason" },
+	  .skip_zero = 1, PARTS(destination_errors) },
 
 	COUNT(COUNT_CONNECTIONS_UNOBSERVED, 0, "edgetap_connections_unobserved_total", "",
 	      "Connections that were not followed, or not what is inside them (HTTP/2, plain text "
@@ -246,7 +247,7 @@ static const struct family families[] = {
 	{ COUNTER("edgetap_instance_exits_total", "",
 		  "Ends of the main process of a container or unit, by exit code; a signal is 128 "
 		  "and its number."),
-	  .fact = FACT_EXITS, .label = { "code" } },
+	  .fact = FACT_SERIES, .series = SERIES_EXITS, .label = { "code" } },
 	{ .head = { .name = "edgetap_instance_run_queue_seconds_total",
 		    .help = "Time that threads were ready to run and waited for a CPU.",
 		    .unit = "seconds",
