@@ -142,40 +142,12 @@ struct stream_key {
 	__u32 stream;
 };
 
-/* Client role: connections of one instance to one address. */
-struct destination_key {
-	__u32 slot;
-	__u32 generation;
-	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
-	__u16 port_be16;
-	__u16 pad[3];
-};
-
-struct destination_counts {
-	__u64 connects;
-	__u64 refused;
-	__u64 failed;
-};
-
-/* How the main process of an instance ended. */
-struct exit_key {
-	__u32 slot;
-	__u32 generation;
-	__u32 code; /* 0..255: its own, or 128 and the signal's number */
-	__u32 pad;
-};
-
 _Static_assert(sizeof(struct instance_key) == 24, "hash key");
 _Static_assert(sizeof(struct instance_slot) == 48 + 8 * INSTANCE_COUNTS, "no padding");
 _Static_assert(sizeof(struct status_key) == 8, "hash key");
 _Static_assert(sizeof(struct status_entry) == 16 + 8 * METHOD_N, "no padding");
 _Static_assert(sizeof(struct rpc_key) == 96, "hash key");
 _Static_assert(sizeof(struct rpc_entry) == 104 + 8 * RPC_CODES, "no padding");
-_Static_assert(sizeof(struct destination_key) == 32, "hash key");
-_Static_assert(sizeof(struct exit_key) == 16, "hash key");
-_Static_assert(__builtin_offsetof(struct destination_key, port_be16) ==
-		       __builtin_offsetof(struct destination_key, addr) + 16,
-	       "together they are a name");
 _Static_assert(INSTANCE_COUNTS <= 64, "a set of counts is a word");
 _Static_assert(METHOD_N <= 16, "a method is packed into four bits");
 

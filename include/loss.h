@@ -6,6 +6,8 @@
 #ifndef EDGETAP_LOSS_H
 #define EDGETAP_LOSS_H
 
+#include "pools.h"
+
 /* clang-format off */
 #define LOSSES(X)                                                                                  \
 	X(INSTANCES_FULL, "instances_full", "look-ups answered with __other__: no free slot")       \
@@ -38,7 +40,8 @@
 	X(RPCS_FULL, "rpcs_full", "gRPC calls counted under method __other__")                     \
 	X(TLS_HANDSHAKE, "tls_handshake", "TLS handshakes whose end could not be followed")        \
 	X(TLS_UNSEEN, "tls_unseen", "TLS connections whose plain text was not seen")               \
-	X(TLS_CALL, "tls_call", "calls of a TLS library whose begin was not seen")
+	X(TLS_CALL, "tls_call", "calls of a TLS library whose begin was not seen")                  \
+	TABLE_LOSSES(X)
 /* clang-format on */
 
 enum loss_reason {

@@ -12,6 +12,35 @@
 #include "instance.h"
 #include "row.h"
 
+/* Client role: connections of one instance to one address. */
+struct destination_key {
+	__u32 slot;
+	__u32 generation;
+	__u8 addr[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__u16 port_be16;
+	__u16 pad[3];
+};
+
+struct destination_counts {
+	__u64 connects;
+	__u64 refused;
+	__u64 failed;
+};
+
+/* How the main process of an instance ended. */
+struct exit_key {
+	__u32 slot;
+	__u32 generation;
+	__u32 code; /* 0..255: its own, or 128 and the signal's number */
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct destination_key) == 32, "hash key");
+_Static_assert(sizeof(struct exit_key) == 16, "hash key");
+_Static_assert(__builtin_offsetof(struct destination_key, port_be16) ==
+		       __builtin_offsetof(struct destination_key, addr) + 16,
+	       "together they are a name");
+
 /* What a name in a key is. */
 enum name_form {
 	NAME_NONE,
@@ -54,6 +83,11 @@ struct key_name {
 	  DEFAULT_MAX_DESTINATIONS, KEY_NAME(struct destination_key, addr, NAME_ADDRESS))          \
 	X(EXITS, exits_by_code, struct exit_key, __u64, DEFAULT_MAX_EXITS,                         \
 	  KEY_NAME(struct exit_key, code, NAME_NUMBER))
+
+/*
+ * Reasons of losses that loss.h does not list itself, for the tables of this file: as there.
+ */
+#define TABLE_LOSSES(X)
 /* clang-format on */
 
 #define KEYED_NAMES_MAX 3

@@ -195,15 +195,16 @@ END_TEST
 static unsigned int listed(const struct model_cut *made, const struct model_entity *entity,
 			   uint64_t ret_rest[SERIES_COUNTS])
 {
-	const char *other = series__other(SERIES_DESTINATIONS, 0);
+	const char *other[SERIES_NAMES];
 	unsigned int n = 0;
 
+	series__other(SERIES_DESTINATIONS, other);
 	for (uint32_t i = entity->first_series; i < entity->end_series; i++) {
 		const struct model_series *series = &made->series[i];
 
 		if (series->kind != SERIES_DESTINATIONS)
 			continue;
-		if (memcmp(series->name[0], other, NAME_ADDRESS_BYTES) != 0)
+		if (memcmp(series->name[0], other[0], NAME_ADDRESS_BYTES) != 0)
 			n++;
 		else
 			memcpy(ret_rest, series->count, sizeof(series->count));

@@ -66,9 +66,8 @@ static int reserve(struct model *model, const struct snapshot *snapshot,
 		   const struct rollup *rollup)
 {
 	uint64_t sources = snapshot->slot_count, responses = snapshot->status_count;
-	uint64_t rows = snapshot->group_count, rpcs = snapshot->rpc_count, series = 0;
-
-	uint64_t of_source = 1; /* series that are made: unnamed errors, rests */
+	uint64_t rows = snapshot->group_count, rpcs = snapshot->rpc_count;
+	uint64_t series = 0, of_source = 1; /* series that are made: unnamed errors, rests */
 
 	for (enum series_kind kind = 0; kind < SERIES_KINDS; kind++) {
 		series += snapshot->series_count[kind];

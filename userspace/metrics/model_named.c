@@ -101,8 +101,7 @@ void model__add_rest(struct model *model)
 
 		if (!series__totals(kind))
 			continue;
-		for (unsigned int i = 0; i < SERIES_NAMES; i++)
-			other[i] = series__other(kind, i);
+		series__other(kind, other);
 		for (uint32_t i = 0; i < model->sources; i++)
 			add_series(model, i, kind, other, model->source[i].rest[kind]);
 	}

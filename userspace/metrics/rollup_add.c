@@ -255,8 +255,7 @@ static struct rollup_series *series_of(struct rollup *rollup, struct rollup_entr
 
 	if (series__totals(kind))
 		return entry__series(entry, kind, name, ROLLUP_MAX_LISTED);
-	for (unsigned int i = 0; i < SERIES_NAMES; i++)
-		other[i] = series__other(kind, i);
+	series__other(kind, other);
 	without[0] = other[0];
 	place = entry__series(entry, kind, name, names > 1 ? ROLLUP_MAX_SERIES / 2 : most);
 	if (!place && names > 1)
@@ -281,8 +280,7 @@ static bool has_other(struct rollup_entry *entry, enum series_kind kind)
 {
 	const char *other[SERIES_NAMES];
 
-	for (unsigned int i = 0; i < SERIES_NAMES; i++)
-		other[i] = series__other(kind, i);
+	series__other(kind, other);
 	return entry__series(entry, kind, other, ROLLUP_MAX_SERIES);
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "metrics/rollup.h"
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 static const struct key_name names[SERIES_KINDS][SERIES_NAMES] = {
 #define KEYED_NAMES(id, map, key, value, size, ...) [SERIES_##id] = { __VA_ARGS__ },
@@ -64,9 +64,12 @@ int series__compare(enum series_kind kind, const char *const a[SERIES_NAMES],
 /* A multicast address, to which there are no connections (tcp_v6_connect); the last in order. */
 static const char no_address[NAME_ADDRESS_BYTES] = { [0 ... NAME_ADDRESS_BYTES - 1] = (char)0xff };
 
-const char *series__other(enum series_kind kind, unsigned int name)
+void series__other(enum series_kind kind, const char *ret_name[SERIES_NAMES])
 {
-	return is_address(kind, name) ? no_address : VALUE_OTHER;
+	for (unsigned int i = 0; i < SERIES_NAMES; i++)
+		ret_name[i] = i >= series__names(kind) ? NULL
+			      : is_address(kind, i)    ? no_address
+						       : VALUE_OTHER;
 }
 
 const char *series__checked(enum series_kind kind, unsigned int name, const char *value)

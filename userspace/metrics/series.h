@@ -28,8 +28,8 @@ size_t series__name_bytes(enum series_kind kind, unsigned int name, const char *
 int series__compare(enum series_kind kind, const char *const a[SERIES_NAMES],
 		    const char *const b[SERIES_NAMES]);
 
-/* What stands for any name of the kind. */
-const char *series__other(enum series_kind kind, unsigned int name);
+/* What stands for any names of the kind; NULL beyond those that it has. */
+void series__other(enum series_kind kind, const char *ret_name[SERIES_NAMES]);
 
 /* A name that is a text but no UTF-8 is `__other__`, others are as they are. */
 const char *series__checked(enum series_kind kind, unsigned int name, const char *value);
