@@ -14,6 +14,7 @@
 
 #include "defaults.h"
 #include "exposition/exposition.h"
+#include "golden.h"
 #include "sample_rich.h"
 #include "views/views.h"
 
@@ -33,61 +34,6 @@ static void teardown(void)
 	sample__free(&sample);
 }
 
-/* A file beside this one, as a path from where the tests are run. */
-static char *path_of(const char *name)
-{
-	const char *slash = strrchr(__FILE__, '/');
-	static char path[512];
-
-	snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash + 1 - __FILE__) : 0, __FILE__,
-		 name);
-	return path;
-}
-
-static void write_file(const char *path, const char *data, size_t length)
-{
-	FILE *file = fopen(path, "w");
-
-	ck_assert_msg(file, "%s: %s", path, strerror(errno));
-	ck_assert_uint_eq(fwrite(data, 1, length, file), length);
-	ck_assert_int_eq(fclose(file), 0);
-}
-
-/* Reads to the end into a string from malloc. */
-static char *read_all(FILE *file)
-{
-	size_t length = 0, capacity = 1 << 16, got;
-	char *text = malloc(capacity);
-
-	while (text && (got = fread(text + length, 1, capacity - length - 1, file)) > 0) {
-		length += got;
-		if (capacity - length < 2)
-			text = realloc(text, capacity *= 2);
-	}
-	ck_assert_ptr_nonnull(text);
-	text[length] = '\0';
-	return text;
-}
-
-static void check_golden(const char *name, const char *got)
-{
-	char *path = path_of(name), *want;
-	size_t at = 0, line = 1;
-	FILE *file;
-
-	if (getenv("EDGETAP_WRITE_GOLDEN"))
-		write_file(path, got, strlen(got));
-	file = fopen(path, "r");
-	ck_assert_msg(file, "%s: %s", path, strerror(errno));
-	want = read_all(file);
-	fclose(file);
-	for (; got[at] && got[at] == want[at]; at++)
-		line += got[at] == '\n';
-	ck_assert_msg(!strcmp(got, want), "%s line %zu: got \"%.60s\", not \"%.60s\"", name, line,
-		      got + at, want + at);
-	free(want);
-}
-
 /*
  * Runs a shell command with data as its input. Returns what it printed on
  * both outputs, from malloc, and its exit status.
@@ -100,11 +46,11 @@ static char *run_tool(const char *command, const char *data, size_t length, int 
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
-	write_file(input, data, length);
+	golden__write(input, data, length);
 	snprintf(line, sizeof(line), "{ %s ; } < %s 2>&1", command, input);
 	pipe = popen(line, "r");
 	ck_assert_ptr_nonnull(pipe);
-	output = read_all(pipe);
+	output = golden__read_all(pipe);
 	*ret_status = pclose(pipe);
 	*ret_status = WIFEXITED(*ret_status) ? WEXITSTATUS(*ret_status) : -1;
 	unlink(input);
@@ -157,7 +103,7 @@ START_TEST(expositions_are_as_they_were_read)
 				    NULL);
 
 	cut_zero_losses(text);
-	check_golden(expositions[_i].golden, text);
+	golden__check(expositions[_i].golden, text);
 	free(text);
 }
 END_TEST
@@ -248,7 +194,7 @@ static char *decode_all(const char *data, size_t length)
 	char command[1024], folder[512];
 	int status;
 
-	snprintf(folder, sizeof(folder), "%s", path_of(""));
+	snprintf(folder, sizeof(folder), "%s", golden__path(""));
 	snprintf(command, sizeof(command),
 		 "protoc -I %s --decode=io.prometheus.client.MetricFamily metrics.proto",
 		 *folder ? folder : ".");
@@ -283,7 +229,7 @@ START_TEST(protoc_decodes_what_is_meant)
 	/* What the description lacks shows as a bare field number. */
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
 		ck_assert_msg(!strchr("0123456789", line[strspn(line, " ")]), "%.40s", line);
-	check_golden("golden/native.protobuf", text);
+	golden__check("golden/native.protobuf", text);
 
 	/* In each histogram the native buckets hold as many values as its count says. */
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
