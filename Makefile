@@ -82,7 +82,7 @@ SUBMAKE	 = +$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MA
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all run check unit e2e bench fuzz asan lint format install dist clean help \
+.PHONY: all run check unit e2e bench record fuzz asan lint format install dist clean help \
 	install-deps install-test-deps install-lint-deps FORCE
 all: $(BUILD)/edgetap	## build build/edgetap
 	@:
@@ -146,7 +146,7 @@ run: install-deps	## install what is missing, build, observe this machine: ARGS=
 # One program runs the unit tests and the end-to-end scripts, so that there is
 # one closing line. Every tests/unit/test_NAME.c defines Suite *NAME_suite(void).
 check: install-test-deps	## install what the tests need, build, run all tests
-	$(SUBMAKE) all $(BUILD)/check
+	$(SUBMAKE) all $(BUILD)/check $(BUILD)/record
 	$(SUBMAKE) fuzz FUZZ_SECONDS=3 FUZZ_ARGS='-seed=1 -runs=10000'
 	$(Q)$(TEST_ENV) $(BUILD)/check
 
@@ -167,6 +167,18 @@ $(BENCH_BIN): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# edgetap with these functions wrapped: an agent that records what its pages are made from.
+RECORD_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,userspace/cli/main.c tests/record/record.c \
+	$(wildcard tests/unit/moment*.c) tests/unit/recording.c)
+RECORD_WRAPS := rollup__new rollup__retire exposition__new exposition__render custom__new endpoint__read
+$(BUILD)/record: $(RECORD_OBJ) $(BUILD)/libedgetap.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(RECORD_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
+
+record: install-test-deps	## record an agent for the unit test `playback` anew (root)
+	$(SUBMAKE) all $(BUILD)/record
+	$(Q)$(TEST_ENV) EDGETAP=$(abspath $(BUILD)/record) /usr/bin/python3 tests/record/record.py
 
 $(BUILD)/check: $(TEST_OBJ) $(BUILD)/libedgetap.a
 	$(call say,LINK,$@)

@@ -81,9 +81,10 @@ static void put_labels(json_t *record, const struct model_labels *labels)
 		put_text(record, names[i], labels->value[i]);
 }
 
+/* What is edgetap's own, such as the machine, begins with two underlines. */
 static bool is_wanted(const char *app, const char *apps)
 {
-	return strncmp(app, apps, strlen(apps)) == 0;
+	return strncmp(app, "__", 2) == 0 || strncmp(app, apps, strlen(apps)) == 0;
 }
 
 /* Whether what is counted for a slot is recorded. */
@@ -410,7 +411,7 @@ static void write_readings(json_t *records, const struct moment *moment, const c
 		const struct model_labels *labels = readings__labels(moment->readings, i);
 		json_t *record;
 
-		/* those without an app are the machine's */
+		/* those without an app are of nobody */
 		if (*labels->value[MODEL_APP] && !is_wanted(labels->value[MODEL_APP], apps))
 			continue;
 		record = json_object();

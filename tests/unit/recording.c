@@ -21,16 +21,21 @@ static bool is_event(const char *key, enum recording_event *ret_event)
 	return false;
 }
 
-/* One object of a line; JSON needs no lines, so that each may end where it likes. */
+/* NULL at the end of the file. */
 static json_t *read_line(FILE *file)
 {
 	json_error_t error;
-	json_t *line = json_loadf(file, JSON_DISABLE_EOF_CHECK, &error);
+	json_t *line;
+	int c;
 
+	while ((c = getc(file)) == '\n')
+		;
+	if (c == EOF)
+		return NULL;
+	ungetc(c, file);
+	line = json_loadf(file, JSON_DISABLE_EOF_CHECK, &error);
 	if (line && json_object_size(line) == 1)
 		return line;
-	if (!line && json_error_code(&error) == json_error_premature_end_of_input && feof(file))
-		return NULL;
 	fprintf(stderr, "recording: byte %ld is in no line: %s\n", ftell(file), error.text);
 	abort();
 }

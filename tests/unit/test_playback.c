@@ -115,7 +115,7 @@ static void cut_family(char *text, const char *name)
 START_TEST(the_last_pages_are_as_they_were)
 {
 	const struct player_page *page = &player_pages[_i];
-	enum recording_event event;
+	enum recording_event event = RECORDING_EVENTS;
 	char name[128], *text;
 	uint32_t number;
 	size_t length;
