@@ -229,8 +229,23 @@ INVENTED_READINGS = {
 }
 
 
+def of_an_earlier_life(now):
+    """Records of a slot's first owner, when it has another: they are nobody's."""
+    slots = (key for key, record in now.items() if key.startswith("slot ") and record)
+    slot = next(key for key in slots if int(now[key].get("generation", 0)) > 1)
+    mine = {"slot": str(int(slot.removeprefix("slot ")))}
+    for kind, record in {
+        "destination": {"address": "2001:db8::1", "port": "443", "connects": "11", "refused": "12", "failed": "13"},
+        "tls_error": {"server_name": "stale.test", "by": "client", "reason": "unknown_ca", "count": "14"},
+        "tls_hello": {"alpn": "h2", "count": "15"},
+        "exit": {"code": "16", "count": "17"},
+    }.items():
+        count = sum(1 for key, known in now.items() if key.startswith(f"{kind} ") and known)
+        yield {f"{kind} {count:03}": {**mine, **record}}
+
+
 def invent():
-    """Adds another scrape, with an instance of which all of this is true."""
+    """Adds another scrape, with an instance of which all of this is true, and what is left of another."""
     now = dict(recorded())
     numbers = (str(n) for n in range(1001, 2000))
     labels = {"app": "shop-invented", "instance": "shop-invented"}
@@ -240,6 +255,7 @@ def invent():
         {f"reading {readings:03}": {
             **labels, "values": {kind: [[next(numbers), *more]] for kind, more in INVENTED_READINGS.items()},
         }},
+        *of_an_earlier_life(now),
         {"scrape": str(int(now["scrape"]) + 1)},
     )
     with open(RECORDING, "a", encoding="utf-8") as out:

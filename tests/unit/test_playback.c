@@ -4,7 +4,8 @@
  * like inside, the pages stay byte for byte what they were. Those in the text format are
  * compared in full for the last scrape; all pages of every scrape in all formats by a digest of
  * each family. `make record` makes another recording; EDGETAP_WRITE_GOLDEN=1 writes pages and
- * digests anew, to be read before they are committed.
+ * digests anew, to be read before they are committed; EDGETAP_PLAYBACK=DIR leaves the text of
+ * every page of every scrape there, so that those of two builds can be compared.
  */
 #include <check.h>
 #include <errno.h>
@@ -141,6 +142,18 @@ static void print_hash(FILE *out, const struct part *part)
 	fprintf(out, " %02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
 }
 
+/* Pages of two builds can be compared: EDGETAP_PLAYBACK names a directory for them. */
+static void keep(uint32_t scrape, const struct player_page *page, const char *text)
+{
+	const char *folder = getenv("EDGETAP_PLAYBACK");
+	char path[512];
+
+	if (!folder)
+		return;
+	snprintf(path, sizeof(path), "%s/%u-%s.txt", folder, scrape, page->name);
+	golden__write(path, text, strlen(text));
+}
+
 /* A line for each family, which all formats have in the same order. */
 static void digest(FILE *out, uint32_t scrape, const struct player_page *page)
 {
@@ -152,6 +165,7 @@ static void digest(FILE *out, uint32_t scrape, const struct player_page *page)
 	for (; formats < PLAYER_FORMATS && page->format[formats]; formats++)
 		part[formats].end = data[formats] =
 			player__render(player, page, page->format[formats], &length[formats]);
+	keep(scrape, page, data[0]);
 	while (next_part(&part[0], page->format[0], data[0] + length[0])) {
 		for (int i = 1; i < formats; i++)
 			ck_assert(next_part(&part[i], page->format[i], data[i] + length[i]));
