@@ -12,8 +12,9 @@
 
 #include "../unit/moment.h"
 #include "../unit/recording.h"
-#include "custom/internal.h"
-#include "views/exposition.h"
+#include "collect/endpoints/internal.h"
+#include "exposition/exposition.h"
+#include "views/views.h"
 
 #define ENDPOINTS_MAX 64
 
@@ -83,7 +84,7 @@ static void record(const struct snapshot *snapshot, enum recording_event event, 
 		.host = options.host,
 		.version = "1.2.3",
 		.revision = "abc",
-		.proxy_id = options.proxy_id,
+		.run = options.run,
 		.classic_count = options.classic_count,
 		.max_apps = max_apps,
 		.has_pods = options.identities.has_pods(options.identities.table),
@@ -97,9 +98,7 @@ static void record(const struct snapshot *snapshot, enum recording_event event, 
 	memcpy(moment.classic_ns, options.classic_ns,
 	       options.classic_count * sizeof(*options.classic_ns));
 	add_identities(&moment);
-	options.exporter(options.exporter_ctx, moment.exporter);
-	options.tls(options.tls_ctx, moment.tls);
-	options.databases(options.databases_ctx, moment.databases);
+	options.own(options.own_ctx, moment.own);
 	if (custom)
 		pthread_mutex_lock(&custom->lock);
 	pthread_mutex_lock(&lock);

@@ -26,10 +26,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exposition/view.h"
 #include "identity/identity.h"
+#include "metrics/own.h"
 #include "metrics/readings.h"
 #include "snapshot/snapshot.h"
-#include "exposition/view.h"
 
 struct moment_endpoint {
 	uint32_t slot, generation;
@@ -43,7 +44,7 @@ struct moment_endpoint {
 };
 
 struct moment {
-	const char *region, *host, *version, *revision, *proxy_id;
+	const char *region, *host, *version, *revision, *run;
 	uint64_t classic_ns[GRID_MAX_CLASSIC];
 	size_t classic_count;
 	uint32_t max_apps;
@@ -51,13 +52,11 @@ struct moment {
 	struct snapshot snapshot;
 	const struct identity **identity; /* by slot; NULL: none is known */
 	struct readings *readings;
-	uint64_t exporter[EXPORTER_FIELDS];
-	uint64_t tls[TLS_FIELDS];
-	uint64_t databases[DATABASE_FIELDS];
+	uint64_t own[OWN_COUNTS];
 	struct moment_endpoint *endpoint;
 	size_t endpoint_count;
 
-	char **kept; /* texts that are no UTF-8, of a moment that was read */
+	char **kept; /* of a moment that was read: texts that stand nowhere else */
 	size_t kept_count;
 };
 
@@ -71,10 +70,11 @@ json_t *moment__write(const struct moment *moment, const char *apps);
 void moment__read(struct moment *ret_moment, const json_t *records, struct readings *readings);
 void moment__free(struct moment *moment);
 
-/* Names of some counts, by index; where there is none, the index is the name. */
+/* Names of some counts, by index; where there is none, the index is the name, or it is not theirs. */
 struct moment_names {
 	const char *const *name;
 	int count;
+	bool is_part;
 };
 
 extern const struct moment_names names_counts, names_methods, names_codes, names_losses;

@@ -10,7 +10,7 @@
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define NAMES(array)                                                                               \
 	{                                                                                          \
-		(array), COUNT_OF(array)                                                           \
+		(array), COUNT_OF(array), false                                                    \
 	}
 
 #define COUNT(name) [COUNT_##name] = #name
@@ -89,40 +89,49 @@ static const char *const readings[READING_KINDS] = {
 };
 const struct moment_names names_readings = NAMES(readings);
 
-#define EXPORTER(name) [EXPORTER_##name] = #name
-static const char *const exporter[EXPORTER_FIELDS] = {
-	EXPORTER(REQUESTS),
-	EXPORTER(REFUSED_BUSY),
-	EXPORTER(REFUSED_LATE),
-	EXPORTER(REFUSED_MEMORY),
-	EXPORTER(ABANDONED),
-	EXPORTER(CONNECTIONS),
-	EXPORTER(CUT_REQUEST),
-	EXPORTER(CUT_SEND),
-	EXPORTER(OPEN_CONNECTIONS),
-	EXPORTER(RESPONSE_BYTES),
-	EXPORTER(WARNINGS_HELD_BACK),
-	EXPORTER(RENDERINGS),
-	EXPORTER(REFUSED_CONNECTIONS),
-	EXPORTER(DISPLACED),
-};
-const struct moment_names names_exporter = NAMES(exporter);
+/* The parts of what the agent counts about itself. */
+#define PART(array)                                                                                \
+	{                                                                                          \
+		(array), OWN_COUNTS, true                                                          \
+	}
 
-#define TLS(name) [TLS_##name] = #name
-static const char *const tls[TLS_FIELDS] = {
-	TLS(FILES_ATTACHED),	TLS(PROBES_ATTACHED),	 TLS(PENDING_HELLOS),
-	TLS(UNREAD_MEMORY_MAP), TLS(UNREAD_FILE_SYSTEM),
+#define HTTP(name) [OWN_HTTP_##name] = #name
+static const char *const exporter[OWN_COUNTS] = {
+	HTTP(REQUESTS),
+	HTTP(REFUSED_BUSY),
+	HTTP(REFUSED_LATE),
+	HTTP(REFUSED_MEMORY),
+	HTTP(ABANDONED),
+	HTTP(CONNECTIONS),
+	HTTP(CUT_REQUEST),
+	HTTP(CUT_SEND),
+	HTTP(OPEN_CONNECTIONS),
+	HTTP(RESPONSE_BYTES),
+	[OWN_WARNINGS_HELD_BACK] = "WARNINGS_HELD_BACK",
+	HTTP(RENDERINGS),
+	HTTP(REFUSED_CONNECTIONS),
+	HTTP(DISPLACED),
 };
-const struct moment_names names_tls = NAMES(tls);
+const struct moment_names names_exporter = PART(exporter);
 
-#define DATABASE(name) [DATABASE_##name] = #name
-static const char *const databases[DATABASE_FIELDS] = { DATABASE(SERVERS), DATABASE(LEFT_OUT),
-							DATABASE(HIDDEN), DATABASE(ASKS),
-#define FAILURE(id, label) [DATABASE_FAILURES + POSTGRES_##id] = "FAILURE_" #id,
-							POSTGRES_FAILURES(FAILURE)
+static const char *const tls[OWN_COUNTS] = {
+	[OWN_TLS_FILES] = "FILES_ATTACHED",
+	[OWN_TLS_PROBES] = "PROBES_ATTACHED",
+	[OWN_TLS_PENDING_HELLOS] = "PENDING_HELLOS",
+	[OWN_TLS_UNREAD_MEMORY_MAP] = "UNREAD_MEMORY_MAP",
+	[OWN_TLS_UNREAD_FILE_SYSTEM] = "UNREAD_FILE_SYSTEM",
+};
+const struct moment_names names_tls = PART(tls);
+
+static const char *const databases[OWN_COUNTS] = { [OWN_POSTGRES_SERVERS] = "SERVERS",
+						   [OWN_POSTGRES_LEFT_OUT] = "LEFT_OUT",
+						   [OWN_POSTGRES_HIDDEN] = "HIDDEN",
+						   [OWN_POSTGRES_ASKS] = "ASKS",
+#define FAILURE(id, label) [OWN_POSTGRES_FAILED_##id] = "FAILURE_" #id,
+						   OWN_POSTGRES_FAILED(FAILURE)
 #undef FAILURE
 };
-const struct moment_names names_databases = NAMES(databases);
+const struct moment_names names_databases = PART(databases);
 
 #define ROW(name) [ROW_##name] = #name
 static const char *const http_rows[GROUP_ROWS] = {

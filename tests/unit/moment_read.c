@@ -48,6 +48,14 @@ static uint64_t number(const json_t *record, const char *name)
 	return number_of(json_object_get(record, name));
 }
 
+/* It is freed with the moment. */
+static void keep(struct moment *moment, char *text)
+{
+	moment->kept =
+		must(realloc(moment->kept, (moment->kept_count + 1) * sizeof(*moment->kept)));
+	moment->kept[moment->kept_count++] = text;
+}
+
 /* Bytes that are no UTF-8 stand in an array, in hexadecimal. */
 static const char *bytes_of(struct moment *moment, const json_t *bytes, size_t *ret_length)
 {
@@ -57,9 +65,7 @@ static const char *bytes_of(struct moment *moment, const json_t *bytes, size_t *
 
 	json_array_foreach(bytes, i, byte)
 		text[i] = (char)strtoul(json_string_value(byte), NULL, 16);
-	moment->kept =
-		must(realloc(moment->kept, (moment->kept_count + 1) * sizeof(*moment->kept)));
-	moment->kept[moment->kept_count++] = text;
+	keep(moment, text);
 	*ret_length = length;
 	return text;
 }
@@ -144,7 +150,7 @@ static void read_agent(struct moment *moment, const json_t *records)
 	moment->host = text(moment, agent, "host");
 	moment->version = text(moment, agent, "version");
 	moment->revision = text(moment, agent, "revision");
-	moment->proxy_id = text(moment, agent, "proxy_id");
+	moment->run = text(moment, agent, "proxy_id");
 	moment->has_pods = number(agent, "has_pods");
 	moment->max_apps = (uint32_t)number(agent, "max_apps");
 	moment->classic_count = json_array_size(bounds);
@@ -171,11 +177,9 @@ static void read_machine(struct moment *moment, const json_t *records)
 				       << index_of(&names_counts,
 						   json_string_value(json_array_get(uncounted, i)));
 	read_counts((__u64 *)snapshot->loss, json_object_get(records, "loss"), &names_losses);
-	read_counts((__u64 *)moment->exporter, json_object_get(records, "exporter"),
-		    &names_exporter);
-	read_counts((__u64 *)moment->tls, json_object_get(records, "tls"), &names_tls);
-	read_counts((__u64 *)moment->databases, json_object_get(records, "databases"),
-		    &names_databases);
+	read_counts((__u64 *)moment->own, json_object_get(records, "exporter"), &names_exporter);
+	read_counts((__u64 *)moment->own, json_object_get(records, "tls"), &names_tls);
+	read_counts((__u64 *)moment->own, json_object_get(records, "databases"), &names_databases);
 	snapshot->maps = maps = list(records, "map", &snapshot->map_count, sizeof(*maps));
 	for (uint32_t i = 0; i < snapshot->map_count; i++) {
 		const json_t *record = nth(records, "map", i);
@@ -274,6 +278,16 @@ static void read_statuses(struct moment *moment, const json_t *records)
 	moment->snapshot.status_count = used;
 }
 
+/* The last cell is of what is above all bounds. */
+static uint32_t cell_of(const struct grid *grid, uint64_t bound_ns)
+{
+	uint32_t i = 0;
+
+	while (i < grid->bounds && grid->bound_ns[i] < bound_ns)
+		i++;
+	return i;
+}
+
 static void read_rows(const struct moment *moment, struct row_group *ret_group, uint32_t slot,
 		      uint16_t status, const json_t *record)
 {
@@ -291,7 +305,7 @@ static void read_rows(const struct moment *moment, struct row_group *ret_group, 
 			uint64_t bound_ns = strcmp(bound, "inf") ? strtoull(bound, NULL, 10)
 								 : UINT64_MAX;
 
-			row->cell[grid__cell(grid, bound_ns)] = number_of(cell);
+			row->cell[cell_of(grid, bound_ns)] = number_of(cell);
 		}
 	}
 }
@@ -343,69 +357,68 @@ static void read_rpcs(struct moment *moment, const json_t *records)
 	moment->snapshot.rpc_count = used;
 }
 
-static void read_destinations(struct moment *moment, const json_t *records)
+static void read_destination(struct moment *moment, const json_t *record,
+			     struct snapshot_series *to)
 {
-	struct snapshot_destination *to =
-		list(records, "destination", &moment->snapshot.destination_count, sizeof(*to));
+	uint16_t port_be16 = htons((uint16_t)number(record, "port"));
+	char *name = must(calloc(1, NAME_ADDRESS_BYTES));
 
-	for (uint32_t i = 0; i < moment->snapshot.destination_count; i++) {
-		const json_t *record = nth(records, "destination", i);
-
-		to[i].key.slot = (uint32_t)number(record, "slot");
-		to[i].key.slot_generation = (uint32_t)number(record, "generation");
-		to[i].key.port_be16 = htons((uint16_t)number(record, "port"));
-		if (inet_pton(AF_INET6, text(moment, record, "address"), to[i].key.addr) != 1)
-			refuse("destination %u has no address", i);
-		to[i].counts.connects = number(record, "connects");
-		to[i].counts.refused = number(record, "refused");
-		to[i].counts.failed = number(record, "failed");
-	}
-	moment->snapshot.destinations = to;
+	keep(moment, name);
+	if (inet_pton(AF_INET6, text(moment, record, "address"), name) != 1)
+		refuse("a destination has no address");
+	memcpy(name + 16, &port_be16, sizeof(port_be16));
+	to->name[0] = name;
+	to->count[DESTINATION_CONNECTS] = number(record, "connects");
+	to->count[DESTINATION_REFUSED] = number(record, "refused");
+	to->count[DESTINATION_FAILED] = number(record, "failed");
 }
 
-static void read_named(struct moment *moment, const json_t *records)
+static void read_tls_error(struct moment *moment, const json_t *record, struct snapshot_series *to)
 {
-	struct snapshot *snapshot = &moment->snapshot;
-	struct snapshot_tls_error *errors =
-		list(records, "tls_error", &snapshot->tls_error_count, sizeof(*errors));
-	struct snapshot_tls_hello *hellos =
-		list(records, "tls_hello", &snapshot->tls_hello_count, sizeof(*hellos));
-	struct snapshot_exit *exits = list(records, "exit", &snapshot->exit_count, sizeof(*exits));
+	to->name[0] = text(moment, record, "server_name");
+	to->name[1] = text(moment, record, "by");
+	to->name[2] = text(moment, record, "reason");
+	to->count[0] = number(record, "count");
+}
 
-	for (uint32_t i = 0; i < snapshot->tls_error_count; i++) {
-		const json_t *record = nth(records, "tls_error", i);
+static void read_tls_hello(struct moment *moment, const json_t *record, struct snapshot_series *to)
+{
+	to->name[0] = text(moment, record, "alpn");
+	to->count[0] = number(record, "count");
+}
 
-		errors[i] = (struct snapshot_tls_error){
-			.slot = (uint32_t)number(record, "slot"),
-			.generation = (uint32_t)number(record, "generation"),
-			.server_name = text(moment, record, "server_name"),
-			.by = text(moment, record, "by"),
-			.reason = text(moment, record, "reason"),
-			.count = number(record, "count"),
-		};
+static void read_exit(struct moment *moment, const json_t *record, struct snapshot_series *to)
+{
+	to->name[0] = text(moment, record, "code");
+	to->count[0] = number(record, "count");
+}
+
+static void read_series(struct moment *moment, const json_t *records)
+{
+	static const struct {
+		const char *kind;
+		void (*read)(struct moment *moment, const json_t *record,
+			     struct snapshot_series *to);
+	} forms[SERIES_KINDS] = {
+		[SERIES_DESTINATIONS] = { "destination", read_destination },
+		[SERIES_TLS_ERRORS] = { "tls_error", read_tls_error },
+		[SERIES_TLS_HELLOS] = { "tls_hello", read_tls_hello },
+		[SERIES_EXITS] = { "exit", read_exit },
+	};
+
+	for (int kind = 0; kind < SERIES_KINDS; kind++) {
+		uint32_t *count = &moment->snapshot.series_count[kind];
+		struct snapshot_series *to = list(records, forms[kind].kind, count, sizeof(*to));
+
+		for (uint32_t i = 0; i < *count; i++) {
+			const json_t *record = nth(records, forms[kind].kind, i);
+
+			to[i].slot = (uint32_t)number(record, "slot");
+			to[i].generation = (uint32_t)number(record, "generation");
+			forms[kind].read(moment, record, &to[i]);
+		}
+		moment->snapshot.series[kind] = to;
 	}
-	for (uint32_t i = 0; i < snapshot->tls_hello_count; i++) {
-		const json_t *record = nth(records, "tls_hello", i);
-
-		hellos[i] = (struct snapshot_tls_hello){
-			.slot = (uint32_t)number(record, "slot"),
-			.generation = (uint32_t)number(record, "generation"),
-			.alpn = text(moment, record, "alpn"),
-			.count = number(record, "count"),
-		};
-	}
-	for (uint32_t i = 0; i < snapshot->exit_count; i++) {
-		const json_t *record = nth(records, "exit", i);
-
-		exits[i].key.slot = (uint32_t)number(record, "slot");
-		exits[i].key.generation = (uint32_t)number(record, "generation");
-		exits[i].key.code = (uint32_t)number(record, "code");
-		snprintf(exits[i].code, sizeof(exits[i].code), "%s", text(moment, record, "code"));
-		exits[i].count = number(record, "count");
-	}
-	snapshot->tls_errors = errors;
-	snapshot->tls_hellos = hellos;
-	snapshot->exits = exits;
 }
 
 static void read_values(struct moment *moment, int64_t owner, const json_t *values)
@@ -477,8 +490,7 @@ void moment__read(struct moment *ret_moment, const json_t *records, struct readi
 	read_slots(ret_moment, records);
 	read_statuses(ret_moment, records);
 	read_rpcs(ret_moment, records);
-	read_destinations(ret_moment, records);
-	read_named(ret_moment, records);
+	read_series(ret_moment, records);
 	read_readings(ret_moment, records);
 	read_endpoints(ret_moment, records);
 }
@@ -497,10 +509,8 @@ void moment__free(struct moment *moment)
 	free((void *)snapshot->statuses);
 	free((void *)snapshot->groups);
 	free((void *)snapshot->rpcs);
-	free((void *)snapshot->destinations);
-	free((void *)snapshot->tls_errors);
-	free((void *)snapshot->tls_hellos);
-	free((void *)snapshot->exits);
+	for (int kind = 0; kind < SERIES_KINDS; kind++)
+		free((void *)snapshot->series[kind]);
 	free(moment->endpoint);
 	for (size_t i = 0; i < moment->kept_count; i++)
 		free(moment->kept[i]);

@@ -44,6 +44,8 @@ static void put_counts(json_t *record, const struct moment_names *names, const _
 	char index[16];
 
 	for (int i = 0; i < names->count; i++) {
+		if (names->is_part && !names->name[i])
+			continue;
 		snprintf(index, sizeof(index), "%d", i);
 		put_number(record, names->name[i] ? names->name[i] : index, count[i]);
 	}
@@ -105,7 +107,7 @@ static void write_agent(json_t *records, const struct moment *moment)
 	put_text(agent, "host", moment->host);
 	put_text(agent, "version", moment->version);
 	put_text(agent, "revision", moment->revision);
-	put_text(agent, "proxy_id", moment->proxy_id);
+	put_text(agent, "proxy_id", moment->run);
 	put_number(agent, "has_pods", moment->has_pods);
 	put_number(agent, "slots", moment->snapshot.slot_count);
 	put_number(agent, "max_apps", moment->max_apps);
@@ -132,11 +134,11 @@ static void write_machine(json_t *records, const struct moment *moment)
 	add(records, machine, "machine");
 	put_counts(loss, &names_losses, (const __u64 *)snapshot->loss);
 	add(records, loss, "loss");
-	put_counts(exporter, &names_exporter, (const __u64 *)moment->exporter);
+	put_counts(exporter, &names_exporter, (const __u64 *)moment->own);
 	add(records, exporter, "exporter");
-	put_counts(tls, &names_tls, (const __u64 *)moment->tls);
+	put_counts(tls, &names_tls, (const __u64 *)moment->own);
 	add(records, tls, "tls");
-	put_counts(databases, &names_databases, (const __u64 *)moment->databases);
+	put_counts(databases, &names_databases, (const __u64 *)moment->own);
 	add(records, databases, "databases");
 	for (uint32_t i = 0; i < snapshot->map_count; i++) {
 		const struct snapshot_map *map = &snapshot->maps[i];
@@ -170,13 +172,9 @@ static void write_slot(json_t *records, const struct moment *moment, uint32_t sl
 	put_number(record, "account", from->account);
 	put_number(record, "born_ns", from->born_ns);
 	if (identity) {
-		put_labels(record, &(struct model_labels){ {
-					   [MODEL_APP] = identity->app,
-					   [MODEL_NAMESPACE] = identity->namespace_,
-					   [MODEL_INSTANCE] = identity->instance,
-					   [MODEL_POD] = identity->pod,
-					   [MODEL_CONTAINER] = identity->container,
-				   } });
+		const struct model_labels labels = model_labels__of(identity);
+
+		put_labels(record, &labels);
 		put_number(record, "dropped", identity->dropped);
 	}
 	put_counts(counts, &names_counts, from->count);
@@ -300,75 +298,67 @@ static void write_rpcs(json_t *records, const struct moment *moment, const char 
 	}
 }
 
-static void write_destinations(json_t *records, const struct moment *moment, const char *apps)
+static void put_destination(json_t *record, const struct snapshot_series *from)
 {
-	unsigned int count = 0;
+	char address[INET6_ADDRSTRLEN];
+	uint16_t port_be16;
 
-	for (uint32_t i = 0; i < moment->snapshot.destination_count; i++) {
-		const struct snapshot_destination *from = &moment->snapshot.destinations[i];
-		char address[INET6_ADDRSTRLEN];
-		json_t *record;
-
-		if (!is_recorded(moment, from->key.slot, apps))
-			continue;
-		record = json_object();
-		inet_ntop(AF_INET6, from->key.addr, address, sizeof(address));
-		put_number(record, "slot", from->key.slot);
-		put_number(record, "generation", from->key.slot_generation);
-		put_text(record, "address", address);
-		put_number(record, "port", ntohs(from->key.port_be16));
-		put_number(record, "connects", from->counts.connects);
-		put_number(record, "refused", from->counts.refused);
-		put_number(record, "failed", from->counts.failed);
-		add(records, record, "destination %03u", count++);
-	}
+	memcpy(&port_be16, from->name[0] + 16, sizeof(port_be16));
+	inet_ntop(AF_INET6, from->name[0], address, sizeof(address));
+	put_text(record, "address", address);
+	put_number(record, "port", ntohs(port_be16));
+	put_number(record, "connects", from->count[DESTINATION_CONNECTS]);
+	put_number(record, "refused", from->count[DESTINATION_REFUSED]);
+	put_number(record, "failed", from->count[DESTINATION_FAILED]);
 }
 
-static void write_named(json_t *records, const struct moment *moment, const char *apps)
+static void put_tls_error(json_t *record, const struct snapshot_series *from)
 {
-	const struct snapshot *snapshot = &moment->snapshot;
-	unsigned int errors = 0, hellos = 0, exits = 0;
+	put_text(record, "server_name", from->name[0]);
+	put_text(record, "by", from->name[1]);
+	put_text(record, "reason", from->name[2]);
+	put_number(record, "count", from->count[0]);
+}
 
-	for (uint32_t i = 0; i < snapshot->tls_error_count; i++) {
-		const struct snapshot_tls_error *from = &snapshot->tls_errors[i];
-		json_t *record;
+static void put_tls_hello(json_t *record, const struct snapshot_series *from)
+{
+	put_text(record, "alpn", from->name[0]);
+	put_number(record, "count", from->count[0]);
+}
 
-		if (!is_recorded(moment, from->slot, apps))
-			continue;
-		record = json_object();
-		put_number(record, "slot", from->slot);
-		put_number(record, "generation", from->generation);
-		put_text(record, "server_name", from->server_name);
-		put_text(record, "by", from->by);
-		put_text(record, "reason", from->reason);
-		put_number(record, "count", from->count);
-		add(records, record, "tls_error %03u", errors++);
-	}
-	for (uint32_t i = 0; i < snapshot->tls_hello_count; i++) {
-		const struct snapshot_tls_hello *from = &snapshot->tls_hellos[i];
-		json_t *record;
+static void put_exit(json_t *record, const struct snapshot_series *from)
+{
+	put_text(record, "code", from->name[0]);
+	put_number(record, "count", from->count[0]);
+}
 
-		if (!is_recorded(moment, from->slot, apps))
-			continue;
-		record = json_object();
-		put_number(record, "slot", from->slot);
-		put_number(record, "generation", from->generation);
-		put_text(record, "alpn", from->alpn);
-		put_number(record, "count", from->count);
-		add(records, record, "tls_hello %03u", hellos++);
-	}
-	for (uint32_t i = 0; i < snapshot->exit_count; i++) {
-		const struct snapshot_exit *from = &snapshot->exits[i];
-		json_t *record;
+static void write_series(json_t *records, const struct moment *moment, const char *apps)
+{
+	static const struct {
+		const char *kind;
+		void (*put)(json_t *record, const struct snapshot_series *from);
+	} forms[SERIES_KINDS] = {
+		[SERIES_DESTINATIONS] = { "destination", put_destination },
+		[SERIES_TLS_ERRORS] = { "tls_error", put_tls_error },
+		[SERIES_TLS_HELLOS] = { "tls_hello", put_tls_hello },
+		[SERIES_EXITS] = { "exit", put_exit },
+	};
 
-		if (!is_recorded(moment, from->key.slot, apps))
-			continue;
-		record = json_object();
-		put_number(record, "slot", from->key.slot);
-		put_number(record, "generation", from->key.generation);
-		put_text(record, "code", from->code);
-		put_number(record, "count", from->count);
-		add(records, record, "exit %03u", exits++);
+	for (int kind = 0; kind < SERIES_KINDS; kind++) {
+		unsigned int count = 0;
+
+		for (uint32_t i = 0; i < moment->snapshot.series_count[kind]; i++) {
+			const struct snapshot_series *from = &moment->snapshot.series[kind][i];
+			json_t *record;
+
+			if (!is_recorded(moment, from->slot, apps))
+				continue;
+			record = json_object();
+			put_number(record, "slot", from->slot);
+			put_number(record, "generation", from->generation);
+			forms[kind].put(record, from);
+			add(records, record, "%s %03u", forms[kind].kind, count++);
+		}
 	}
 }
 
@@ -477,8 +467,7 @@ json_t *moment__write(const struct moment *moment, const char *apps)
 	write_statuses(records, moment, apps);
 	write_groups(records, moment, apps);
 	write_rpcs(records, moment, apps);
-	write_destinations(records, moment, apps);
-	write_named(records, moment, apps);
+	write_series(records, moment, apps);
 	write_readings(records, moment, apps);
 	write_endpoints(records, moment, apps);
 	return sort(records);

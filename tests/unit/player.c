@@ -7,6 +7,7 @@
 #include "agent/agent.h"
 #include "agent/extra_series.h"
 #include "base/clock.h"
+#include "collect/endpoints/endpoints.h"
 #include "collect/endpoints/internal.h"
 #include "collect/endpoints/parse.h"
 #include "identity/table.h"
@@ -50,25 +51,25 @@ static struct model_identities identities_of(const struct player *player)
 					  identity_table__has_pods };
 }
 
-static void exporter_counts(void *ctx, uint64_t ret_counts[EXPORTER_FIELDS])
+static void own_counts(void *ctx, uint64_t ret_counts[OWN_COUNTS])
 {
 	const struct player *player = ctx;
 
-	memcpy(ret_counts, player->moment.exporter, sizeof(player->moment.exporter));
+	memcpy(ret_counts, player->moment.own, sizeof(player->moment.own));
 }
 
-static void tls_counts(void *ctx, uint64_t ret_counts[TLS_FIELDS])
+/* Nothing is asked: there is no loader, no broker, and nobody ticks. */
+static void start_collectors(struct agent *agent)
 {
-	const struct player *player = ctx;
+	static const struct collector *const table[] = { &collector_endpoints };
+	const struct collector_env env = { .config = &agent->config, .identity = agent->identity };
 
-	memcpy(ret_counts, player->moment.tls, sizeof(player->moment.tls));
-}
-
-static void database_counts(void *ctx, uint64_t ret_counts[DATABASE_FIELDS])
-{
-	const struct player *player = ctx;
-
-	memcpy(ret_counts, player->moment.databases, sizeof(player->moment.databases));
+	agent->config.listen = strdup("127.0.0.1:9777");
+	agent->config.custom_metrics = true;
+	agent->config.custom_interval_ns = 3600 * NS_PER_S;
+	agent->config.custom_endpoints = 512;
+	agent->config.custom_samples = 50000;
+	need(collectors__new(&agent->collectors, table, 1, &env) == 0);
 }
 
 struct player *player__new(FILE *file)
@@ -80,7 +81,7 @@ struct player *player__new(FILE *file)
 	player->records = json_object();
 	pthread_mutex_init(&player->agent.lock, NULL);
 	player->agent.identity = &player->identity;
-	need(readings__new(&player->agent.readings) == 0);
+	start_collectors(&player->agent);
 	return player;
 }
 
@@ -89,27 +90,18 @@ static void start_agent(struct player *player)
 {
 	const struct moment *moment = &player->moment;
 	struct agent *agent = &player->agent;
-	const struct custom_options custom = {
-		.interval_ns = 3600 * NS_PER_S, /* nothing is asked */
-		.max_endpoints = 512,
-		.max_samples = 50000,
-	};
 	struct exposition_options exposition = {
 		.region = moment->region,
 		.host = moment->host,
-		.proxy_id = moment->proxy_id,
+		.run = moment->run,
 		.version = moment->version,
 		.revision = moment->revision,
 		.classic_ns = moment->classic_ns,
 		.classic_count = moment->classic_count,
 		.identities = identities_of(player),
-		.readings = agent->readings,
-		.exporter = exporter_counts,
-		.exporter_ctx = player,
-		.tls = tls_counts,
-		.tls_ctx = player,
-		.databases = database_counts,
-		.databases_ctx = player,
+		.readings = collectors__readings(agent->collectors),
+		.own = own_counts,
+		.own_ctx = player,
 	};
 
 	agent->config.region = strdup(moment->region);
@@ -117,7 +109,6 @@ static void start_agent(struct player *player)
 	need(rollup__new(&agent->rollup, moment->max_apps, moment->snapshot.slot_count) == 0);
 	exposition.rollup = agent->rollup;
 	need(exposition__new(&agent->exposition, &exposition) == 0);
-	need(custom__new(&agent->custom, &custom) == 0);
 }
 
 static const struct moment_endpoint *find_endpoint(const struct player *player,
@@ -157,7 +148,8 @@ static void take_endpoints(struct player *player)
 {
 	const struct moment *moment = &player->moment;
 	struct custom_target *targets = calloc(moment->endpoint_count + 1, sizeof(*targets));
-	struct custom *custom = player->agent.custom;
+	struct custom *custom = endpoints__custom(
+		collectors__state(player->agent.collectors, &collector_endpoints));
 
 	need(targets);
 	for (size_t i = 0; i < moment->endpoint_count; i++) {
@@ -193,7 +185,8 @@ bool player__next(struct player *player, enum recording_event *ret_event, uint32
 		return false;
 	if (player->has_moment)
 		moment__free(&player->moment);
-	moment__read(&player->moment, player->records, player->agent.readings);
+	moment__read(&player->moment, player->records,
+		     collectors__readings(player->agent.collectors));
 	player->identity.has_pods = player->moment.has_pods;
 	if (!player->has_moment)
 		start_agent(player);
@@ -220,16 +213,16 @@ const json_t *player__records(const struct player *player)
 static int render_view(struct player *player, const struct view *view,
 		       const struct encoder *encoder, struct buffer *out)
 {
-	struct exposition_guest guest = { 0 };
+	struct exposition_extra extra = { 0 };
 	struct agent *agent = &player->agent;
 	int err = 0;
 
-	if (view->has_guests)
-		err = endpoints__invite(agent, view, &scope_all, &guest);
+	if (view->has_extra)
+		err = extra_series__begin(agent, view, &scope_all, &extra);
 	if (!err)
 		err = exposition__render(agent->exposition, &player->moment.snapshot, view, encoder,
 					 &scope_all, out);
-	endpoints__see_off(agent, &guest);
+	extra_series__end(agent, &extra);
 	return err;
 }
 
@@ -241,7 +234,7 @@ char *player__render(struct player *player, const struct player_page *page,
 
 	buffer__init(&out);
 	need((page->view ? render_view(player, page->view, encoder, &out)
-			 : endpoints__render(&player->agent, &scope_all, &out)) == 0);
+			 : extra_series__render(&player->agent, &scope_all, &out)) == 0);
 	buffer__append_char(&out, '\0');
 	text = buffer__take(&out, ret_length);
 	need(text);
@@ -253,12 +246,12 @@ void player__free(struct player *player)
 {
 	struct agent *agent = &player->agent;
 
-	custom__free(agent->custom);
+	collectors__free(agent->collectors);
 	exposition__free(agent->exposition);
 	rollup__free(agent->rollup);
-	readings__free(agent->readings);
 	free(agent->config.region);
 	free(agent->config.host);
+	free(agent->config.listen);
 	if (player->has_moment)
 		moment__free(&player->moment);
 	json_decref(player->records);

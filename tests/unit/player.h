@@ -8,6 +8,7 @@
 
 #include "moment.h"
 #include "recording.h"
+#include "views/views.h"
 
 #define PLAYER_FORMATS 3
 
