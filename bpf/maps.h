@@ -26,9 +26,9 @@ const volatile struct grid cfg_grid;
 const volatile __s32 cfg_cgroup_subsys = -1;		/* v1 controller's index; -1: cgroup v2 */
 const volatile __u64 cfg_memory = DEFAULT_MEMORY_BYTES; /* of what memory.h accounts */
 const volatile __u8 cfg_status_by_code;
-#define POOL_SIZE(id, one, many, key, entry, size) [POOL_##id] = (size),
-#define COUNT_SIZE(id, map, key, value, size, ...) [POOL_##id] = (size),
-const volatile __u32 cfg_pool_size[POOL_N] = { [POOL_SLOTS] = DEFAULT_MAX_INSTANCES,
+#define POOL_SIZE(id, one, many, key, entry, size) (size),
+#define COUNT_SIZE(id, map, key, value, size, ...) (size),
+const volatile __u32 cfg_pool_size[POOL_N] = { DEFAULT_MAX_INSTANCES,
 					       POOLS(POOL_SIZE) KEYED_COUNTS(COUNT_SIZE) };
 #undef POOL_SIZE
 #undef COUNT_SIZE
@@ -404,7 +404,7 @@ struct {
 
 /* Live state and numbering, shared by all CPUs. */
 __u64 live_sockets;
-__u64 memory_used;	/* bytes, as memory.h accounts them */
+__u64 memory_used;	 /* bytes, as memory.h accounts them */
 __u32 pool_used[POOL_N]; /* entries; the agent takes off what it gives back */
 __u32 last_listener;
 __u32 last_connection;
