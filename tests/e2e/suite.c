@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Runs each end-to-end script in a process of its own, with a time limit, and
- * leaves nothing of it behind: the test process is the reaper of all that the
- * script has started, so daemons that have left the script's session are found
- * and killed too. Output goes to BUILD/e2e/NAME.log, and to the terminal when
- * the script fails or V=1.
+ * leaves nothing of it behind: that process's parent, its runner, is the reaper
+ * of all that the script has started, so daemons that have left the script's
+ * session are found and killed too. Output goes to BUILD/e2e/NAME.log, and to
+ * the terminal when the script fails or V=1.
+ *
+ * Scripts mostly wait, so LANES of them run side by side; then those that must
+ * not be disturbed, which say so in a line "# alone: WHY", one after the other.
+ * Check's tests take the outcomes from a pipe in the order in which scripts end.
  */
 #include "suite.h"
 
@@ -23,11 +27,23 @@
 #include <unistd.h>
 
 #define TIMEOUT_S 300
+#define LANES 2
 #define EXIT_SKIPPED 77
+#define HEAD_BYTES 1024
 #define TAIL_BYTES (64 * 1024)
 
-static char **scripts; /* paths, sorted; owned by a glob_t that lives as long as the process */
+static char **scripts; /* paths, those that run alone last; they live as long as the process */
 static size_t script_count;
+static size_t first_alone; /* index into scripts */
+
+struct outcome {
+	size_t script; /* index into scripts */
+	int status;    /* as waitpid() has it, -1 if it ran out of time */
+	double seconds;
+};
+
+static int outcomes[2] = { -1, -1 };
+static pid_t scheduler = -1;
 
 static const char *build_dir(void)
 {
@@ -57,6 +73,20 @@ static double now_s(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+/* Does one of its first lines ask for a machine without other scripts? */
+static bool wants_to_be_alone(const char *path)
+{
+	char head[HEAD_BYTES + 1] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (read(fd, head, HEAD_BYTES) < 0)
+			head[0] = '\0';
+		close(fd);
+	}
+	return strstr(head, "\n# alone: ");
+}
+
 static void find_scripts(const char *name)
 {
 	static glob_t found;
@@ -67,10 +97,16 @@ static void find_scripts(const char *name)
 		snprintf(wanted, sizeof(wanted), "%s", short_name(wanted));
 	glob("tests/e2e/test_*.py", 0, NULL, &found);
 	glob("tests/e2e/test_*.sh", GLOB_APPEND, NULL, &found);
-	scripts = found.gl_pathv;
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		if (!name || !strcmp(wanted, short_name(scripts[i])))
-			scripts[script_count++] = scripts[i];
+	scripts = calloc(found.gl_pathc + 1, sizeof(*scripts));
+	for (int alone = 0; scripts && alone < 2; alone++) {
+		first_alone = script_count;
+		for (size_t i = 0; i < found.gl_pathc; i++) {
+			char *path = found.gl_pathv[i];
+
+			if ((!name || !strcmp(wanted, short_name(path))) &&
+			    wants_to_be_alone(path) == alone)
+				scripts[script_count++] = path;
+		}
 	}
 }
 
@@ -129,27 +165,98 @@ static const char *interpreter(const char *script)
 	return strcmp(strrchr(script, '.'), ".py") ? "/bin/bash" : "/usr/bin/python3";
 }
 
-static pid_t start(const char *script, const char *log)
+/* BUILD/e2e/NAME.log, in static storage. */
+static const char *log_of(const char *script)
 {
-	int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	static char log[512];
+
+	snprintf(log, sizeof(log), "%s/e2e/%s.log", build_dir(), short_name(script));
+	return log;
+}
+
+/* Replaces the process by the script, whose end is its parent's end too. */
+static void become(const char *script)
+{
+	int log = open(log_of(script), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (log < 0 || null < 0) {
+		dprintf(STDERR_FILENO, "cannot write %s: %s\n", log_of(script), strerror(errno));
+		_exit(126);
+	}
+	dup2(null, STDIN_FILENO);
+	dup2(log, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
+	execl(interpreter(script), interpreter(script), script, NULL);
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", script, strerror(errno));
+	_exit(127);
+}
+
+/* The runner of one script: a process of its own, so that it reaps what is this script's only. */
+static void run(size_t number)
+{
+	struct outcome outcome = { .script = number, .status = -1 };
+	double begun_s;
 	pid_t pid;
 
-	ck_assert_msg(fd >= 0, "cannot write %s: %s", log, strerror(errno));
-	fflush(NULL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	begun_s = now_s();
 	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (!pid) {
-		int null = open("/dev/null", O_RDONLY);
+	if (!pid)
+		become(scripts[number]);
+	if (pid > 0)
+		outcome.status = wait_until(pid, begun_s + TIMEOUT_S);
+	reap_everything();
+	outcome.seconds = now_s() - begun_s;
+	_exit(write(outcomes[1], &outcome, sizeof(outcome)) != sizeof(outcome));
+}
 
-		dup2(null, STDIN_FILENO);
-		dup2(fd, STDOUT_FILENO);
-		dup2(fd, STDERR_FILENO);
-		execl(interpreter(script), interpreter(script), script, NULL);
-		dprintf(STDERR_FILENO, "cannot run %s: %s\n", script, strerror(errno));
-		_exit(127);
+static void run_all(void)
+{
+	size_t running = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	for (size_t i = 0; i < script_count; i++) {
+		size_t room = i < first_alone ? LANES : 1;
+		pid_t pid;
+
+		for (; running >= room; running--)
+			wait(NULL);
+		pid = fork();
+		if (!pid)
+			run(i);
+		running += pid > 0;
 	}
-	close(fd);
-	return pid;
+	while (running--)
+		wait(NULL);
+}
+
+/* Before the first of Check's tests, in the process that forks them. */
+static void start_scripts(void)
+{
+	char folder[512];
+
+	if (geteuid() || !script_count)
+		return;
+	snprintf(folder, sizeof(folder), "%s/e2e", build_dir());
+	mkdir(folder, 0755);
+	ck_assert_int_eq(pipe2(outcomes, O_CLOEXEC), 0);
+	fflush(NULL);
+	scheduler = fork();
+	ck_assert_int_ge(scheduler, 0);
+	if (!scheduler) {
+		run_all();
+		_exit(0);
+	}
+	close(outcomes[1]); /* so that the end of the runners is the end of the pipe */
+}
+
+static void await_scripts(void)
+{
+	if (scheduler > 0)
+		waitpid(scheduler, NULL, 0);
 }
 
 /* The last bytes of a log, NUL-terminated; the caller frees it. */
@@ -184,25 +291,24 @@ static const char *skip_reason(char *text)
 	return !strncmp(line, "SKIP: ", 6) && line[6] ? line + 6 : NULL;
 }
 
+/* Judges the script that ends next. */
 START_TEST(script)
 {
-	const char *path = scripts[_i], *name = short_name(path), *verbose = getenv("V");
-	const char *reason;
-	char log[512], *text;
-	double begun_s = now_s();
+	const char *path, *name, *log, *reason, *verbose = getenv("V");
+	struct outcome ended;
 	int status;
+	char *text;
 
 	if (geteuid()) {
-		printf("SKIP %s: needs root\n", name);
+		printf("SKIP %s: needs root\n", short_name(scripts[_i]));
 		return;
 	}
-	snprintf(log, sizeof(log), "%s/e2e", build_dir());
-	mkdir(log, 0755);
-	snprintf(log, sizeof(log), "%s/e2e/%s.log", build_dir(), name);
-
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	status = wait_until(start(path, log), begun_s + TIMEOUT_S);
-	reap_everything();
+	ck_assert_msg(read(outcomes[0], &ended, sizeof(ended)) == sizeof(ended),
+		      "nobody runs the scripts any more");
+	path = scripts[ended.script];
+	name = short_name(path);
+	log = log_of(path);
+	status = ended.status;
 
 	text = read_tail(log);
 	reason = skip_reason(text);
@@ -213,7 +319,7 @@ START_TEST(script)
 	}
 	if (status || (verbose && !strcmp(verbose, "1")))
 		printf("---- %s (all of it: %s)\n%s\n----\n", path, log, text);
-	printf("%s %s (%.1f s)\n", status ? "FAIL" : "ok  ", name, now_s() - begun_s);
+	printf("%s %s (%.1f s)\n", status ? "FAIL" : "ok  ", name, ended.seconds);
 	free(text);
 
 	ck_assert_msg(status != -1, "%s was killed after %d s; see %s", path, TIMEOUT_S, log);
@@ -237,7 +343,10 @@ Suite *e2e_suite(const char *name)
 	TCase *scripts_case = tcase_create("scripts");
 
 	find_scripts(name);
-	tcase_set_timeout(scripts_case, TIMEOUT_S + 30);
+	/* A test may wait for two scripts, and for what they have left behind.
+	 */
+	tcase_set_timeout(scripts_case, 2 * TIMEOUT_S + 60);
+	tcase_add_unchecked_fixture(scripts_case, start_scripts, await_scripts);
 	tcase_add_test(scripts_case, scripts_exist);
 	tcase_add_loop_test(scripts_case, script, 0, script_count);
 	suite_add_tcase(suite, scripts_case);

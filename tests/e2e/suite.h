@@ -4,6 +4,9 @@
  * (run by /usr/bin/python3) or test_NAME.sh (by bash), run from the root of the
  * repository with BUILD naming the build folder. It exits 0 (passed), 77
  * (skipped, its last line being "SKIP: why") or anything else (failed).
+ *
+ * Two run at a time; one with a line "# alone: WHY" near its start runs by itself,
+ * after the others.
  */
 #ifndef EDGETAP_E2E_SUITE_H
 #define EDGETAP_E2E_SUITE_H

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: nothing of the machine may be lost
 """gRPC by grpcio and by Go: calls by method and status against the services' own records."""
 import json
 import random

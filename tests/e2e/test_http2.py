@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: nothing of the machine may be lost
 """HTTP/2 by real servers and real clients, in clear text and over TLS, against the servers' own logs."""
 import re
 

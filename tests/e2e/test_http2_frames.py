@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: nothing of the machine may be lost
 """
 HTTP/2 as the RFC allows it and as attackers send it: every representation of
 header fields, frames cut anywhere, resets in every phase, floods. The server

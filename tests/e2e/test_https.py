@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: nothing of the machine may be lost
 """HTTP/1.1 inside TLS by nginx, haproxy and Apache, and queue time: against the servers' logs and timers."""
 import re
 import ssl

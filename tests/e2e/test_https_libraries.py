@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: nothing of the machine may be lost
 """HTTP/1.1 inside TLS by every library that is followed, linked in every way, against the servers' logs."""
 import os
 from pathlib import Path

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: nothing of the machine may be lost
 """
 A million requests and a hundred thousand connections across six servers, under
 one agent: every one of them is in the counters, none twice.

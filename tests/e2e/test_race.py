@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: it measures what a client and a server do on a CPU each
 """
 The loopback race: the client's next request arrives before this response's
 write has been told of. No request may be lost and no time distorted by it.

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: nothing of the machine may be lost
 """Messages cut at every byte, many in one packet, and bodies that look like messages."""
 import lib
 from client import Connection, request

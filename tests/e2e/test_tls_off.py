@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: nobody else's agent may put breakpoints into its server
 """Uprobes off: nothing is attached to any process, and handshakes are seen from the wire all the same."""
 from pathlib import Path
 

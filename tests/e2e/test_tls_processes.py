@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: links and memory of the agent are those of its own servers
 """Hundreds of TLS servers that live for a request or two: nothing of them stays behind in the agent."""
 import os
 import re
