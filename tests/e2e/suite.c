@@ -21,7 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -193,6 +195,24 @@ static void become(const char *script)
 	_exit(127);
 }
 
+/*
+ * Another run on this machine serves under the same names in the same script, and agents see
+ * both: one at a time, by a name that is held until the process ends.
+ */
+static void await_namesake(const char *script)
+{
+	const struct timespec tick = { .tv_nsec = 100 * 1000 * 1000 };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	double deadline_s = now_s() + TIMEOUT_S;
+
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "edgetap-e2e-%s",
+		 short_name(script));
+	while (bind(fd, (struct sockaddr *)&address, sizeof(address)) && errno == EADDRINUSE &&
+	       now_s() < deadline_s)
+		nanosleep(&tick, NULL);
+}
+
 /* The runner of one script: a process of its own, so that it reaps what is this script's only. */
 static void run(size_t number)
 {
@@ -202,6 +222,7 @@ static void run(size_t number)
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	await_namesake(scripts[number]);
 	begun_s = now_s();
 	pid = fork();
 	if (!pid)
@@ -343,9 +364,9 @@ Suite *e2e_suite(const char *name)
 	TCase *scripts_case = tcase_create("scripts");
 
 	find_scripts(name);
-	/* A test may wait for two scripts, and for what they have left behind.
+	/* A test may wait for two scripts, for their namesakes, and for what they have left behind.
 	 */
-	tcase_set_timeout(scripts_case, 2 * TIMEOUT_S + 60);
+	tcase_set_timeout(scripts_case, 4 * TIMEOUT_S + 60);
 	tcase_add_unchecked_fixture(scripts_case, start_scripts, await_scripts);
 	tcase_add_test(scripts_case, scripts_exist);
 	tcase_add_loop_test(scripts_case, script, 0, script_count);
