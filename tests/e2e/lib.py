@@ -233,6 +233,9 @@ class Agent(Metrics):
 class Env:
     """What one test function gets: a folder, processes, an order to undo things."""
 
+    common = None  # the Env of what the tests of a script share
+    names = set()  # of the programs that the script has made
+
     def __init__(self, name):
         self.name = name
         self.dir = Path(tempfile.mkdtemp(prefix="edgetap-e2e-"))
@@ -251,7 +254,18 @@ class Env:
         return process
 
     def agent(self, config=None, flags=(), environ=None, **popen):
+        """An agent that is this test's alone: with options of its own, harmed, measured, or late on purpose."""
         return Agent(self, config, flags, environ, **popen)
+
+    def shared_agent(self):
+        """
+        The agent without options that the tests of a script have in common: a start costs more
+        than most tests. Its losses, and what it knows of other apps, come from earlier tests too.
+        """
+        if not Env.common:
+            Env.common = Env("common")
+            Env.common.usual = Env.common.agent()
+        return Env.common.usual
 
     def renamed(self, program, name):
         """
@@ -347,6 +361,29 @@ def _reenter():
     os.execve(unshare, argv, dict(os.environ, **{INSIDE: "1"}))
 
 
+def _common_is_well(failed):
+    """Whether the agent that tests share has survived this one; if not, the next one starts another."""
+    if not Env.common:
+        return True
+    well = Env.common.usual.process.alive()
+    if failed or not well:
+        Env.common.show_outputs()
+    if not well:
+        print("the shared agent has ended")
+        Env.common.close(False)
+        Env.common = None
+    return well
+
+
+def _common_ends():
+    """Whether it leaves as it should at the end."""
+    status = Env.common.usual.stop()
+    if status:
+        print(f"the shared agent ended with status {status}")
+    Env.common.close(bool(status))
+    return not status
+
+
 def main(scope):
     """Runs every test_* function of a file, or those named on the command line."""
     _reenter()
@@ -370,6 +407,8 @@ def main(scope):
             skipped.append(f"{name}: {e}")
         except SystemExit:
             env.close(False)
+            if Env.common:
+                Env.common.close(False)
             raise
         except BaseException as e:  # pylint: disable=broad-except
             verdict = "FAIL"
@@ -381,7 +420,12 @@ def main(scope):
             else:
                 traceback.print_exc(file=sys.stdout)
         env.close(verdict == "FAIL")
+        if not _common_is_well(verdict == "FAIL") and name not in failed:
+            verdict = "FAIL"
+            failed.append(name)
         print(f"{verdict:4} {name} ({time.monotonic() - start:.1f} s)", flush=True)
+    if Env.common and not _common_ends():
+        failed.append("the shared agent's end")
     if failed:
         print(f"failed: {', '.join(failed)}")
         sys.exit(1)

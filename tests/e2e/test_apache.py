@@ -11,7 +11,7 @@ from servers import Apache
 
 
 def test_load(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Apache(env, "e2e-apache-load")
     before = lib.passive_opens()
     ab(server.port, 10000, concurrency=8, keep_alive=True)
@@ -31,7 +31,7 @@ def test_load(env):
 
 def test_slow_reader(env):
     """A large response to a slow client: Apache's timer and both clocks end with its last byte."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Apache(env, "e2e-apache-slow")
     size = 20 << 20
     with open(server.root / "large", "wb") as f:
@@ -51,7 +51,7 @@ def test_slow_reader(env):
 
 def test_one_instance(env):
     """All ten workers answered, under one name."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Apache(env, "e2e-apache-ten")
     lib.eventually(lambda: len(server.workers()) >= 10, 10, "ten workers")
     held = [Connection(server.port) for _ in range(10)]  # one worker holds each
@@ -69,7 +69,7 @@ def test_one_instance(env):
 
 def test_kinds(env):
     """Statuses, a body that looks like a request, a slow body, errors."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Apache(
         env,
         "e2e-apache-kinds",

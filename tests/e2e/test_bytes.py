@@ -30,7 +30,7 @@ def test_live(env):
     On an open connection. The kernel counts at events: what the peer has
     acknowledged since the server's last read or write shows at its next one.
     """
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-bytes-live")
     with Connection(server.port) as c:
         for n in SIZES + (1,):  # the last shows all of the one before
@@ -55,7 +55,7 @@ def test_live(env):
 
 def test_after_close(env):
     """Exact once the connection has ended, whoever ended it and however."""
-    agent = env.agent()
+    agent = env.shared_agent()
     sent = received = 0
     server = odd(env, "e2e-bytes-close")
     for n in SIZES:
@@ -80,7 +80,7 @@ def test_after_close(env):
 
 def test_server_closes(env):
     """The server's FIN is not payload; nor is a response that nobody acknowledged."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-bytes-fin")
     sent = received = 0
     for i in range(30):
@@ -99,7 +99,7 @@ def test_server_closes(env):
 
 def test_unread(env):
     """What the app never read was received all the same."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-bytes-unread", before_read_ms=500, size=10)
     with Connection(server.port) as c:
         c.send(request(headers="X: " + "y" * 5000 + "\r\n"))
@@ -116,7 +116,7 @@ def test_unread(env):
 
 def test_client_role(env):
     """The same bytes from the other end: outbound in is the server's out."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-bytes-server")
     program, environ = env.python("e2e-bytes-client")
     code = f"""

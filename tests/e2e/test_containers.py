@@ -29,7 +29,7 @@ def owners(scrape, status):
 
 def test_two_containers(env):
     """The same server twice, under ids that only a container has: the short id names each."""
-    agent = env.agent()
+    agent = env.shared_agent()
     one, two = nginx_in(env), nginx_in(env)
     ab(one.port, 100, keep_alive=True)
     ab(two.port, 200)
@@ -47,7 +47,7 @@ def test_two_containers(env):
 
 def test_names(env):
     """A container that a user named keeps its name, and two of them stay apart."""
-    agent = env.agent()
+    agent = env.shared_agent()
     web = nginx_in(env, name=f"e2e-web-{os.getpid()}", cgroups_path=f"/runc-e2e-web-{os.getpid()}.scope")
     api = nginx_in(env, name=f"e2e-api-{os.getpid()}", cgroups_path=f"/runc-e2e-api-{os.getpid()}.scope")
     ab(web.port, 10)
@@ -63,7 +63,7 @@ def test_names(env):
 
 def test_default_path(env):
     """runc's own default: the cgroup is called like the container, in the root."""
-    agent = env.agent()
+    agent = env.shared_agent()
     name = f"e2eplain{os.getpid()}"
     plain = nginx_in(env, name=name, cgroups_path=f"/{name}")
     ab(plain.port, 15)
@@ -162,7 +162,7 @@ def claim(env, status, names, *, outer=None, python=lib.PYTHON, user=USER, envir
 
 def test_impostors(env):
     """Whoever may make cgroups is still who he was, whatever he calls them; a runtime's word counts."""
-    agent = env.agent()
+    agent = env.shared_agent()
     victim = nginx_in(env)
     named = nginx_in(env, name=f"e2e-real-{os.getpid()}", cgroups_path=f"/lxc/e2e-real-{os.getpid()}")
     unit = Cgroup(env, f"/system.slice/e2e-real-{os.getpid()}.service")
@@ -208,7 +208,7 @@ def test_impostors(env):
 
 def test_executables(env):
     """A program is called by its file's name, and by nothing that stands for another, or for no one."""
-    agent = env.agent()
+    agent = env.shared_agent()
     victim = nginx_in(env)
     ab(victim.port, 20)
     short = victim.id[:12]

@@ -122,21 +122,21 @@ def every_kind(env, agent, server, certificates=None):
 
 def test_statuses(env):
     """All statuses, in trailers and trailers-only, unary and streams of either side."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_service(env, "e2e-grpc")
     answered, before = every_kind(env, agent, server)
     expect_grpc(agent, server, answered, before)
 
 
 def test_statuses_go(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = go_service(env, "e2e-grpc-go")
     answered, before = every_kind(env, agent, server)
     expect_grpc(agent, server, answered, before)
 
 
 def test_tls_go(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = tls.Certificates(env)
     server = go_service(env, "e2e-grpc-go-tls", certificates)
     names = ("crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).Write")
@@ -147,7 +147,7 @@ def test_tls_go(env):
 
 def test_tls_python(env):
     """grpcio gives OpenSSL's bytes to the socket itself: exact, or counted as not seen."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = tls.Certificates(env)
     server = python_service(env, "e2e-grpc-tls", certificates)
     opened = lib.passive_opens()
@@ -171,7 +171,7 @@ def test_tls_python(env):
 
 def test_times(env):
     """Unary calls last as long as the service took, streams until their end; the first byte comes early."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_service(env, "e2e-grpc-times")
     before = agent.scrape()
     said = call(
@@ -199,7 +199,7 @@ def test_gone(env):
     Clients that give up. A cancelled call is reset, so it is an aborted request; with a
     deadline both sides' clocks race, so each is either that or answered by the service.
     """
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_service(env, "e2e-grpc-gone")
     calls = [
         ["unary", "/test.Echo/Hang", 0, 10, {"cancel_ms": 40}],
@@ -290,7 +290,7 @@ def memory(agent):
 
 def test_by_hand(env):
     """Paths that are none, or too long; one path in two codings; what is no gRPC by its content type."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_service(env, "e2e-grpc-hand")
     message = b"\0" + struct.pack(">I", 1) + b"0"
     fields = [("te", "trailers"), ("content-type", "application/grpc")]

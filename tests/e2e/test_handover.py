@@ -53,7 +53,7 @@ def expect_owner(agent, server, other):
 
 def test_listener_sent(env):
     """SCM_RIGHTS, while the maker keeps the socket open too."""
-    agent = env.agent()
+    agent = env.shared_agent()
     port, path = lib.free_port(), env.dir / "channel"
     start(env, unit(env, "e2e-maker"), "e2e-maker", "listener", path, port)
     taker = start(env, unit(env, "e2e-taker"), "e2e-taker", "taker", path)
@@ -75,7 +75,7 @@ def test_listener_sent_before(env):
 
 def test_connections_sent(env):
     """One process accepts, another one answers."""
-    agent = env.agent()
+    agent = env.shared_agent()
     port, path = lib.free_port(), env.dir / "channel"
     start(env, unit(env, "e2e-acceptor"), "e2e-acceptor", "acceptor", path, port)
     worker = start(env, unit(env, "e2e-worker"), "e2e-worker", "worker", path)
@@ -86,7 +86,7 @@ def test_connections_sent(env):
 
 def test_socket_activation(env):
     """LISTEN_FDS: made in the manager's cgroup, inherited by the service."""
-    agent = env.agent()
+    agent = env.shared_agent()
     port = lib.free_port()
     manager, service = unit(env, "e2e-manager"), unit(env, "e2e-service")
     procs = ":".join(str(mount / service.path / "cgroup.procs") for mount, _ in hierarchies())
@@ -106,7 +106,7 @@ def test_socket_activation(env):
 
 def test_prefork_children(env):
     """Children that inherit the socket by fork are their parent's instance: test_apache has ten of them."""
-    agent = env.agent()
+    agent = env.shared_agent()
     port = lib.free_port()
     code = f"""
 import os, socket

@@ -11,7 +11,7 @@ MILLI = 0.001
 
 
 def test_load(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     back = Nginx(env, "e2e-nginx-back")
     proxy = Haproxy(env, "e2e-haproxy-load", [back.port])
     ab(proxy.port, 20000, concurrency=8, keep_alive=True)
@@ -30,7 +30,7 @@ def test_load(env):
 
 def test_connections(env):
     """Connections of the front, not those that haproxy opens to its server."""
-    agent = env.agent()
+    agent = env.shared_agent()
     back = Nginx(env, "e2e-nginx-behind")
     proxy = Haproxy(env, "e2e-haproxy-conn", [back.port], defaults="    option http-server-close")
     for _ in range(40):
@@ -46,7 +46,7 @@ def test_connections(env):
 
 def test_aborted(env):
     """haproxy logs status -1 for a request that it never answered."""
-    agent = env.agent()
+    agent = env.shared_agent()
     program, environ = env.python("e2e-upstream-h")
     back = Logged(env, "e2e-upstream-h", [program, lib.HERE / "programs" / "upstream.py"], environ)
     proxy = Haproxy(env, "e2e-haproxy-abort", [back.port], defaults="    option abortonclose")
@@ -92,7 +92,7 @@ def drained(port):
 
 def test_timers(env):
     """haproxy's own time for a slow answer, to the millisecond that it prints."""
-    agent = env.agent()
+    agent = env.shared_agent()
     program, environ = env.python("e2e-upstream-t")
     back = Logged(env, "e2e-upstream-t", [program, lib.HERE / "programs" / "upstream.py"], environ)
     proxy = Haproxy(env, "e2e-haproxy-time", [back.port])

@@ -69,7 +69,7 @@ def exact_or_unseen(agent, server, requests, connections, before):
 
 def test_nginx_load(env):
     """200,000 requests, 100 streams on each of 10 connections."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Nginx(env, "e2e-h2-nginx", buffered=True)
     got = h2load(server.clear, 198000, PATHS)
@@ -86,7 +86,7 @@ def test_nginx_load(env):
 
 
 def test_nginx_tls_load(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = tls.Certificates(env)
     server = H2Nginx(env, "e2e-h2-nginx-tls", certificates=certificates, buffered=True)
     seen(server)
@@ -99,7 +99,7 @@ def test_nginx_tls_load(env):
 
 def test_nginx_clients(env):
     """curl, nghttp and a client of ours; methods, bodies both ways, nothing but known frames."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     certificates = tls.Certificates(env)
     back = "location /dav/ { dav_methods PUT DELETE; create_full_put_path on; }\nclient_max_body_size 100m;"
@@ -135,7 +135,7 @@ def test_nginx_clients(env):
 
 def test_nginx_latency(env):
     """nginx's own time of slow answers, many at once on one connection."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = tls.Certificates(env)
     program, environ = env.python("e2e-h2-upstream")
     back = Logged(env, "e2e-h2-upstream", [program, lib.HERE / "programs" / "upstream.py"], environ)
@@ -163,7 +163,7 @@ def test_nginx_latency(env):
 
 def test_nginx_aborted(env):
     """What nginx logs as 499, and as an incomplete 200, was reset."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     program, environ = env.python("e2e-h2-up-abort")
     back = Logged(env, "e2e-h2-up-abort", [program, lib.HERE / "programs" / "upstream.py"], environ)
@@ -195,7 +195,7 @@ def test_nginx_aborted(env):
 
 def test_nginx_push(env):
     """What nginx pushes stands in its log as a request, and is one."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     push = "location = /push.html { http2_push /204; http2_push /404; http2_push /; }"
     server = H2Nginx(env, "e2e-h2-push", server=push)
@@ -207,7 +207,7 @@ def test_nginx_push(env):
 
 
 def test_nghttpd(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     certificates = tls.Certificates(env)
     for name, secure in (("e2e-nghttpd", False), ("e2e-nghttpd-tls", True)):
@@ -230,7 +230,7 @@ def test_nghttpd(env):
 
 def test_nghttpd_push(env):
     """nghttpd pushes, and ends its responses with trailers."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = nghttpd(env, "e2e-nghttpd-push", flags=["--push=/=/style.css,/none", "--trailer=x-a: b"])
     want = Requests()
     for _ in range(10):
@@ -274,7 +274,7 @@ def mixed(server, secure=False, load=10000):
 
 
 def test_node(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = node_h2(env, "e2e-h2-node")
     count = slow(server)
@@ -290,7 +290,7 @@ def test_node(env):
 
 def test_node_tls(env):
     """Node gives OpenSSL's bytes to the socket itself: exact, or counted as not seen."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = node_h2(env, "e2e-h2-node-tls", tls.Certificates(env))
     tls.probed_itself(server.process.pid, "SSL_read", "SSL_write")
     before = agent.scrape()
@@ -301,7 +301,7 @@ def test_node_tls(env):
 
 
 def test_go(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = go_h2(env, "e2e-h2-go")
     count = slow(server)
@@ -311,7 +311,7 @@ def test_go(env):
 
 
 def test_go_tls(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = go_h2(env, "e2e-h2-go-tls", tls.Certificates(env))
     names = ("crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).Write")
     tls.probed(server.process.pid, env.dir / "e2e-h2-go-tls", *names)
@@ -355,7 +355,7 @@ APACHE_PATHS = ("/", "/301", "/410", "/204", "/503", "/none")
 
 def test_apache(env):
     """mod_http2: prior knowledge, and the upgrade from HTTP/1.1, which is no upgraded connection."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Apache(env, "e2e-h2-apache", "Protocols h2c http/1.1\n")
     h2load(server.port, 6000, APACHE_PATHS, clients=4, streams=50)
@@ -385,7 +385,7 @@ def logged_at_least(server, count):
 
 
 def test_apache_tls(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = tls.Certificates(env)
     pair = certificates.server
     conf = f"Protocols h2 http/1.1\nSSLEngine on\nSSLCertificateFile {pair.cert}\nSSLCertificateKeyFile {pair.key}\n"
@@ -401,7 +401,7 @@ def test_apache_tls(env):
 
 def test_haproxy(env):
     """HTTP/2 in front, clear and over TLS, and HTTP/2 to the server behind."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     back = H2Nginx(env, "e2e-h2-behind", buffered=False)
     to = f"    server back 127.0.0.1:{back.clear} proto h2"
@@ -414,7 +414,7 @@ def test_haproxy(env):
 
 
 def test_haproxy_tls(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = tls.Certificates(env)
     back = Nginx(env, "e2e-h1-behind", server=LOCATIONS)
     bind = f"ssl crt {certificates.server.both} alpn h2,http/1.1"
@@ -501,7 +501,7 @@ def check_older(agent, server, before, count, static_methods, static_only=False)
 
 def test_both_versions(env):
     """One nginx, one app: HTTP/1.1 and HTTP/2 requests add up."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Nginx(env, "e2e-h2-both")
     with Connection(server.port) as one, Client(server.clear) as two:

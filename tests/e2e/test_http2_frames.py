@@ -44,7 +44,7 @@ def varied(client, chance, requests):
 
 def test_representations(env):
     """Indexed or literal, incremental or not, Huffman or not, tables that change their size."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-fields", seed=7)
     chance = random.Random(11)
@@ -58,7 +58,7 @@ def test_representations(env):
 
 def test_common_representations(env):
     """What most libraries do: all that is said twice is referred to."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-indexed")
     chance = random.Random(12)
@@ -70,7 +70,7 @@ def test_common_representations(env):
 
 def test_no_table(env):
     """A peer that allows no dynamic table, and one that asks for a large one."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-table", table=65536)
     chance = random.Random(13)
@@ -87,7 +87,7 @@ def test_no_table(env):
 
 def test_bytewise(env):
     """One segment and one read per byte, from both sides."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     count = 0
     for how in (dict(write="bytewise"), dict(write="bytewise", read=1), dict(write=3, read=7), dict(write=10, read=9)):
@@ -103,7 +103,7 @@ def test_bytewise(env):
 
 def test_every_cut(env):
     """The same exchange, cut in two at each of its bytes."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-cuts", seed=9)
     count = 0
@@ -128,7 +128,7 @@ def test_every_cut(env):
 
 def test_shapes(env):
     """CONTINUATION, padding, priority, unknown frames, interim responses, trailers of both sides."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-shapes")
     count = 0
@@ -158,7 +158,7 @@ def test_shapes(env):
 
 def test_bodies_both_ways(env):
     """Twenty streams whose uploads and downloads lie between each other."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-bodies")
     chance = random.Random(17)
@@ -183,7 +183,7 @@ def test_bodies_both_ways(env):
 
 def test_flow_control(env):
     """A response that waits for its window lasts until its last byte; others pass it."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-stall")
     with Client(server.port, grant=False) as c:
@@ -209,7 +209,7 @@ def test_flow_control(env):
 
 def test_times(env):
     """Each stream has its own clock, however they overlap."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-times")
     with Client(server.port) as c:
@@ -226,7 +226,7 @@ def test_times(env):
 
 def test_resets(env):
     """RST_STREAM by either side in every phase, and what no longer matters behind the end."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-resets")
     count = 0
@@ -263,7 +263,7 @@ def test_resets(env):
 
 def test_ends(env):
     """Connections that end with streams open: each of them is aborted, by whom and when."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-ends")
     count = 0
@@ -296,7 +296,7 @@ def test_ends(env):
 
 def test_half_a_header(env):
     """A connection that ends within a header block: the request was never complete."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-half")
     for i in range(6):
@@ -314,7 +314,7 @@ def test_half_a_header(env):
 
 def test_goaway(env):
     """GOAWAY by either side: streams that are open go on, and end as ever."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-goaway")
     for _ in range(5):
@@ -329,7 +329,7 @@ def test_goaway(env):
 
 def test_push(env):
     """What is promised is a request, by the method of the promise; refused pushes are aborted."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-promise", seed=4)
     with Client(server.port, seed=6) as c:
@@ -347,7 +347,7 @@ def test_push(env):
 
 def test_in_flight(env):
     """Streams that wait for their answer are in flight, whatever their end."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = H2Server(env, "e2e-h2-flight")
 
     def expect(n):
@@ -374,7 +374,7 @@ def test_in_flight(env):
 
 def test_many_streams(env):
     """3,000 streams open at once on a few connections."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-many")
     clients = [Client(server.port) for _ in range(3)]
@@ -431,7 +431,7 @@ def scrape_count(agent, server):
 
 def test_rapid_reset(env):
     """50,000 requests that are reset at once: each is aborted, none stays in flight."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-rapid")
     for _ in range(10):
@@ -450,7 +450,7 @@ def test_rapid_reset(env):
 
 def test_garbage(env):
     """What is no HTTP/2 behind the preface: nothing is invented, and other connections are exact."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = H2Server(env, "e2e-h2-garbage")
     chance = random.Random(23)
     started = 0
@@ -486,7 +486,7 @@ def test_garbage(env):
 
 def test_nghttp(env):
     """A client that nobody here wrote, against all that this server can do."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = H2Server(env, "e2e-h2-shapes-ng", seed=2)
     paths = [

@@ -19,7 +19,7 @@ from tls import Certificates, TlsConnection, children, context, mapped, probed
 def test_nginx_load(env):
     """Keep-alive and a connection per request, TLS 1.2 and 1.3, ab, wrk and curl."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(
         env, "e2e-https-nginx", tls=certificates.nginx(), buffered=True,
         http="keepalive_requests 100000;", workers=2,
@@ -65,7 +65,7 @@ def test_nginx_load(env):
 def test_nginx_kinds(env):
     """Statuses, methods, bodies of every size both ways, chunks, and a server that is slow."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     program, environ = env.python("e2e-https-up")
     back = Logged(env, "e2e-https-up", [program, lib.HERE / "programs" / "upstream.py"], environ)
     server = Nginx(
@@ -142,7 +142,7 @@ def test_nginx_kinds(env):
 def test_slow_reader(env):
     """20 MB to a client that takes its time: both clocks end with the last byte, as nginx's does."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(env, "e2e-https-slow", tls=certificates.nginx())
     for worker in children(server.process.pid):
         probed(worker, mapped(worker, r"libssl\.so"), *READ_WRITE)
@@ -165,7 +165,7 @@ def test_slow_reader(env):
 def test_aborted(env):
     """Clients that leave, over TLS: what nginx logs as 499, and an answer cut short."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     program, environ = env.python("e2e-https-late")
     back = Logged(env, "e2e-https-late", [program, lib.HERE / "programs" / "upstream.py"], environ)
     server = Nginx(
@@ -218,7 +218,7 @@ def test_aborted(env):
 def test_haproxy(env):
     """haproxy in front of nginx, TLS on both sides: each has its own requests and handshakes."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     back = Nginx(env, "e2e-https-back", tls=certificates.nginx(), http="keepalive_requests 100000;")
     proxy = Haproxy(
         env, "e2e-https-haproxy", [back.port], bind=f"ssl crt {certificates.server.both} alpn http/1.1",
@@ -264,7 +264,7 @@ def test_haproxy(env):
 def test_apache(env):
     """Ten prefork workers with mod_ssl: one library, one instance."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Apache(
         env, "e2e-https-apache", extra=("ssl", "socache_shmcb"),
         conf=f"""
@@ -307,7 +307,7 @@ def test_apache(env):
 def test_queue(env):
     """A server that leaves requests unread: queue time, also where they wait as ciphertext."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     wait, count = 0.25, 5
     late = python(env, "e2e-https-late-read", certificates, "blocking", BEFORE_READ_MS=str(int(wait * 1000)))
     prompt = python(env, "e2e-https-prompt", certificates, "blocking")

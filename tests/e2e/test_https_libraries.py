@@ -20,7 +20,7 @@ from tls import Certificates, TlsConnection, probed
 def test_go(env):
     """A static program without any C library."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     server = go(env, "e2e-https-go", certificates.environ())
     watch_itself(server.process, GO)
     books = Books(agent)
@@ -42,7 +42,7 @@ def test_go(env):
 def test_node(env):
     """Memory BIOs: the library never touches the socket."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     server = node(env, "e2e-https-node", certificates.environ())
     exe = Path(os.readlink(f"/proc/{server.process.pid}/exe"))
     names = READ_WRITE
@@ -63,7 +63,7 @@ def test_node(env):
 def test_python(env):
     """Python's ssl on blocking sockets: SSL_read_ex and SSL_write_ex."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python(env, "e2e-https-python", certificates, "blocking")
     watch(server.process, r"libssl\.so", EX)
     books = Books(agent)
@@ -82,7 +82,7 @@ def test_python(env):
 def test_asyncio(env):
     """Python's streams keep TLS in memory BIOs: exact, or counted as not seen."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python(env, "e2e-https-asyncio", certificates, "asyncio")
     watch(server.process, r"libssl\.so", EX)
     books = Books(agent)
@@ -105,7 +105,7 @@ def test_asyncio(env):
 def test_gnutls(env):
     """gnutls-serv answers every GET with a page and closes."""
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     port = lib.free_port()
     pair = certificates.server
     program = env.renamed(lib.need("gnutls-serv"), "e2e-https-gnutls")
@@ -137,7 +137,7 @@ def test_gnutls(env):
 
 def own_server(env, static, how):
     certificates = Certificates(env)
-    agent = env.agent()
+    agent = env.shared_agent()
     name = f"e2e-https-{'static' if static else 'shared'}-{how}"
     program = env.renamed(linked(static), name)
     server = Logged(env, name, [program, how], certificates.environ())

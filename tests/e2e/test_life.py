@@ -103,7 +103,7 @@ def test_codes(env):
     Ends by exit codes and signals. What is executed in a container later is not its
     end, and one that never had a socket is known by its end.
     """
-    agent = env.agent()
+    agent = env.shared_agent()
     three, killed, fine, stays = (server(env, what) for what in ("3", "-", "0", "-"))
     five = server(env, "5", socket=False)
     equal(agent.scrape().select(KILLS, **five.labels), [], "an instance without a socket")
@@ -167,7 +167,7 @@ def test_run_queue(env):
     """Two threads and many short children on one CPU with a competitor, living and dead."""
     burn = lib.compiled("burn.c", flags=("-pthread",))
     cpu = max(os.sched_getaffinity(0))
-    agent = env.agent()
+    agent = env.shared_agent()
     port = free_port()
     rival = f"import os\nos.sched_setaffinity(0, [{cpu}])\nwhile True: pass"
     container = Container(env, ["/burn", port, cpu, 1500, 100], mounts={"/burn": burn})

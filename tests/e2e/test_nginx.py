@@ -19,7 +19,7 @@ def upstream(env):
 
 
 def test_keep_alive(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(env, "e2e-nginx-keep")
     before = lib.passive_opens()
     ab(server.port, 20000, concurrency=8, keep_alive=True)
@@ -35,7 +35,7 @@ def test_keep_alive(env):
 
 def test_close(env):
     """One connection per request: no phantom error, abort or connection."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(env, "e2e-nginx-close")
     before = lib.passive_opens()
     ab(server.port, 5000, concurrency=16)  # HTTP/1.0, closes
@@ -55,7 +55,7 @@ def test_close(env):
 
 def test_unused_connections(env):
     """Connections without a byte: nginx took them, so they are the app's, and none is an abort."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(env, "e2e-nginx-unused", server="location /status { stub_status; }")
     for _ in range(100):
         Connection(server.port).close()
@@ -70,7 +70,7 @@ def test_unused_connections(env):
 
 def test_one_dot_zero(env):
     """HTTP/1.0 with and without keep-alive; no length, so the close ends the response."""
-    agent = env.agent()
+    agent = env.shared_agent()
     back = upstream(env)
     proxy = f"location / {{ proxy_pass http://127.0.0.1:{back.port}; proxy_buffering off; }}"
     server = Nginx(env, "e2e-nginx-10", server=proxy)
@@ -90,7 +90,7 @@ def test_one_dot_zero(env):
 
 
 def test_statuses_and_methods(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(
         env,
         "e2e-nginx-status",
@@ -145,7 +145,7 @@ def test_statuses_and_methods(env):
 
 def test_large_file_slow_reader(env):
     """Both clocks run until the kernel has taken the last byte of 50 MB."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(env, "e2e-nginx-sendfile", server="sendfile on; tcp_nopush on;")
     size = 50 << 20
     with open(server.root / "large", "wb") as f:
@@ -173,7 +173,7 @@ def test_large_file_slow_reader(env):
 
 def test_chunked(env):
     """Chunked responses end with their last chunk, not with the next request."""
-    agent = env.agent()
+    agent = env.shared_agent()
     back = upstream(env)
     server = Nginx(
         env,
@@ -198,7 +198,7 @@ def test_chunked(env):
 
 def test_continue_upload(env):
     """100 Continue is no response; the upload's time runs until 201."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(
         env,
         "e2e-nginx-upload",
@@ -221,7 +221,7 @@ def test_continue_upload(env):
 
 
 def test_absolute_form(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(env, "e2e-nginx-absolute")
     with Connection(server.port) as c:
         for _ in range(10):
@@ -237,7 +237,7 @@ def test_absolute_form(env):
 
 def test_aborted(env):
     """What nginx logs as 499, 444 and 408 was never sent: aborted, by whom and when."""
-    agent = env.agent()
+    agent = env.shared_agent()
     back = upstream(env)
     server = Nginx(
         env,
@@ -297,7 +297,7 @@ def in_flight(agent, app):
 
 def test_in_flight(env):
     """Requests in flight are those that wait for their answer, whatever their end."""
-    agent = env.agent()
+    agent = env.shared_agent()
     back = upstream(env)
     server = Nginx(env, "e2e-nginx-flight", server=f"location / {{ proxy_pass http://127.0.0.1:{back.port}; }}")
 

@@ -59,14 +59,14 @@ def exercise(server):
 
 def test_peek(env):
     """Peeking takes nothing: exact."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-peek", read="peek")
     expect_http(agent, server.name, exercise(server))
 
 
 def test_trunc(env):
     """Content discarded with MSG_TRUNC moves the stream as if it had been read: exact."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-trunc", read="trunc", size=500)
     with Connection(server.port) as c:
         for n in (10, 5000, 100000):
@@ -77,7 +77,7 @@ def test_trunc(env):
 
 def test_splice(env):
     """splice takes bytes that no tracepoint tells of: losses under gap."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = odd(env, "e2e-splice", read="splice")
     want = exercise(server)
@@ -86,7 +86,7 @@ def test_splice(env):
 
 def test_many_messages(env):
     """recvmmsg and sendmmsg: losses under syscall."""
-    agent = env.agent()
+    agent = env.shared_agent()
     for how in ({"read": "recvmmsg"}, {"write": "sendmmsg"}, {"read": "recvmmsg", "write": "sendmmsg"}):
         before = agent.scrape()
         server = odd(env, "e2e-" + "-".join(how.values()), **how)
@@ -112,7 +112,7 @@ def uring(env, name, mode, port, requests):
 
 def test_uring_server(env):
     """Reads and writes by io_uring_enter: losses under io_uring, and bytes all the same."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     port = lib.free_port()
     process = uring(env, "e2e-uring", "serve", port, N)
@@ -137,7 +137,7 @@ def waits_in_read(process):
 
 def test_uring_inside_reads(env):
     """The completion of a read runs inside a read() whose buffer holds requests."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     port = lib.free_port()
     process = uring(env, "e2e-uring-read", "foreign", port, N)
@@ -155,7 +155,7 @@ def test_uring_inside_reads(env):
 
 def test_uring_inside_writes(env):
     """The completion of a write runs inside a write() whose buffer holds responses."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     port = lib.free_port()
     process = uring(env, "e2e-uring-write", "large", port, 5)
@@ -170,7 +170,7 @@ def test_uring_inside_writes(env):
 
 def test_uring_client(env):
     """A client like that: its server's counts are exact, the client has none."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-uring-peer", after_read_ms=20)  # so that the client waits
     process = uring(env, "e2e-uring-client", "client", server.port, N)
     equal(process.wait(), 0, "exit of the client")
@@ -194,7 +194,7 @@ def test_compat(env):
         pass  # it runs
     except OSError as e:
         raise lib.Skip(f"the kernel runs no 32-bit programs: {os.strerror(e.errno)}") from None
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     port = lib.free_port()
     process = env.start([env.renamed(program, "e2e-compat"), port])

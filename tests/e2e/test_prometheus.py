@@ -66,7 +66,7 @@ def scraped(prometheus, query, total):
 def test_promtool(env):
     """promtool has nothing to say about what the agent serves, with and without traffic."""
     promtool = lib.need("promtool")
-    agent = env.agent()
+    agent = env.shared_agent()
     program, environ = env.python("e2e-promtool")
     server = Logged(env, "e2e-promtool", [program, lib.HERE / "programs" / "upstream.py"], environ)
     for busy in (False, True):
@@ -153,7 +153,7 @@ def test_shipped_jobs(env):
 
 
 def test_text(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     prometheus = Prometheus(env, agent.port)
     server, percentiles, total = measure(env, "e2e-prom-text")
     metric = "edgetap_edge_http_response_time_seconds"
@@ -172,7 +172,7 @@ def test_text(env):
 
 
 def test_native_histograms(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     prometheus = Prometheus(env, agent.port, [NATIVE])
     server, percentiles, total = measure(env, "e2e-prom-native")
     metric = "edgetap_edge_http_response_time_seconds"

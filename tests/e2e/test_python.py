@@ -9,7 +9,7 @@ from servers import python_http
 
 
 def test_one_dot_zero(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_http(env, "e2e-python-10")
     server.name = "e2e-python-10"
     before = lib.passive_opens()
@@ -25,7 +25,7 @@ def test_one_dot_zero(env):
 
 
 def test_one_dot_one(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_http(env, "e2e-python-11", "--protocol", "HTTP/1.1")
     server.name = "e2e-python-11"
     held = [Connection(server.port) for _ in range(4)]

@@ -40,7 +40,7 @@ def ask(server, agent):
 
 
 def test_before_reading(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     edge, app, first, queue = ask(odd(env, "e2e-queue-before", before_read_ms=int(WAIT * 1000)), agent)
     # The server sleeps, and then reads: the request came at some time of the first sleep.
     low, high = WAIT * (COUNT - 1) * 0.9, WAIT * COUNT + SLACK
@@ -52,7 +52,7 @@ def test_before_reading(env):
 
 
 def test_after_reading(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     edge, app, first, queue = ask(odd(env, "e2e-queue-after", after_read_ms=int(WAIT * 1000)), agent)
     low, high = WAIT * COUNT, WAIT * COUNT + SLACK
     between(edge, low, high, "edge time")
@@ -63,7 +63,7 @@ def test_after_reading(env):
 
 def test_between_the_bytes(env):
     """The first byte starts the clocks, the last one is only a part of the request."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-queue-parts", size=1)
     message = request()
     with Connection(server.port) as c:
@@ -81,7 +81,7 @@ def test_between_the_bytes(env):
 
 def test_queued_behind(env):
     """Pipelined requests arrive together and are read together: no queue, but edge time."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-queue-pipe", after_read_ms=100)
     with Connection(server.port) as c:
         c.send(request() * COUNT)
@@ -115,7 +115,7 @@ def test_share(env):
     where many give up, whose wait is a queue time and in no response time.
     """
     before, after = 0.1, 0.05
-    agent = env.agent()
+    agent = env.shared_agent()
     prometheus = Prometheus(env, agent.port)
     server = odd(env, "e2e-queue-share", before_read_ms=int(before * 1000), after_read_ms=int(after * 1000))
     stop = threading.Event()

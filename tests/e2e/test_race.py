@@ -18,7 +18,7 @@ def race(env, name, connections, requests, size, when):
     """Runs it under the agent; what the program measured, in seconds, and the last scrape."""
     if (os.cpu_count() or 1) < 2:
         raise lib.Skip("needs two CPUs")
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     program = env.renamed(lib.compiled("race.c", libs=["-lpthread"]), name)
     process = env.start([program, lib.free_port(), connections, requests, size, when], name=name)

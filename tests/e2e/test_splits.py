@@ -13,7 +13,7 @@ LOOKS_LIKE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST /x HTTP/1.0\r\n\r\n"
 
 def test_reads_bytewise(env):
     """The server reads one byte at a time, by every system call that reads."""
-    agent = env.agent()
+    agent = env.shared_agent()
     for read in ("recv", "read", "recvmsg"):
         server = odd(env, f"e2e-1-{read}", read=read, size=1)
         with Connection(server.port) as c:
@@ -26,7 +26,7 @@ def test_reads_bytewise(env):
 
 def test_sent_bytewise(env):
     """The client sends one byte per segment, to nginx."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(env, "e2e-nginx-bytes", server="location /204 { return 204; }")
     with Connection(server.port) as c:
         for path, status in (("/", 200), ("/204", 204), ("/missing", 404), ("/", 200)):
@@ -37,7 +37,7 @@ def test_sent_bytewise(env):
 
 def test_writes_bytewise(env):
     """The server writes one byte at a time."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-write-1", write="bytewise")
     with Connection(server.port) as c:
         for path, status in (("/", 200), ("/?status=204", 204), ("/?status=404&n=0", 404),
@@ -49,7 +49,7 @@ def test_writes_bytewise(env):
 
 def test_every_call(env):
     """Every pair of calls that read and write memory which can be found."""
-    agent = env.agent()
+    agent = env.shared_agent()
     for read, write in (("read", "write"), ("readv", "writev"), ("recvmsg", "sendmsg"), ("recv", "send")):
         server = odd(env, f"e2e-{read}-{write}", read=read, write=write)
         with Connection(server.port) as c:
@@ -61,7 +61,7 @@ def test_every_call(env):
 
 def test_header_split(env):
     """The first read, and every write, is cut at each offset of a message in turn."""
-    agent = env.agent()
+    agent = env.shared_agent()
     message = request("/?status=207&n=11", "POST", "X-Some: thing\r\n", b"hello body")
     count = max(len(message), 90)  # longer than a response's header
     for name, how in (("read", {"first": "nth"}), ("write", {"write": "split", "split": "nth"})):
@@ -76,7 +76,7 @@ def test_header_split(env):
 
 def test_pipelined(env):
     """Up to 16 requests in one packet, answered one by one and all in one write."""
-    agent = env.agent()
+    agent = env.shared_agent()
     for write in ("send", "together"):
         server = odd(env, f"e2e-pipe-{write}", write=write)
         count = 0
@@ -92,7 +92,7 @@ def test_pipelined(env):
 
 
 def test_pipelined_nginx(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Nginx(env, "e2e-nginx-pipe", server="location /204 { return 204; }")
     with Connection(server.port) as c:
         for _ in range(20):
@@ -104,7 +104,7 @@ def test_pipelined_nginx(env):
 
 def test_pipeline_too_deep(env):
     """Beyond the depth that is remembered a request is lost under pipeline_full, and only it."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = odd(env, "e2e-pipe-32")
     with Connection(server.port) as c:
@@ -122,7 +122,7 @@ def test_pipeline_too_deep(env):
 
 def test_read_too_full(env):
     """One read with more requests than are followed: under budget, and understood again later."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = odd(env, "e2e-pipe-200")
     with Connection(server.port) as c:
@@ -154,7 +154,8 @@ def coded(data, chunk):
 
 def test_chunked(env):
     """Tiny and huge chunks, in both directions, with extensions and trailers."""
-    agent = env.agent()
+    agent = env.shared_agent()
+    before = agent.scrape()
     server = odd(env, "e2e-chunks")
     count = 0
     with Connection(server.port) as c:
@@ -173,7 +174,7 @@ def test_chunked(env):
 
 def test_chunks_apart(env):
     """Chunks that are read and written in parts which end at every place."""
-    agent = env.agent()
+    agent = env.shared_agent()
     for size in (1, 2, 3, 7, 100, 4096):
         server = odd(env, f"e2e-chunks-{size}", size=size, write="bytewise" if size < 4 else "send")
         with Connection(server.port) as c:
@@ -187,7 +188,7 @@ def test_chunks_apart(env):
 
 def test_too_many_chunks(env):
     """More chunks in one write than are followed: that response is lost under budget, and only it."""
-    agent = env.agent()
+    agent = env.shared_agent()
     before = agent.scrape()
     server = odd(env, "e2e-chunks-many")
     with Connection(server.port) as c:
@@ -204,7 +205,7 @@ def test_too_many_chunks(env):
 
 def test_bodies_that_look_like_messages(env):
     """Text that looks like HTTP at the start of reads and writes is content."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = odd(env, "e2e-lookalike", size=len(LOOKS_LIKE))
     with Connection(server.port) as c:
         for i in range(1, 30):

@@ -49,7 +49,7 @@ def expect_stream(agent, server, want, first_s, within):
 
 def test_chunked(env):
     """On one connection, one after the other."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Events(env, "e2e-sse-chunked")
     with Connection(server.port) as c:
         for _ in range(10):
@@ -61,7 +61,7 @@ def test_chunked(env):
 
 def test_close_delimited(env):
     """The stream's end is the connection's."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Events(env, "e2e-sse-close")
     open_now = [Connection(server.port) for _ in range(10)]
     for c in open_now:
@@ -81,7 +81,7 @@ def test_close_delimited(env):
 
 def test_client_leaves(env):
     """Streams do not end by themselves: a browser that goes away aborts them within the response."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Events(env, "e2e-sse-leave")
     for end in ("close", "reset"):
         for _ in range(4):
@@ -96,7 +96,7 @@ def test_client_leaves(env):
 
 def test_curl(env):
     """curl -N, as people look at such streams."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = Events(env, "e2e-sse-curl")
     for path in ("/?events=10&ms=30", "/?events=10&ms=30&close=1"):
         argv = [lib.need("curl"), "-sN", f"http://127.0.0.1:{server.port}{path}"]
@@ -136,12 +136,12 @@ def both_versions(agent, front, secure):
 
 
 def test_nginx(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     both_versions(agent, proxied(env, "e2e-sse-nginx"), False)
 
 
 def test_nginx_tls(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     front = proxied(env, "e2e-sse-nginx-tls", tls.Certificates(env))
     tls.probed(front.process.pid, tls.mapped(front.process.pid, r"libssl\.so"), "SSL_read", "SSL_write")
     both_versions(agent, front, True)
@@ -149,7 +149,7 @@ def test_nginx_tls(env):
 
 def test_node(env):
     """Node's http2 streams five events, 40 ms apart; others pass them on the same connection."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = node_h2(env, "e2e-sse-node")
     with Client(server.port) as c:
         streams = [c.begin("/events") for _ in range(6)]
@@ -169,7 +169,7 @@ def test_node(env):
 
 def test_node_leaves(env):
     """A stream of events that is reset on a connection that lives on."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = node_h2(env, "e2e-sse-node-rst")
     with Client(server.port) as c:
         for _ in range(5):

@@ -166,16 +166,16 @@ def every_refusal(env, agent, prefix):
 
 
 def test_versions(env):
-    every_version(env, env.agent(), "e2e-tls")
+    every_version(env, env.shared_agent(), "e2e-tls")
 
 
 def test_refusals(env):
-    every_refusal(env, env.agent(), "e2e-tls")
+    every_refusal(env, env.shared_agent(), "e2e-tls")
 
 
 def test_abbreviated(env):
     """Resumption by ticket and by id, a retry for another group, early data, a client's certificate."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = Certificates(env)
     server = Nginx(
         env, "e2e-tls-resume",
@@ -214,7 +214,7 @@ def test_abbreviated(env):
 
 def test_time(env):
     """A client that hesitates in the middle knows between which instants the handshake was."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = Certificates(env)
     server = Nginx(env, "e2e-tls-time", tls=certificates.nginx(lines=EVERY))
     tally = Tally()
@@ -279,7 +279,7 @@ def records(hello, size):
 
 def test_pieces_and_names(env):
     """A ClientHello byte by byte, over many records, of 10 kB; names in every case and of every kind."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = Certificates(env)
     server = Nginx(env, "e2e-tls-pieces", tls=REJECT, log_level="info")
     tally = Tally()
@@ -335,7 +335,7 @@ def test_pieces_and_names(env):
 
 def test_half_open(env):
     """Silence at every stage until the server has had enough."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = Certificates(env)
     server = Nginx(
         env, "e2e-tls-silent", http="client_header_timeout 1s;", log_level="info",
@@ -372,7 +372,7 @@ def test_half_open(env):
 
 def test_client_leaves(env):
     """FIN and RST, in half a ClientHello and behind the server's flight."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = Certificates(env)
     server = Nginx(env, "e2e-tls-leave", log_level="info", tls=certificates.nginx())
     tally = Tally()
@@ -412,7 +412,7 @@ def drained(port):
 
 def test_peer_vanishes(env):
     """The way back to the client is gone: TCP gives up on it in the middle of the handshake."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = Certificates(env)
     far = Netns(env)
     ip = lib.need("ip")
@@ -444,7 +444,7 @@ def test_peer_vanishes(env):
 
 def test_plain_to_tls_port(env):
     """Clear text to a port that speaks TLS: what was answered in clear text is HTTP, an alert is a failure."""
-    agent = env.agent()
+    agent = env.shared_agent()
     certificates = Certificates(env)
     server = Nginx(env, "e2e-tls-plain", tls=certificates.nginx(), log_level="info")
     for _ in range(3):

@@ -67,7 +67,7 @@ def can_tell(agent):
 
 def test_places(env):
     """Forked workers count once; other kinds of sockets do not; in any namespace, container and unit."""
-    agent = env.agent()
+    agent = env.shared_agent()
     can_tell(agent)
     outside = Server(env, "e2e-unix-out")
     unit = Server(env, "e2e-unix-unit", preexec=Cgroup(env, "/system.slice/e2e-unix.service").enter)
@@ -113,7 +113,7 @@ def test_places(env):
 
 def test_shared(env):
     """A socket that two apps hold is one of either's."""
-    agent = env.agent()
+    agent = env.shared_agent()
     can_tell(agent)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("\0e2e-unix-shared-1")

@@ -185,7 +185,7 @@ def sums(scrape, app):
 
 def test_messages(env):
     """The 101 is a response that took no time; what follows has its own families."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_server(env, "e2e-ws")
     for path in ("/", "/?pieces=3", "/?greet=3", "/?pieces=2&greet=1"):
         client = Client(server.port, path)
@@ -212,7 +212,7 @@ def test_messages(env):
 
 def test_bytewise(env):
     """Frames that come and go byte by byte."""
-    agent = env.agent()
+    agent = env.shared_agent()
     for how in (dict(read=1), dict(write="bytewise"), dict(read=1, write="bytewise"), dict(read=3)):
         server = python_server(env, f"e2e-ws-bytes-{len(env.processes)}", **how)
         client = Client(server.port, "/?greet=2&pieces=2", bytewise=True)
@@ -225,7 +225,7 @@ def test_bytewise(env):
 
 def test_long_lengths(env):
     """Lengths of two and eight bytes where one would do, and several frames in one write."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_server(env, "e2e-ws-long")
     with Client(server.port) as c:
         for longer in (0, 2, 8):
@@ -245,7 +245,7 @@ def test_long_lengths(env):
 
 def test_many(env):
     """Two hundred at once, most of them quiet, that end in different ways."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_server(env, "e2e-ws-many")
     clients = [Client(server.port, f"/?push={i % 5}&ms=20") for i in range(200)]
 
@@ -273,7 +273,7 @@ def test_many(env):
 
 def test_refused(env):
     """An Upgrade that is refused or ignored: the connection goes on with HTTP."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_server(env, "e2e-ws-refused")
     ask = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: abc\r\n"
     with Connection(server.port) as c:
@@ -289,7 +289,7 @@ def test_refused(env):
 
 def test_other_protocol(env):
     """Another protocol has bytes, and no messages however much it looks like it."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_server(env, "e2e-ws-other")
     for _ in range(3):
         with Client(server.port, "/?protocol=telex") as c:
@@ -335,14 +335,14 @@ def through(agent, front, back, port, secure=False, connections=5):
 
 
 def test_nginx(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     back = python_server(env, "e2e-ws-behind")
     front = Nginx(env, "e2e-ws-nginx", server=PROXY.format(port=back.port))
     through(agent, front, back, front.port)
 
 
 def test_nginx_tls(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     back = python_server(env, "e2e-ws-behind-t")
     certificates = tls.Certificates(env)
     front = Nginx(env, "e2e-ws-nginx-tls", server=PROXY.format(port=back.port), tls=certificates.nginx())
@@ -351,7 +351,7 @@ def test_nginx_tls(env):
 
 
 def test_haproxy(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     back = python_server(env, "e2e-ws-behind-h")
     front = Haproxy(env, "e2e-ws-haproxy", [back.port], defaults="    timeout tunnel 60s")
     through(agent, front, back, front.port)
@@ -369,21 +369,21 @@ def by_hand(agent, server, secure, within):
 
 
 def test_python_tls(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = python_server(env, "e2e-ws-tls", tls.Certificates(env))
     tls.probed(server.process.pid, tls.mapped(server.process.pid, r"libssl\.so"), "SSL_read", "SSL_write")
     by_hand(agent, server, True, 5 * 30 * MILLI)
 
 
 def test_node(env):
-    agent = env.agent()
+    agent = env.shared_agent()
     server = node_server(env, "e2e-ws-node")
     by_hand(agent, server, False, 5 * 30 * MILLI)
 
 
 def test_node_tls(env):
     """Node gives OpenSSL's bytes to the socket itself: exact, or counted as not seen."""
-    agent = env.agent()
+    agent = env.shared_agent()
     server = node_server(env, "e2e-ws-node-tls", tls.Certificates(env))
     tls.probed_itself(server.process.pid, "SSL_read", "SSL_write")
     before = agent.scrape()
@@ -405,7 +405,7 @@ def test_node_tls(env):
 
 def test_library(env):
     """Both sides by a library that nobody here wrote, compressed and not."""
-    agent = env.agent()
+    agent = env.shared_agent()
     program, environ = env.python("e2e-ws-library")
     source = lib.HERE / "programs" / "ws_library.py"
     probe = subprocess.run([lib.PYTHON, "-c", "import websockets"], capture_output=True)
@@ -447,7 +447,7 @@ class Target(threading.Thread):
 
 def test_connect(env):
     """CONNECT through Apache: the 200 is a response, the tunnel an upgraded connection."""
-    agent = env.agent()
+    agent = env.shared_agent()
     target = Target()
     server = Apache(
         env, "e2e-connect",
