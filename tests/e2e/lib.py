@@ -273,6 +273,7 @@ class Env:
         told apart by executable, so a copy has an app label of its own.
         """
         target = self.dir / name
+        Env.names.add(name)
         if not target.exists():
             shutil.copy(program, target)
             target.chmod(0o755)

@@ -4,7 +4,7 @@ import re
 import subprocess
 from collections import Counter
 
-from lib import between, equal, eventually, need
+from lib import Env, between, equal, eventually, need
 
 METHODS = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split()
 
@@ -57,6 +57,34 @@ def expect_http(agent, app, want, seconds=10, **match):
         equal(scrape.value("edgetap_app_concurrency", **have), 0, f"{app} in flight")
 
     return agent.expect(check, seconds)
+
+
+def others_served(before, after):
+    """Apps that had traffic between two scrapes of an agent and are none of this script's, nor that agent."""
+    name = "edgetap_edge_data_in_bytes_total"
+    was, now = before.by(name, "app"), after.by(name, "app")
+    found = {app for (app,), n in now.items() if n != was.get((app,), 0)} - Env.names
+    own, all_agents = (
+        after.value(name, **match) - before.value(name, **match)
+        for name, match in (
+            ("edgetap_exporter_connections_total", {}), ("edgetap_edge_tcp_connects_total", {"app": "edgetap"}),
+        )
+    )
+    return found - {"edgetap"} if own == all_agents else found
+
+
+def expect_losses(before, after, reasons, low=0, high=0):
+    """
+    What was lost under each of the reasons between two scrapes is low .. high. Losses are the
+    whole machine's: more is a fault where no app but this script's had traffic meanwhile.
+    """
+    others = others_served(before, after)
+    for reason in reasons:
+        lost = after.loss(reason) - before.loss(reason)
+        if lost > high and others:
+            print(f"  {lost} lost under {reason}, not judged: {', '.join(sorted(others))} had traffic", flush=True)
+        else:
+            between(lost, low, high, f"losses under {reason}")
 
 
 def expect_connections(agent, app, opened, closed=None, seconds=10):

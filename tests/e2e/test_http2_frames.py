@@ -13,7 +13,7 @@ import time
 import lib
 from h2 import Client, H2Server, f, nghttp
 from lib import between, equal
-from oracle import expect_http, expect_time, settled
+from oracle import expect_http, expect_losses, expect_time, settled
 
 MILLI = 0.001
 NO_LOSS = ("streams_full", "stream_unknown", "hpack", "connections_full", "header_invalid", "resync", "budget",
@@ -25,8 +25,7 @@ def exact(agent, server, count, before, seconds=20):
     """The record has so many requests, and the agent says the same of them and lost nothing."""
     want = settled(server, count)
     scrape = expect_http(agent, server.name, want, seconds)
-    for reason in NO_LOSS:
-        equal(scrape.loss(reason) - before.loss(reason), 0, f"losses under {reason}")
+    expect_losses(before, scrape, NO_LOSS)
     return want, scrape
 
 

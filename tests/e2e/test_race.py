@@ -9,7 +9,7 @@ import os
 
 import lib
 from lib import between, equal
-from oracle import Requests, expect_connections, expect_http
+from oracle import Requests, expect_connections, expect_http, expect_losses
 
 NANO = 1e-9
 
@@ -31,8 +31,7 @@ def race(env, name, connections, requests, size, when):
     want.responses[("200", "GET")] = have["requests"]
     expect_http(agent, name, want)
     scrape = expect_connections(agent, name, connections)
-    for reason in ("arrival_unknown", "pipeline_full", "header_invalid", "gap"):
-        equal(scrape.loss(reason), before.loss(reason), f"losses under {reason}")
+    expect_losses(before, scrape, ("arrival_unknown", "pipeline_full", "header_invalid", "gap"))
     times = {k: v * NANO for k, v in have.items() if k not in ("requests", "raced")}
     check_times(scrape, name, have["requests"], times)
     return scrape, times

@@ -5,7 +5,7 @@
 import lib
 from client import Connection, request
 from lib import between, equal
-from oracle import expect_http, settled
+from oracle import expect_http, expect_losses, settled
 from servers import Nginx, odd
 
 LOOKS_LIKE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST /x HTTP/1.0\r\n\r\n"
@@ -166,10 +166,8 @@ def test_chunked(env):
             c.send(request("/?status=201", "POST", "Transfer-Encoding: chunked\r\n") + coded(data, chunk))
             equal(c.response()[0], 201, f"upload of {n} bytes in chunks of {chunk}")
             count += 2
-    before = agent.scrape()
     scrape = expect_http(agent, server.name, settled(server, count))
-    for reason in ("header_invalid", "budget"):
-        equal(scrape.loss(reason), before.loss(reason), f"losses under {reason}")
+    expect_losses(before, scrape, ("header_invalid", "budget"))
 
 
 def test_chunks_apart(env):

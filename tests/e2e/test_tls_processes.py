@@ -13,7 +13,7 @@ from pathlib import Path
 import lib
 from https import GO, READ_WRITE, linked
 from lib import between, equal
-from oracle import Requests
+from oracle import Requests, expect_losses
 from servers import go
 from tls import Certificates, TlsConnection, breakpoint_in, context, links, probed, uprobes
 
@@ -135,10 +135,11 @@ def accounted(agent, first, pattern, want, connections):
         missing = want.total() - sum(seen.values())
         unseen, older = (scrape.loss(r) - first.loss(r) for r in ("tls_unseen", "started_before"))
         between(
-            missing, older, 2 * unseen + older,
+            missing, 0, 2 * unseen + older,
             f"requests missing, of {want.total()}, with {unseen} connections not seen and {older} seen from their midst",
         )
-        between(unseen, 0, connections, "connections not seen")
+        expect_losses(first, scrape, ("started_before",), 0, missing)
+        expect_losses(first, scrape, ("tls_unseen",), 0, connections)
         return missing, unseen
 
     scrape = agent.expect(check)
