@@ -30,6 +30,12 @@ EDGETAP = Path(os.environ.get("EDGETAP", REPO / "build" / "edgetap"))
 BUILD = Path(os.environ.get("E2E_BUILD", REPO / "build" / "e2e"))
 PYTHON = "/usr/bin/python3.11" if os.path.exists("/usr/bin/python3.11") else sys.executable
 INSIDE = "EDGETAP_E2E_INSIDE"
+USER = 1000000 + 2 * os.getpid()  # it and the next are users of this script alone
+
+
+def sized(quick, full):
+    """How much of something: `make check` is quick, `make check-all` is thorough."""
+    return full if os.environ.get("CHECK_ALL") else quick
 
 
 class Skip(Exception):

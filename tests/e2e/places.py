@@ -31,19 +31,25 @@ class Cgroup:
         self.made = []
         env.defer(self.remove)
         for mount, options in hierarchies():
-            at = mount
-            for part in self.path.split("/"):
-                at = at / part
-                if at.exists():
-                    continue
-                try:
-                    at.mkdir()
-                except OSError as e:
-                    raise lib.Skip(f"cannot make cgroup {at}: {e.strerror}") from None
+            lib.eventually(lambda at=mount, how=options: self._make(at, how), 5, f"cgroup {self.path} in {mount}")
+
+    def _make(self, at, options):
+        """False if somebody else, who had made a parent of it too, has just removed that."""
+        for part in self.path.split("/"):
+            at = at / part
+            try:
+                at.mkdir()
                 self.made.append(at)
-                if "cpuset" in options:  # empty ones take no process
-                    for name in ("cpuset.cpus", "cpuset.mems"):
-                        (at / name).write_text((at.parent / name).read_text())
+            except FileExistsError:
+                continue
+            except FileNotFoundError:
+                return False
+            except OSError as e:
+                raise lib.Skip(f"cannot make cgroup {at}: {e.strerror}") from None
+            if "cpuset" in options:  # empty ones take no process
+                for name in ("cpuset.cpus", "cpuset.mems"):
+                    (at / name).write_text((at.parent / name).read_text())
+        return True
 
     def enter(self):
         """Moves the calling process here; to be called in a child, before exec."""
@@ -59,6 +65,11 @@ class Cgroup:
 
     def remove(self):
         for at in reversed(self.made):
+            if not str(at).endswith(f"/{self.path}"):
+                with contextlib.suppress(OSError):  # a parent, in which others may be by now
+                    at.rmdir()
+                continue
+
             def removed(path=at):
                 with contextlib.suppress(FileNotFoundError):
                     try:

@@ -10,7 +10,7 @@ from client import Connection, ab, request
 from lib import equal
 from places import Cgroup, Container, boxed_nginx
 
-USER = 4242  # to whom some cgroups are given
+USER = lib.USER  # to whom some cgroups are given
 CLAIMS = lib.HERE / "programs/claims.py"
 
 

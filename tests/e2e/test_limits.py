@@ -134,10 +134,10 @@ def test_share_of_a_user(env):
     room = 24
     agent = env.agent(config=f"max_instances: {taken(env) + room}\nretention: 1h\n")
     before = agent.scrape()
-    hog = Tiny(env, 40, "e2e-hog", user=4242, group=4242)
+    hog = Tiny(env, 2 * room, "e2e-hog", user=lib.USER, group=lib.USER)
     for _ in range(2):
         hog.ask()
-    other_user = Tiny(env, 2, "e2e-other-user", user=4243, group=4243)
+    other_user = Tiny(env, 2, "e2e-other-user", user=lib.USER + 1, group=lib.USER + 1)
     root = Tiny(env, 4, "e2e-roots")
     for victim in (other_user, root):
         for _ in range(3):
@@ -157,7 +157,7 @@ def test_share_of_a_user(env):
 
     # Those that run no more give their places back, long before their retention where places are wanting.
     hog.stop()
-    again = Tiny(env, 6, "e2e-again", user=4242, group=4242)
+    again = Tiny(env, 6, "e2e-again", user=lib.USER, group=lib.USER)
     done = {name: 0 for name in again.names}
 
     def have_names():

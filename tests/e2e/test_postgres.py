@@ -18,7 +18,7 @@ from lib import equal, eventually
 from places import Cgroup, Container
 from scrape import Scrape
 
-UID = 4242
+UID = lib.USER
 OWNER = "shopkeeper"  # the container's name of that user, which the host does not know
 
 # What the container runs: a server of its own user, with its socket in its own /tmp.

@@ -16,8 +16,7 @@ from databases import await_up, binaries, reachable
 from lib import equal, eventually
 from places import Cgroup
 
-UID = 4242
-OTHER_UID = 4243
+UID, OTHER_UID = lib.USER, lib.USER + 1
 SECRET = "xyzzy-to-whom-it-is-due"
 
 # Says that it is a server, lets clients ask to be let in, and keeps what they say to that.

@@ -15,10 +15,10 @@ def hierarchies():
         return [Path(line.split()[1]) for line in f if line.split()[2] in ("cgroup", "cgroup2")]
 
 
-def enter(path):
+def make(path):
     for mount in hierarchies():
         at = mount
-        for part in path.strip("/").split("/"):
+        for part in path.split("/"):
             at = at / part
             if at.exists():
                 continue
@@ -26,7 +26,11 @@ def enter(path):
             for name in ("cpuset.cpus", "cpuset.mems"):  # empty ones take no process
                 if (at / name).exists():
                     (at / name).write_text((at.parent / name).read_text())
-        (at / "cgroup.procs").write_text("0")
+
+
+def enter(path):
+    for mount in hierarchies():
+        (mount / path / "cgroup.procs").write_text("0")
 
 
 def serve(port, status):
@@ -46,10 +50,13 @@ if user:
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)
+for _, cgroup in servers:  # before there are several: their cgroups have parents in common
+    if cgroup:
+        make(cgroup.strip("/"))
 for port, cgroup in servers:
     if os.fork() == 0:
         if cgroup:
-            enter(cgroup)
+            enter(cgroup.strip("/"))
         serve(int(port), status)
 for _ in servers:
     os.wait()
