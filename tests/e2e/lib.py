@@ -311,18 +311,17 @@ class Env:
                 print("\n".join(text.splitlines()[-15:]))
 
 
-_given = set()
+CLIENT_PORTS = (10000, 64999)  # what the kernel may give to the client's end of a connection
+_ports = iter(range(2000, CLIENT_PORTS[0]))
 
 
 def free_port():
-    """A TCP port that nobody in this namespace listens on, and never given before."""
-    while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in _given:
-            _given.add(port)
+    """A TCP port that nobody in this namespace listens on, never given before, and no client's."""
+    for port in _ports:
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
             return port
+    raise AssertionError("no port is left")
 
 
 def listening(port, seconds=15, owner=None):
@@ -354,7 +353,7 @@ def _reenter():
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         # Many short connections from one address: do not run out of ports.
         for name, value in (
-            ("ip_local_port_range", "1024 65000"),
+            ("ip_local_port_range", "%d %d" % CLIENT_PORTS),
             ("tcp_tw_reuse", "1"),
             ("tcp_max_syn_backlog", "4096"),
         ):

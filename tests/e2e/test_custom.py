@@ -152,7 +152,7 @@ def test_container(env):
 def test_hostile(env):
     """Whatever an endpoint does, it is bounded, named, and harms no other."""
     ports = [lib.free_port() for _ in range(2)]
-    first, good = 20000, ports[0]
+    first, good = 1100, ports[0]
     exposer(env, "good-app", "good", good, port=good)
     exposer(env, "bad-app", "hostile", first, good, port=first + len(HOSTILE) - 1)
     agent = env.agent(config=rules(("good-app", good), *(("bad-app", first + i) for i in range(len(HOSTILE))), seconds=3))

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import lib
-from lib import between, equal, eventually, free_port, listening
+from lib import between, equal, eventually, free_port, listening, run_delay
 from places import Cgroup, Container, hierarchies
 
 EXITS = "edgetap_instance_exits_total"
