@@ -106,7 +106,7 @@ def test_codes(env):
     agent = env.shared_agent()
     three, killed, fine, stays = (server(env, what) for what in ("3", "-", "0", "-"))
     five = server(env, "5", socket=False)
-    equal(agent.scrape().select(KILLS, **five.labels), [], "an instance without a socket")
+    equal(agent.scrape().select(EXITS, **five.labels), [], "exits of who has no socket, while it lives")
     status = subprocess.run([stays.runc, "exec", stays.id, "/usr/bin/false"], check=False).returncode
     equal(status, 1, "runc exec")
     for container in (three, fine, five):

@@ -2,27 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # alone: nobody else's agent may put breakpoints into its server
 """Uprobes off: nothing is attached to any process, and handshakes are seen from the wire all the same."""
-from pathlib import Path
-
 import lib
 from lib import between, equal
 from servers import Nginx
 from test_tls_handshakes import every_refusal, every_version
 from tls import (
-    Certificates, TlsConnection, breakpoint_in, children, expect_handshakes, library, own_agents, probed, uprobes,
+    Certificates, TlsConnection, agents_elsewhere, breakpoint_in, children, expect_handshakes, library, probed, uprobes,
 )
-
-
-def agents_elsewhere():
-    """Does an agent run that is none of this test's?"""
-    own = own_agents()
-    for path in Path("/proc").glob("[0-9]*/comm"):
-        try:
-            if path.read_text().strip() == "edgetap" and int(path.parent.name) not in own:
-                return True
-        except (FileNotFoundError, ProcessLookupError):
-            pass  # ended since
-    return False
 
 
 def test_uprobes_off(env):

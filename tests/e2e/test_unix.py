@@ -48,9 +48,8 @@ def told(scrape, **match):
 
 
 def as_ss_has_it(agent, app, instance, prefix, pid, want):
-    equal(listeners(prefix, pid), want, f"listeners of {prefix}, as ss has them")
-
     def check():
+        equal(listeners(prefix, pid), want, f"listeners of {prefix}, as ss has them")  # its workers may be about to end
         equal(told(agent.scrape(), app=app), {instance: want} if want else {}, f"listeners of {app}")
         return True
 

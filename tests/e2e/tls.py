@@ -393,6 +393,18 @@ def own_agents():
     return [p for p in children(os.getpid()) if Path(f"/proc/{p}/comm").read_text().strip() == "edgetap"]
 
 
+def agents_elsewhere():
+    """Does an agent run that is none of this test's?"""
+    own = own_agents()
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if path.read_text().strip() == "edgetap" and int(path.parent.name) not in own:
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # ended since
+    return False
+
+
 def probed(pid, path, *names, seconds=20):
     """
     Waits until these functions have a breakpoint, one of our agent's: what is
