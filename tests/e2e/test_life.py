@@ -186,22 +186,27 @@ def test_run_queue(env):
         time.sleep(0.02)
     rival.stop()
     children = int(re.search(r"burnt (\d+)", container.process.output())[1]) / 1e9
-    want = delays(pid) + children
+    want = run_delay(pid) + children
     between(children, 0.05, 100, "what the children waited")
     between(want - children, 1, 100, "what the threads waited")
 
-    def settled(scrape):
+    def settled(scrape, more=0):
         got = scrape.value(DELAY, **labels)
-        between(got, want * 0.99, want * 1.01, "run-queue delay of the living")
+        between(got, want * 0.99, want * 1.01 + more, "run-queue delay")
 
     agent.expect(settled)
     print(f"threads {want - children:.6f} s, children {children:.6f} s, "
           f"counted {agent.scrape().value(DELAY, **labels):.6f} s")
+    begun = time.monotonic()
     os.kill(pid, signal.SIGUSR1)
     eventually(lambda: "ended" in container.process.output(), 10, "end of the threads")
-    agent.expect(settled)
+    # On a busy machine all three wait for a CPU once more, each as long as that takes.
+    more = 3 * (time.monotonic() - begun)
+    agent.expect(lambda scrape: settled(scrape, more))
+    begun = time.monotonic()
     container.remove()
-    agent.expect(settled)
+    more += time.monotonic() - begun
+    agent.expect(lambda scrape: settled(scrape, more))
 
 
 if __name__ == "__main__":

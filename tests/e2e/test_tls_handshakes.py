@@ -10,7 +10,7 @@ from pathlib import Path
 
 import lib
 from client import Connection, request
-from lib import between, equal
+from lib import between, delayed, equal
 from oracle import expect_http, expect_losses, settled
 from places import Netns
 from servers import Nginx, go
@@ -223,21 +223,25 @@ def test_time(env):
     for version, number in versions:
         tls = context(version=number)
         low = high = 0
+        surely, perhaps = 0, 0  # above 100 ms
         for pause in (0, 0.002, 0.02, 0.2, 0.3):
             with Handshake(server.port, tls=tls) as c:
                 least, most = c.handshake(pause)
                 assert least >= pause, "the client did not hesitate"
                 low += least
                 high += most
+                surely += least > 0.1
+                perhaps += most > 0.1
                 tally.versions[version] += 1
                 c.finish()
-        bounds[version] = (low, high)
+        bounds[version] = (low, high, surely, perhaps)
     scrape = tally.expect(agent, server)
-    for version, (low, high) in bounds.items():
+    for version, (low, high, surely, perhaps) in bounds.items():
         have = scrape.histogram("edgetap_edge_tls_handshake_time_seconds", app=server.name, version=version)
         # What the client timed, and no more than its own system calls beside it.
-        between(have.sum, low - 0.0005, high + 0.0005, f"sum of handshake times, TLS {version}")
-        equal(have.above(0.1), 2, f"handshakes above 100 ms, TLS {version}")
+        slack = 0.0005 + delayed()
+        between(have.sum, low - slack, high + slack, f"sum of handshake times, TLS {version}")
+        between(have.above(0.1), surely, perhaps, f"handshakes above 100 ms, TLS {version}")
 
 
 def alert_in(data):
