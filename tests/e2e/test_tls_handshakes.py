@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """TLS handshakes, seen from the wire: against openssl s_client, the servers' logs and a client's own clock."""
+import os
 import re
+import signal
 import ssl
 import subprocess
 import time
@@ -417,6 +419,28 @@ def drained(port):
     return True
 
 
+class TimeOuts:
+    """What another BPF program is told of the connections of a server's port that TCP gives up."""
+
+    def __init__(self, env, port):
+        if not os.path.ismount("/sys/kernel/tracing"):
+            subprocess.run(["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"], check=True)
+        gives_up = f"args->sport == {port} && args->oldstate == 1 && args->newstate == 7"  # ESTABLISHED, CLOSE
+        script = f'BEGIN {{ printf("ready\\n"); }} tracepoint:sock:inet_sock_set_state /{gives_up}/ {{ printf("told\\n"); }}'
+        self.process = env.start([lib.need("bpftrace"), "-e", script], name="bpftrace")
+        lib.eventually(lambda: "ready" in self.process.output(), 60, "bpftrace attached")
+
+    def count(self):
+        """At the end: its output is buffered."""
+        self.process.stop(signal.SIGINT)
+        return self.process.output().count("told")
+
+
+def missed_runs(agent):
+    """How often the kernel says that it did not run a program of the agent."""
+    return agent.scrape().by("edgetap_program_missed_runs_total", "name")
+
+
 def test_peer_vanishes(env):
     """The way back to the client is gone: TCP gives up on it in the middle of the handshake."""
     agent = env.shared_agent()
@@ -440,13 +464,20 @@ def test_peer_vanishes(env):
         listen=f"listen 10.99.0.1:{port} ssl;",
     )
     lib.listening(port, owner=server.process)
+    told, before = TimeOuts(env, port), missed_runs(agent)
     with far.inside():
         c = Handshake(port, name="vanished.test", host="10.99.0.1")
     lib.eventually(lambda: Path("/proc/net/tcp").read_text().count(" 01 ") >= 1, 5, "connection")
     run("route", "add", "blackhole", "10.99.0.2/32")
     c.send(c.flight())
     lib.eventually(lambda: "timed out" in server.error_log.read_text(), 30, "time-out in nginx's log")
-    expect_handshakes(agent, server.name, {}, {("vanished.test", "client", "timeout"): 1})
+    try:
+        expect_handshakes(agent, server.name, {}, {("vanished.test", "client", "timeout"): 1})
+    except AssertionError:
+        # Some kernels run no BPF program for one time-out in a hundred: that is not the agent's.
+        if told.count() and missed_runs(agent) == before:
+            raise
+        raise lib.Skip("this kernel told no BPF program of the time-out") from None
 
 
 def test_plain_to_tls_port(env):
