@@ -45,7 +45,7 @@ logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 pids=()
 for i in "${!kernels[@]}"; do
-	timeout -k 5 140 "$here/boot.sh" "${kernels[i]}" \
+	timeout -k 5 280 "$here/boot.sh" "${kernels[i]}" \
 		"EDGETAP=$EDGETAP exec /usr/bin/python3 $here/inside.py" >"$logs/$i" 2>&1 &
 	pids+=($!)
 done
