@@ -155,14 +155,6 @@ def test_out_of_memory(env):
     gone()
 
 
-def delays(pid):
-    """What the threads of a process have waited for a CPU by the kernel's own account, seconds."""
-    total = 0
-    for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        total += int(stat.read_text().split()[1])
-    return total / 1e9
-
-
 def test_run_queue(env):
     """Two threads and many short children on one CPU with a competitor, living and dead."""
     burn = lib.compiled("burn.c", flags=("-pthread",))
