@@ -82,7 +82,7 @@ SUBMAKE	 = +$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MA
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all run check unit e2e bench record fuzz asan lint format install dist clean help \
+.PHONY: all run check check-all unit e2e bench record fuzz asan lint format install dist clean help \
 	install-deps install-test-deps install-lint-deps FORCE
 all: $(BUILD)/edgetap	## build build/edgetap
 	@:
@@ -145,10 +145,15 @@ run: install-deps	## install what is missing, build, observe this machine: ARGS=
 
 # One program runs the unit tests and the end-to-end scripts, so that there is
 # one closing line. Every tests/unit/test_NAME.c defines Suite *NAME_suite(void).
-check: install-test-deps	## install what the tests need, build, run all tests
+check: install-test-deps	## install what the tests need, build, run all tests: minutes
 	$(SUBMAKE) all $(BUILD)/check $(BUILD)/record
 	$(SUBMAKE) fuzz FUZZ_SECONDS=3 FUZZ_ARGS='-seed=1 -runs=10000'
 	$(Q)$(TEST_ENV) $(BUILD)/check
+
+check-all: install-test-deps	## the same at full size: every kernel, large loads, long fuzzing
+	$(SUBMAKE) all $(BUILD)/check
+	$(SUBMAKE) fuzz FUZZ_SECONDS=30
+	$(Q)$(TEST_ENV) CHECK_ALL=1 $(BUILD)/check
 
 unit:			## run the unit tests, or one suite: T=NAME
 	$(SUBMAKE) $(BUILD)/check

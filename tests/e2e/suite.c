@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define TIMEOUT_S 300
+#define TIMEOUT_ALL_S 1200 /* of a script that runs at full size */
 #define LANES 2
 #define EXIT_SKIPPED 77
 #define HEAD_BYTES 1024
@@ -73,6 +74,13 @@ static double now_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static int timeout_s(void)
+{
+	const char *all = getenv("CHECK_ALL");
+
+	return all && *all ? TIMEOUT_ALL_S : TIMEOUT_S;
 }
 
 /* Does one of its first lines ask for a machine without other scripts? */
@@ -204,7 +212,7 @@ static void await_namesake(const char *script)
 	const struct timespec tick = { .tv_nsec = 100 * 1000 * 1000 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	double deadline_s = now_s() + TIMEOUT_S;
+	double deadline_s = now_s() + timeout_s();
 
 	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "edgetap-e2e-%s",
 		 short_name(script));
@@ -228,7 +236,7 @@ static void run(size_t number)
 	if (!pid)
 		become(scripts[number]);
 	if (pid > 0)
-		outcome.status = wait_until(pid, begun_s + TIMEOUT_S);
+		outcome.status = wait_until(pid, begun_s + timeout_s());
 	reap_everything();
 	outcome.seconds = now_s() - begun_s;
 	_exit(write(outcomes[1], &outcome, sizeof(outcome)) != sizeof(outcome));
@@ -343,7 +351,7 @@ START_TEST(script)
 	printf("%s %s (%.1f s)\n", status ? "FAIL" : "ok  ", name, ended.seconds);
 	free(text);
 
-	ck_assert_msg(status != -1, "%s was killed after %d s; see %s", path, TIMEOUT_S, log);
+	ck_assert_msg(status != -1, "%s was killed after %d s; see %s", path, timeout_s(), log);
 	ck_assert_msg(!WIFSIGNALED(status), "%s was killed by signal %d; see %s", path,
 		      WTERMSIG(status), log);
 	ck_assert_msg(WEXITSTATUS(status) != EXIT_SKIPPED, "%s skipped itself without a reason",
@@ -366,7 +374,7 @@ Suite *e2e_suite(const char *name)
 	find_scripts(name);
 	/* A test may wait for two scripts, for their namesakes, and for what they have left behind.
 	 */
-	tcase_set_timeout(scripts_case, 4 * TIMEOUT_S + 60);
+	tcase_set_timeout(scripts_case, 4 * timeout_s() + 60);
 	tcase_add_unchecked_fixture(scripts_case, start_scripts, await_scripts);
 	tcase_add_test(scripts_case, scripts_exist);
 	tcase_add_loop_test(scripts_case, script, 0, script_count);

@@ -6,7 +6,7 @@
  * (skipped, its last line being "SKIP: why") or anything else (failed).
  *
  * Two run at a time; one with a line "# alone: WHY" near its start runs by itself,
- * after the others.
+ * after the others. CHECK_ALL in the environment gives each more time.
  */
 #ifndef EDGETAP_E2E_SUITE_H
 #define EDGETAP_E2E_SUITE_H

@@ -4,7 +4,8 @@
 # The agent on kernels other than this machine's, each booted in an emulated
 # machine (QEMU without KVM, a few seconds): the programs load, attach and count
 # exactly HTTP/1.1, HTTP/2, TLS and what is inside it (tests/kernels/inside.py).
-# The kernels are downloaded once, into build/kernels. KERNELS=DIR:... names
+# The kernels are downloaded once, into build/kernels: the one that differs most
+# from this machine's, and with CHECK_ALL all of them. KERNELS=DIR:... names
 # unpacked kernel packages to use instead.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -31,7 +32,9 @@ if [[ -n ${KERNELS-} ]]; then
 else
 	# 5.10 must be refused, 6.1 has no socket tracepoints, 6.12 has most of today's.
 	# Between them lies 5.15, of which Debian has no package.
-	for suite in bullseye-security bookworm-security bookworm-backports; do
+	suites=(bookworm-security)
+	[[ -z ${CHECK_ALL-} ]] || suites=(bullseye-security bookworm-security bookworm-backports)
+	for suite in "${suites[@]}"; do
 		if kernel=$("$here/fetch.sh" "$suite" "$build/kernels"); then
 			kernels+=("$kernel")
 		else

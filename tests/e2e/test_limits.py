@@ -69,7 +69,7 @@ def test_thousand(env):
     """1,000 instances, in a quick check 300, with two statuses each."""
     agent = env.agent()
     empty, _ = memory(agent.process.pid)
-    servers = Tiny(env, 1000, "e2e-tiny")
+    servers = Tiny(env, lib.sized(300, 1000), "e2e-tiny")
     for _ in range(2):
         servers.ask("/")
         servers.ask("/n")

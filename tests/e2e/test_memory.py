@@ -4,8 +4,6 @@
 What is remembered of others' connections is paid for by the agent's memory cgroup. Idle
 connections of several apps, in the clear, in TLS and HTTP/2, fill what there is for them: the agent
 lives, says of whom it follows no more, and whoever comes then is measured exactly.
-
-IDLE=20000 makes so many connections of each kind instead of some thousand.
 """
 import os
 import signal
@@ -20,11 +18,13 @@ from tls import Certificates
 
 MIB = 1 << 20
 LIMIT = 128 * MIB
-IDLE = int(os.environ.get("IDLE", 0))
 CLIENTS = 2  # processes that make the connections of each kind, each an instance of its own
 
-# Connections of each kind by default: for each more than its instance's share, whatever the others have.
-KINDS = {"http": 36000, "h2c": 3600, "tls": 3000, "h2": 1500}
+# Connections of each kind: for each more than its instance's share, whatever the others have.
+KINDS = lib.sized(
+    {"http": 36000, "h2c": 3600, "tls": 3000, "h2": 1500},
+    {"http": 36000, "h2c": 20000, "tls": 20000, "h2": 20000},
+)
 
 
 class Cgroup:
@@ -130,8 +130,7 @@ def test_idle(env):
     certificates = Certificates(env)
     start_kernel = cgroup.kernel_bytes()
     everybody = []
-    for kind, usual in KINDS.items():
-        count = IDLE or usual
+    for kind, count in KINDS.items():
         server = server_of(env, kind, certificates)
         clients = idle(env, server, kind, count)
         everybody += clients

@@ -64,16 +64,16 @@ def check_times(scrape, name, requests, times):
 
 def test_whole(env):
     """The next request as soon as the response is complete, from a spinning client."""
-    race(env, "e2e-race-whole", 4, 100000, 200, "whole")
+    race(env, "e2e-race-whole", 4, lib.sized(25000, 100000), 200, "whole")
 
 
 def test_early(env):
     """The next request as soon as a long response begins: its write is still under way."""
-    race(env, "e2e-race-early", 4, 20000, 300000, "early")
+    race(env, "e2e-race-early", 4, lib.sized(5000, 20000), 300000, "early")
 
 
 def test_early_short(env):
-    race(env, "e2e-race-short", 50, 50000, 3000, "early")
+    race(env, "e2e-race-short", 50, lib.sized(12500, 50000), 3000, "early")
 
 
 if __name__ == "__main__":

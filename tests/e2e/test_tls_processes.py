@@ -18,6 +18,7 @@ from servers import go
 from tls import Certificates, TlsConnection, agents_elsewhere, breakpoint_in, context, links, probed, uprobes
 
 TOGETHER = 10
+MANY = lib.sized(150, 500)
 
 
 class Server:
@@ -81,7 +82,7 @@ def wave(env, programs, log, certificates, count, tls):
 
 
 def test_come_and_go(env):
-    """500 processes of three executables: links, descriptors and memory return, requests are accounted for."""
+    """Processes of three executables: links, descriptors and memory return, requests are accounted for."""
     certificates = Certificates(env)
     programs = [
         env.renamed(linked(True), "e2e-proc-static"), env.renamed(linked(False), "e2e-proc-shared"),
@@ -97,8 +98,8 @@ def test_come_and_go(env):
     quiet = lib.eventually(lambda: settles(pid), 60, "an agent that holds no more uprobes than it needs")
     total_links = sum(links().values())
     begun = time.monotonic()
-    connections += wave(env, programs, log, certificates, 500, tls)
-    print(f"500 servers in {time.monotonic() - begun:.1f} s; at rest {quiet[0]} links, {quiet[1]} descriptors", end="")
+    connections += wave(env, programs, log, certificates, MANY, tls)
+    print(f"{MANY} servers in {time.monotonic() - begun:.1f} s; at rest {quiet[0]} links, {quiet[1]} descriptors", end="")
 
     def returned():
         now = held(pid)
