@@ -72,6 +72,7 @@ SUITES	 := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+FUZZ_RUNS := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=fuzz-%)
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(filter-out userspace/cli/main.c,$(SRC)))
 
 # What the test programs and scripts are told.
@@ -83,6 +84,7 @@ SUBMAKE	 = +$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MA
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all run check check-all unit e2e bench record fuzz asan lint format install dist clean help \
+	$(FUZZ_RUNS) \
 	install-deps install-test-deps install-lint-deps FORCE
 all: $(BUILD)/edgetap	## build build/edgetap
 	@:
@@ -201,17 +203,15 @@ $(BUILD)/gen/suites.h: FORCE
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # `check` takes the same inputs each time: what chance finds must not fail somebody's other change.
-fuzz: $(FUZZ_BIN)	## run each fuzz target for FUZZ_SECONDS, or one: T=NAME
-	@for bin in $(if $(T),$(BUILD)/fuzz/fuzz_$(T),$(FUZZ_BIN)); do \
-		name=$${bin##*/fuzz_}; \
-		mkdir -p $(BUILD)/fuzz/corpus/$$name; \
-		seeds=tests/fuzz/corpus/$$name; [ -d $$seeds ] || seeds=; \
-		echo "  FUZZ     $$name ($(FUZZ_SECONDS) s)"; \
-		$$bin -max_total_time=$(FUZZ_SECONDS) $(FUZZ_ARGS) -print_final_stats=1 \
-			-artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/corpus/$$name $$seeds \
-			>$(BUILD)/fuzz/$$name.log 2>&1 || { tail -n 60 $(BUILD)/fuzz/$$name.log; exit 1; }; \
-		sed -n 's/^stat::number_of_executed_units: /           inputs: /p' $(BUILD)/fuzz/$$name.log; \
-	done
+fuzz: $(if $(T),fuzz-$(T),$(FUZZ_RUNS))	## run each fuzz target for FUZZ_SECONDS, or one: T=NAME
+$(FUZZ_RUNS): fuzz-%: $(BUILD)/fuzz/fuzz_%
+	@mkdir -p $(BUILD)/fuzz/corpus/$*
+	$(call say,FUZZ,'$* ($(FUZZ_SECONDS) s)')
+	@seeds=tests/fuzz/corpus/$*; [ -d $$seeds ] || seeds=; \
+		$< -max_total_time=$(FUZZ_SECONDS) $(FUZZ_ARGS) -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/$*- $(BUILD)/fuzz/corpus/$* $$seeds \
+			>$(BUILD)/fuzz/$*.log 2>&1 || { tail -n 60 $(BUILD)/fuzz/$*.log; exit 1; }
+	@sed -n 's/^stat::number_of_executed_units: /           inputs of $*: /p' $(BUILD)/fuzz/$*.log
 
 FUZZ_FLAGS = -O1 -g -std=gnu11 $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
