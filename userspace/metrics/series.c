@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "metrics/rollup.h"
 #include "base/utf8.h"
+#include "metrics/rollup.h"
 
 static const struct key_name names[SERIES_KINDS][SERIES_NAMES] = {
 #define KEYED_NAMES(id, map, key, value, size, ...) [SERIES_##id] = { __VA_ARGS__ },
