@@ -25,7 +25,7 @@ static void check_values(const struct config *config)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct config_error error = { "" };
+	struct config_error error = { .text = "" };
 	struct config config;
 
 	if (config__init(&config, &error))

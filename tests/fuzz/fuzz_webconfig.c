@@ -29,7 +29,7 @@ static void check(const struct web_config *config)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct config_error error = { "" };
+	struct config_error error = { .text = "" };
 	struct web_config config;
 
 	if (web_config__parse(&config, (const char *)data, size, "/etc/web.yml", &error) == 0)
