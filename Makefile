@@ -114,6 +114,13 @@ $(BUILD)/gen/build.h: FORCE
 		$(if $(WITHOUT),printf ' X("%s", false)' $(WITHOUT);) echo; } > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
+$(foreach root,obj fuzz/obj,$(BUILD)/$(root)/userspace/agent/agent.o): $(BUILD)/gen/collectors.h
+# A line for each folder of userspace/collect. Rewritten only when it changes.
+$(BUILD)/gen/collectors.h: FORCE
+	@mkdir -p $(@D)
+	@printf 'COLLECTOR(%s)\n' $(sort $(notdir $(patsubst %/,%,$(wildcard userspace/collect/*/)))) > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
 # Not intermediate: kept, and remade when a header has changed.
 .SECONDARY: $(BPF_SRC:bpf/%.c=$(BUILD)/bpf/%.o)
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
@@ -230,7 +237,7 @@ asan:			## run the unit tests under AddressSanitizer and UBSan
 	$(SUBMAKE) BUILD=$(BUILD)/asan SAN=address,undefined unit
 
 lint: install-lint-deps	## check format, comments, scripts; static analysis
-	$(SUBMAKE) $(BPF_SKEL) $(BUILD)/gen/suites.h $(BUILD)/gen/build.h
+	$(SUBMAKE) $(BPF_SKEL) $(addprefix $(BUILD)/gen/,suites.h build.h collectors.h)
 	$(Q)CPPFLAGS='$(CPPFLAGS)' LIBS='$(LIBS)' V=$(V) tests/lint.sh
 
 format:			## format every C file in place

@@ -9,6 +9,8 @@ says why), else 1. Nothing waits by sleeping: everything polls with a deadline.
 """
 import contextlib
 import ctypes
+import functools
+import json
 import os
 import shutil
 import signal
@@ -40,6 +42,18 @@ def sized(quick, full):
 
 class Skip(Exception):
     """The machine lacks what the test needs; the text says what."""
+
+
+@functools.cache
+def left_out():
+    """The parts that were left out of the build that is tested."""
+    return set(json.loads(subprocess.check_output([EDGETAP, "version", "--json"]))["left_out"])
+
+
+def need_parts(*parts):
+    """Skips a test of what the build leaves out."""
+    if left_out() & set(parts):
+        raise Skip(f"this build leaves out {', '.join(sorted(left_out() & set(parts)))}")
 
 
 def need(program):
@@ -435,8 +449,8 @@ def _common_ends():
     return not status
 
 
-def main(scope):
-    """Runs every test_* function of a file, or those named on the command line."""
+def main(scope, parts=()):
+    """Runs every test_* function of a file that is about these parts, or those named on the command line."""
     _reenter()
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -452,6 +466,7 @@ def main(scope):
         start = time.monotonic()
         verdict = "ok"
         try:
+            need_parts(*parts)
             function(env)
         except Skip as e:
             verdict = "skip"

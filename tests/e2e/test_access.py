@@ -275,6 +275,7 @@ class Tls:
     """A certificate, a web configuration, and contexts for clients."""
 
     def __init__(self, env, more="", users=None):
+        lib.need_parts("server-tls")
         self.certificates = Certificates(env)
         self.cert, self.key = env.dir / "server.crt", env.dir / "server.key"
         self.take(self.certificates.server)

@@ -348,4 +348,4 @@ def test_off(env):
 
 
 if __name__ == "__main__":
-    lib.main(globals())
+    lib.main(globals(), parts=("endpoints",))

@@ -151,6 +151,7 @@ def test_unit(env):
 
 def test_reload(env):
     """Who may ask and certificates, at SIGHUP and when files change; what is broken changes nothing."""
+    lib.need_parts("server-tls")
     upstream = Upstream(env)
     certificates = Certificates(env)
 
@@ -275,4 +276,4 @@ def test_federate(env):
 
 
 if __name__ == "__main__":
-    lib.main(globals())
+    lib.main(globals(), parts=("gateway",))

@@ -135,6 +135,7 @@ def test_statuses_go(env):
 
 
 def test_tls_go(env):
+    lib.need_parts("go-tls")
     agent = env.shared_agent()
     certificates = tls.Certificates(env)
     server = go_service(env, "e2e-grpc-go-tls", certificates)

@@ -19,6 +19,7 @@ from tls import Certificates, TlsConnection, probed
 
 def test_go(env):
     """A static program without any C library."""
+    lib.need_parts("go-tls")
     certificates = Certificates(env)
     agent = env.shared_agent()
     server = go(env, "e2e-https-go", certificates.environ())

@@ -120,6 +120,7 @@ def test_without(env):
 
     agent.expect(check)
     agent.stop()
+    lib.need_parts("go-tls")
     agent = env.agent(flags=["--tls-libraries=gnutls,go"])
     gopher = go(env, "e2e-https-only-go", certificates.environ())
     watch_itself(gopher.process, GO)

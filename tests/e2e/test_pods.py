@@ -56,6 +56,7 @@ def test_labels(env):
 
 def test_annotations(env):
     """A pod's annotations say where it exposes metrics; those of a pod that says "false" are not asked for."""
+    lib.need_parts("endpoints")
     containerd, agent = Containerd(env), env.agent(config="custom_interval: 1s\n")
     asked = nginx(env, containerd, "front-0", {"app": "front"}, {})
     other = nginx(env, containerd, "back-0", {"app": "back"}, {"prometheus.io/scrape": "false"})
@@ -181,4 +182,4 @@ def test_daemon_set(env):
 
 
 if __name__ == "__main__":
-    lib.main(globals())
+    lib.main(globals(), parts=("runtimes",))

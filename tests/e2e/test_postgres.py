@@ -342,4 +342,4 @@ def test_hang(env):
 
 
 if __name__ == "__main__":
-    lib.main(globals())
+    lib.main(globals(), parts=("postgres",))

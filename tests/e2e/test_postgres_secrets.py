@@ -302,4 +302,4 @@ def test_real(env):
         shutil.rmtree(server.data, ignore_errors=True)
 
 
-lib.main(globals())
+lib.main(globals(), parts=("postgres",))

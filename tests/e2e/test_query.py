@@ -505,4 +505,4 @@ def raw(gateway, reader, fields):
 
 
 if __name__ == "__main__":
-    lib.main(globals())
+    lib.main(globals(), parts=("gateway",))

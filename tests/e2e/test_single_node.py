@@ -119,4 +119,4 @@ def test_victoria_metrics(env):
 
 
 if __name__ == "__main__":
-    lib.main(globals())
+    lib.main(globals(), parts=("gateway",))

@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 #include "cli/doctor_databases.h"
+#include "collect/collector.h"
 #include "collect/postgres/child.h"
-#include "collect/postgres/collector.h"
 #include "config/conninfo.h"
 
 static int start(void **ret_state, const struct collector_env *env)

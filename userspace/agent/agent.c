@@ -14,10 +14,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "collect/endpoints/endpoints.h"
-#include "collect/host/host.h"
-#include "collect/postgres/collector.h"
-#include "collect/unix/unix.h"
 #include "defaults.h"
 
 #define NS_PER_S 1000000000ULL
@@ -38,12 +34,15 @@ static uint32_t agent__slots(const struct agent *agent)
 	return agent->config.max_instances + 1;
 }
 
-/* What is collected, in the order in which it is read. */
+/* Every folder of collect/ has one, under its name: the Makefile lists them. */
+#define COLLECTOR(name) extern const struct collector collector_##name;
+#include "collectors.h"
+#undef COLLECTOR
+
 static const struct collector *const collector_table[] = {
-	&collector_host,
-	&collector_postgres,
-	&collector_endpoints,
-	&collector_unix,
+#define COLLECTOR(name) &collector_##name,
+#include "collectors.h"
+#undef COLLECTOR
 };
 
 static void count_http(const struct agent *agent, uint64_t counts[OWN_COUNTS])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A collector reads or asks what the kernel's programs do not count, and gives it as
- * readings of instances. It is a struct of functions; those that it has no use for are
+ * readings of instances. It is a struct of functions, collector_NAME, in the folder
+ * collect/NAME, which is all that makes it known; functions that it has no use for are
  * NULL. All but start and free are called with the agent's lock held, so they do not
  * wait for anybody; what takes long runs in a thread of the collector's own.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "collect/host/host.h"
+#include "collect/collector.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Between the collectors, which know the instances, and what asks their database servers. */
-#include "collect/postgres/collector.h"
+#include "collect/collector.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/collectors.h"
-#include "collect/unix/unix.h"
 #include "defaults.h"
 #include "loader/loader.h"
 
