@@ -160,7 +160,7 @@ check: install-test-deps	## install what the tests need, build, run all tests: m
 	$(Q)$(TEST_ENV) $(BUILD)/check
 
 check-all: install-test-deps	## the same at full size: every kernel, large loads, long fuzzing
-	$(SUBMAKE) all $(BUILD)/check
+	$(SUBMAKE) all $(BUILD)/check $(BUILD)/record
 	$(SUBMAKE) fuzz FUZZ_SECONDS=30
 	$(Q)$(TEST_ENV) CHECK_ALL=1 $(BUILD)/check
 
