@@ -409,6 +409,8 @@ def delayed(app=None):
 def _reenter():
     """Own network and mount namespaces. The PID namespace stays: the agent reads /proc."""
     if os.environ.get(INSIDE):
+        if os.getsid(0) == os.getpid():  # not in a user's shell
+            _go_first()
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         # Many short connections from one address: do not run out of ports.
         for name, value in (

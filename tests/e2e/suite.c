@@ -195,6 +195,7 @@ static void become(const char *script)
 		dprintf(STDERR_FILENO, "cannot write %s: %s\n", log_of(script), strerror(errno));
 		_exit(126);
 	}
+	setsid(); /* so that it may have a priority of its own */
 	dup2(null, STDIN_FILENO);
 	dup2(log, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Many instances: all are there within the memory budget; beyond a limit they are __other__, and counted."""
-import os
 import shutil
 import subprocess
 
@@ -249,5 +248,4 @@ def test_restart_of_many(env):
 
 
 if __name__ == "__main__":
-    os.nice(5)
     lib.main(globals())
