@@ -35,6 +35,7 @@ void collectors__leave_to_exporter(struct collectors *collectors, const char *ap
 const struct identity *collectors__identity(const struct collectors *collectors,
 					    uint64_t cgroup_id);
 
+/* Each writes its part of what the agent counts about itself. */
 void collectors__count(struct collectors *collectors, uint64_t counts[OWN_COUNTS]);
 
 /* What was read last. */
