@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "collect/host/cgroup_files.h"
+#include "collect/host/dm_thin.h"
 #include "collect/host/mounts.h"
 #include "collect/host/proc_files.h"
-#include "collect/host/thin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -111,7 +111,7 @@ static void read_text(int which, char *text, struct readings *readings, int64_t 
 		read_mounts(text);
 		break;
 	default:
-		thin__parse(text, &mapped);
+		dm_thin__parse(text, &mapped);
 		break;
 	}
 }

@@ -2,7 +2,7 @@
 /* Bodies that are written piece by piece and held compressed. */
 #include <zlib.h>
 
-#include "http/packed.h"
+#include "http/gzip.h"
 #include "http_client.h"
 
 Suite *http_stream_suite(void);
@@ -29,21 +29,21 @@ static char *make_body(size_t size)
 	return body;
 }
 
-static struct packed *pack(const char *body, size_t size, size_t step)
+static struct gzip *pack(const char *body, size_t size, size_t step)
 {
-	struct packed *packed;
+	struct gzip *packed;
 
-	ck_assert_int_eq(packed__new(&packed, &held, ROOMY, UINT64_MAX), 0);
+	ck_assert_int_eq(gzip__new(&packed, &held, ROOMY, UINT64_MAX), 0);
 	for (size_t at = 0; at < size; at += step)
 		ck_assert_int_eq(
-			packed__write(packed, body + at, size - at < step ? size - at : step), 0);
-	ck_assert_int_eq(packed__finish(packed), 0);
-	ck_assert_uint_eq(packed__plain_bytes(packed), size);
+			gzip__write(packed, body + at, size - at < step ? size - at : step), 0);
+	ck_assert_int_eq(gzip__finish(packed), 0);
+	ck_assert_uint_eq(gzip__plain_bytes(packed), size);
 	return packed;
 }
 
 /* Reads all of one form in pieces; from malloc. */
-static char *unpack(struct packed *packed, ssize_t (*read)(struct packed *, char *, size_t),
+static char *unpack(struct gzip *packed, ssize_t (*read)(struct gzip *, char *, size_t),
 		    size_t step, size_t *ret_size)
 {
 	size_t room = 4 * 1024 * 1024, size = 0;
@@ -83,22 +83,22 @@ START_TEST(both_forms_give_back_what_was_written)
 
 	for (size_t s = 0; s < sizeof(steps) / sizeof(*steps); s++) {
 		char *body = make_body(size), *gzip, *back;
-		struct packed *packed = pack(body, size, steps[s]);
+		struct gzip *packed = pack(body, size, steps[s]);
 
-		back = unpack(packed, packed__read_plain, steps[s], &got);
+		back = unpack(packed, gzip__read_plain, steps[s], &got);
 		ck_assert_uint_eq(got, size);
 		ck_assert_int_eq(memcmp(back, body, size), 0);
 		ck_assert_uint_eq(held, 0); /* freed while it was read */
-		packed__free(packed);
+		gzip__free(packed);
 		free(back);
 
 		packed = pack(body, size, steps[s]);
-		gzip = unpack(packed, packed__read_gzip, steps[s], &got);
-		ck_assert_uint_eq(got, packed__gzip_bytes(packed));
+		gzip = unpack(packed, gzip__read_packed, steps[s], &got);
+		ck_assert_uint_eq(got, gzip__packed_bytes(packed));
 		back = gunzip(gzip, got, size, &plain);
 		ck_assert_uint_eq(plain, size);
 		ck_assert_int_eq(memcmp(back, body, size), 0);
-		packed__free(packed);
+		gzip__free(packed);
 		free(back);
 		free(gzip);
 		free(body);
@@ -111,23 +111,23 @@ START_TEST(what_is_held_has_a_limit)
 {
 	size_t size = 1000001;
 	char *noise = make_body(size);
-	struct packed *packed;
+	struct gzip *packed;
 
-	ck_assert_int_eq(packed__new(&packed, &held, 256 * 1024, UINT64_MAX), 0);
-	ck_assert_int_eq(packed__write(packed, noise, 100), 0);
-	ck_assert_int_eq(packed__write(packed, noise, size), -ENOBUFS);
+	ck_assert_int_eq(gzip__new(&packed, &held, 256 * 1024, UINT64_MAX), 0);
+	ck_assert_int_eq(gzip__write(packed, noise, 100), 0);
+	ck_assert_int_eq(gzip__write(packed, noise, size), -ENOBUFS);
 	ck_assert_uint_le(held, 256 * 1024);
 	/* The first error stays. */
-	ck_assert_int_eq(packed__write(packed, noise, 1), -ENOBUFS);
-	ck_assert_int_eq(packed__finish(packed), -ENOBUFS);
-	ck_assert_int_eq(packed__error(packed), -ENOBUFS);
-	packed__free(packed);
+	ck_assert_int_eq(gzip__write(packed, noise, 1), -ENOBUFS);
+	ck_assert_int_eq(gzip__finish(packed), -ENOBUFS);
+	ck_assert_int_eq(gzip__error(packed), -ENOBUFS);
+	gzip__free(packed);
 	ck_assert_uint_eq(held, 0);
 
-	ck_assert_int_eq(packed__new(&packed, &held, ROOMY, 1), 0);
-	ck_assert_int_eq(packed__write(packed, noise, 1), -ETIME);
-	ck_assert_int_eq(packed__finish(packed), -ETIME);
-	packed__free(packed);
+	ck_assert_int_eq(gzip__new(&packed, &held, ROOMY, 1), 0);
+	ck_assert_int_eq(gzip__write(packed, noise, 1), -ETIME);
+	ck_assert_int_eq(gzip__finish(packed), -ETIME);
+	gzip__free(packed);
 	free(noise);
 }
 END_TEST

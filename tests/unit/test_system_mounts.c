@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "collect/host/devices.h"
+#include "collect/host/dm_thin.h"
+#include "collect/host/file_buffers.h"
 #include "collect/host/filesystem.h"
 #include "collect/host/mounts.h"
-#include "collect/host/texts.h"
-#include "collect/host/thin.h"
 #include "collect/host/volumes.h"
 
 Suite *system_mounts_suite(void);
@@ -140,16 +140,16 @@ END_TEST
 START_TEST(only_the_mount_that_is_meant_is_asked)
 {
 	struct mount_list mounts;
-	struct texts texts = { 0 };
+	struct file_buffers texts = { 0 };
 	struct filesystem fs;
 	struct statvfs real;
 	const struct mount *root;
 	char dir[] = "/tmp/edgetap-unit-XXXXXX";
 	int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), dir_fd;
-	ssize_t place = texts__read_file(&texts, AT_FDCWD, "/proc/self/mountinfo", false);
+	ssize_t place = file_buffers__read_file(&texts, AT_FDCWD, "/proc/self/mountinfo", false);
 
 	ck_assert_int_ge(place, 0);
-	ck_assert_int_eq(mount_list__read(&mounts, texts__at(&texts, place), 1000), 0);
+	ck_assert_int_eq(mount_list__read(&mounts, file_buffers__at(&texts, place), 1000), 0);
 	root = at_point(&mounts, "/");
 	ck_assert_int_eq(filesystem__read(root_fd, "/", root->id, &fs), 0);
 	ck_assert_int_eq(statvfs("/", &real), 0);
@@ -167,7 +167,7 @@ START_TEST(only_the_mount_that_is_meant_is_asked)
 	close(dir_fd);
 	close(root_fd);
 	mount_list__free(&mounts);
-	texts__free(&texts);
+	file_buffers__free(&texts);
 }
 END_TEST
 
@@ -191,17 +191,17 @@ START_TEST(thin_volumes_say_how_full_they_are)
 {
 	uint64_t mapped = 0, size, used;
 
-	ck_assert_int_eq(thin__parse("20480 204799", &mapped), 0);
+	ck_assert_int_eq(dm_thin__parse("20480 204799", &mapped), 0);
 	ck_assert_uint_eq(mapped, 20480);
-	ck_assert_int_eq(thin__parse("0 -", &mapped), 0);
+	ck_assert_int_eq(dm_thin__parse("0 -", &mapped), 0);
 	ck_assert_uint_eq(mapped, 0);
-	ck_assert_int_eq(thin__parse("Fail", &mapped), -EIO);
-	ck_assert_int_eq(thin__parse("", &mapped), -EBADMSG);
-	ck_assert_int_eq(thin__parse("5", &mapped), -EBADMSG);
-	ck_assert_int_eq(thin__parse("5 6 7", &mapped), -EBADMSG);
-	ck_assert_int_eq(thin__status("/etc/passwd", &size, &used), -ENOTBLK);
+	ck_assert_int_eq(dm_thin__parse("Fail", &mapped), -EIO);
+	ck_assert_int_eq(dm_thin__parse("", &mapped), -EBADMSG);
+	ck_assert_int_eq(dm_thin__parse("5", &mapped), -EBADMSG);
+	ck_assert_int_eq(dm_thin__parse("5 6 7", &mapped), -EBADMSG);
+	ck_assert_int_eq(dm_thin__status("/etc/passwd", &size, &used), -ENOTBLK);
 	/* whatever is missing here, it is not thin */
-	ck_assert_int_lt(thin__status("/dev/block/4000:1", &size, &used), 0);
+	ck_assert_int_lt(dm_thin__status("/dev/block/4000:1", &size, &used), 0);
 }
 END_TEST
 

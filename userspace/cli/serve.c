@@ -26,7 +26,7 @@
 #include "cli/commands.h"
 #include "cli/facts.h"
 #include "cli/server_options.h"
-#include "collect/host/thin.h"
+#include "collect/host/dm_thin.h"
 #include "collect/postgres/child.h"
 #include "config/warnings.h"
 #include "http/server.h"
@@ -200,7 +200,7 @@ static void serve__start_broker(struct agent *agent)
 {
 	static struct broker_options options = {
 		.postgres = postgres_child__run,
-		.thin = thin__status,
+		.thin = dm_thin__status,
 		.warn = log__warn,
 	};
 	int err;

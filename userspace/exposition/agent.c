@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Series of the facts that the agent tells about itself. */
-#include "exposition/internal.h"
+#include "exposition/writer.h"
 #include "loss.h"
 
 static const char *const loss_reasons[LOSS_N] = {
@@ -9,95 +9,95 @@ static const char *const loss_reasons[LOSS_N] = {
 #undef LOSS_LABEL
 };
 
-static void write_one(struct walk *walk, const char *value_of_label, uint64_t value)
+static void write_one(struct writer *writer, const char *value_of_label, uint64_t value)
 {
-	walk__again(walk);
-	walk__label(walk, walk->family->label[0], value_of_label);
-	walk__value(walk, value);
+	writer__again(writer);
+	writer__label(writer, writer->family->label[0], value_of_label);
+	writer__value(writer, value);
 }
 
-static void write_programs(struct walk *walk)
+static void write_programs(struct writer *writer)
 {
-	for (uint32_t i = 0; i < walk->snapshot->program_count; i++) {
-		const struct snapshot_program *program = &walk->snapshot->programs[i];
+	for (uint32_t i = 0; i < writer->snapshot->program_count; i++) {
+		const struct snapshot_program *program = &writer->snapshot->programs[i];
 
-		write_one(walk, program->name,
-			  walk->family->fact == FACT_PROGRAM_RUNS   ? program->run_count
-			  : walk->family->fact == FACT_PROGRAM_TIME ? program->run_ns
-								    : program->missed);
+		write_one(writer, program->name,
+			  writer->family->fact == FACT_PROGRAM_RUNS   ? program->run_count
+			  : writer->family->fact == FACT_PROGRAM_TIME ? program->run_ns
+								      : program->missed);
 	}
 }
 
-static void write_maps(struct walk *walk)
+static void write_maps(struct writer *writer)
 {
-	for (uint32_t i = 0; i < walk->snapshot->map_count; i++) {
-		const struct snapshot_map *map = &walk->snapshot->maps[i];
+	for (uint32_t i = 0; i < writer->snapshot->map_count; i++) {
+		const struct snapshot_map *map = &writer->snapshot->maps[i];
 
-		if (walk->family->fact == FACT_MAP_BYTES)
-			write_one(walk, map->name, map->bytes);
+		if (writer->family->fact == FACT_MAP_BYTES)
+			write_one(writer, map->name, map->bytes);
 		else if (map->capacity) /* else how full it is cannot be known */
-			write_one(walk, map->name,
-				  walk->family->fact == FACT_MAP_ENTRIES ? map->entries
-									 : map->capacity);
+			write_one(writer, map->name,
+				  writer->family->fact == FACT_MAP_ENTRIES ? map->entries
+									   : map->capacity);
 	}
 }
 
-static void write_own(struct walk *walk)
+static void write_own(struct writer *writer)
 {
 	uint64_t counts[OWN_COUNTS];
 
-	if (!walk->exposition->own)
+	if (!writer->exposition->own)
 		return;
-	walk->exposition->own(walk->exposition->own_ctx, counts);
-	walk__parts(walk, 0, counts);
+	writer->exposition->own(writer->exposition->own_ctx, counts);
+	writer__parts(writer, 0, counts);
 }
 
-void walk__agent(struct walk *walk)
+void writer__agent(struct writer *writer)
 {
-	const struct exposition *exposition = walk->exposition;
+	const struct exposition *exposition = writer->exposition;
 
-	switch (walk->family->fact) {
+	switch (writer->family->fact) {
 	case FACT_BUILD:
-		walk__label(walk, walk->family->label[0], exposition->version);
-		walk__label(walk, walk->family->label[1], exposition->revision);
-		walk__label(walk, walk->family->label[2], exposition->abi);
-		walk__value(walk, 1);
+		writer__label(writer, writer->family->label[0], exposition->version);
+		writer__label(writer, writer->family->label[1], exposition->revision);
+		writer__label(writer, writer->family->label[2], exposition->abi);
+		writer__value(writer, 1);
 		break;
 	case FACT_INSTANCES:
-		walk__value(walk, model__instances(exposition->model));
+		writer__value(writer, model__instances(exposition->model));
 		break;
 	case FACT_SOCKETS:
-		walk__value(walk, walk->snapshot->live_sockets);
+		writer__value(writer, writer->snapshot->live_sockets);
 		break;
 	case FACT_CONNECTION_BYTES:
-		walk__value(walk, walk->snapshot->connection_bytes);
+		writer__value(writer, writer->snapshot->connection_bytes);
 		break;
 	case FACT_CONNECTION_BYTES_LIMIT:
-		walk__value(walk, walk->snapshot->connection_bytes_limit);
+		writer__value(writer, writer->snapshot->connection_bytes_limit);
 		break;
 	case FACT_LOSSES:
 		for (int i = 0; i < LOSS_N; i++)
-			write_one(walk, loss_reasons[i], walk->snapshot->loss[i]);
+			write_one(writer, loss_reasons[i], writer->snapshot->loss[i]);
 		break;
 	case FACT_PROGRAM_RUNS:
 	case FACT_PROGRAM_TIME:
 	case FACT_PROGRAM_MISSED:
-		write_programs(walk);
+		write_programs(writer);
 		break;
 	case FACT_MAP_ENTRIES:
 	case FACT_MAP_CAPACITY:
 	case FACT_MAP_BYTES:
-		write_maps(walk);
+		write_maps(writer);
 		break;
 	case FACT_RENDER_TIME:
-		walk__value(walk, exposition->last_render_ns);
+		writer__value(writer, exposition->last_render_ns);
 		break;
 	case FACT_OWN:
-		write_own(walk);
+		write_own(writer);
 		break;
 	case FACT_READINGS_LOST:
 		if (exposition->readings)
-			walk__value(walk, readings__lost(exposition->readings));
+			writer__value(writer, readings__lost(exposition->readings));
 		break;
 	default: /* an entity's */
 		break;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exposition/internal.h"
+#include "exposition/writer.h"
 #include "metrics/rpc_path.h"
 
 #define STATUS_TEXT_BYTES 12
@@ -33,10 +33,10 @@ static void status_text(char ret_text[STATUS_TEXT_BYTES], unsigned int shown)
 		snprintf(ret_text, STATUS_TEXT_BYTES, "%u", shown);
 }
 
-static void write_responses(struct walk *walk, const struct model_cut *cut,
+static void write_responses(struct writer *writer, const struct model_cut *cut,
 			    const struct model_entity *entity)
 {
-	const struct family *family = walk->family;
+	const struct family *family = writer->family;
 	uint32_t i = entity->first_responses;
 
 	while (i < entity->end_responses) {
@@ -54,15 +54,15 @@ static void write_responses(struct walk *walk, const struct model_cut *cut,
 			all += by_method[m];
 			if (!family->label[1] || !by_method[m])
 				continue;
-			walk__again(walk);
-			walk__label(walk, family->label[0], text);
-			walk__label(walk, family->label[1], method_names[m]);
-			walk__value(walk, by_method[m]);
+			writer__again(writer);
+			writer__label(writer, family->label[0], text);
+			writer__label(writer, family->label[1], method_names[m]);
+			writer__value(writer, by_method[m]);
 		}
 		if (!family->label[1] && all) {
-			walk__again(walk);
-			walk__label(walk, family->label[0], text);
-			walk__value(walk, all);
+			writer__again(writer);
+			writer__label(writer, family->label[0], text);
+			writer__value(writer, all);
 		}
 	}
 }
@@ -75,20 +75,20 @@ static unsigned int rows_wanted(const struct family *family, uint16_t status)
 	return status_is_http(status) ? family->http_rows : 0;
 }
 
-static void add_rows(struct walk *walk, const struct model_rows *rows)
+static void add_rows(struct writer *writer, const struct model_rows *rows)
 {
-	unsigned int wanted = rows_wanted(walk->family, rows->status);
+	unsigned int wanted = rows_wanted(writer->family, rows->status);
 
 	for (int r = 0; r < GROUP_ROWS; r++)
 		if (wanted & 1U << r)
-			histogram__add(&walk->exposition->histogram, &rows->row[r],
-				       walk->exposition->layout.cells);
+			histogram__add(&writer->exposition->histogram, &rows->row[r],
+				       writer->exposition->layout.cells);
 }
 
-static void write_histograms(struct walk *walk, const struct model_cut *cut,
+static void write_histograms(struct writer *writer, const struct model_cut *cut,
 			     const struct model_entity *entity)
 {
-	const struct family *family = walk->family;
+	const struct family *family = writer->family;
 	uint32_t i = entity->first_rows;
 
 	while (i < entity->end_rows) {
@@ -99,61 +99,62 @@ static void write_histograms(struct walk *walk, const struct model_cut *cut,
 			i++;
 			continue;
 		}
-		histogram__clear(&walk->exposition->histogram);
+		histogram__clear(&writer->exposition->histogram);
 		for (; i < entity->end_rows && status_shown(family, cut->rows[i].status) == shown;
 		     i++)
-			add_rows(walk, &cut->rows[i]);
-		if (!walk->exposition->histogram.count)
+			add_rows(writer, &cut->rows[i]);
+		if (!writer->exposition->histogram.count)
 			continue;
 		status_text(text, shown);
-		walk__again(walk);
-		walk__label(walk, family->label[0], text);
-		walk__histogram(walk, &walk->exposition->histogram);
+		writer__again(writer);
+		writer__label(writer, family->label[0], text);
+		writer__histogram(writer, &writer->exposition->histogram);
 	}
 }
 
 /* The groups of an entity with one status lie side by side. */
-static void write_rows(struct walk *walk, const struct model_cut *cut,
+static void write_rows(struct writer *writer, const struct model_cut *cut,
 		       const struct model_entity *entity)
 {
 	uint32_t i = entity->first_rows, end;
 
-	while (i < entity->end_rows && cut->rows[i].status != walk->family->group)
+	while (i < entity->end_rows && cut->rows[i].status != writer->family->group)
 		i++;
-	for (end = i; end < entity->end_rows && cut->rows[end].status == walk->family->group;)
+	for (end = i; end < entity->end_rows && cut->rows[end].status == writer->family->group;)
 		end++;
-	walk__part_rows(walk, 0, &cut->rows[i], end - i);
+	writer__part_rows(writer, 0, &cut->rows[i], end - i);
 }
 
-void walk__entity(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity)
+void writer__entity(struct writer *writer, const struct model_cut *cut,
+		    const struct model_entity *entity)
 {
-	switch (walk->family->fact) {
+	switch (writer->family->fact) {
 	case FACT_COUNTS:
-		walk__parts(walk, 0, entity->count);
+		writer__parts(writer, 0, entity->count);
 		break;
 	case FACT_IN_FLIGHT:
-		walk__value(walk, entity->in_flight);
+		writer__value(writer, entity->in_flight);
 		break;
 	case FACT_RESPONSES:
-		write_responses(walk, cut, entity);
+		write_responses(writer, cut, entity);
 		break;
 	case FACT_HISTOGRAM:
-		write_histograms(walk, cut, entity);
+		write_histograms(writer, cut, entity);
 		break;
 	case FACT_UPGRADED:
-		walk__value(walk, entity->upgraded);
+		writer__value(writer, entity->upgraded);
 		break;
 	case FACT_ROWS:
-		write_rows(walk, cut, entity);
+		write_rows(writer, cut, entity);
 		break;
 	case FACT_RPC_ROWS:
-		walk__rpc_rows(walk, cut, entity);
+		writer__rpc_rows(writer, cut, entity);
 		break;
 	case FACT_RPCS:
-		walk__rpcs(walk, cut, entity);
+		writer__rpcs(writer, cut, entity);
 		break;
 	case FACT_SERIES:
-		walk__series(walk, cut, entity);
+		writer__series(writer, cut, entity);
 		break;
 	default: /* the agent's */
 		break;

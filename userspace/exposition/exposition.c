@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "exposition/internal.h"
+#include "exposition/writer.h"
 
 static char *copy_text(const char *text)
 {
@@ -77,83 +77,83 @@ void exposition__free(struct exposition *exposition)
 	free(exposition);
 }
 
-void walk__start(struct walk *walk, const char *labels, size_t length)
+void writer__start(struct writer *writer, const char *labels, size_t length)
 {
-	buffer__clear(walk->series);
-	buffer__append(walk->series, labels, length);
-	walk->standard_length = length;
+	buffer__clear(writer->series);
+	buffer__append(writer->series, labels, length);
+	writer->standard_length = length;
 }
 
-void walk__again(struct walk *walk)
+void writer__again(struct writer *writer)
 {
-	if (walk->series->length > walk->standard_length)
-		walk->series->length = walk->standard_length;
+	if (writer->series->length > writer->standard_length)
+		writer->series->length = writer->standard_length;
 }
 
-void walk__label(struct walk *walk, const char *name, const char *value)
+void writer__label(struct writer *writer, const char *name, const char *value)
 {
 	if (name && *value)
-		walk->encoder->label(walk->series, name, value);
+		writer->encoder->label(writer->series, name, value);
 }
 
-static struct metric_labels labels_of(struct walk *walk)
+static struct metric_labels labels_of(struct writer *writer)
 {
 	/* Memory ran out: better no exposition than a series without its labels. */
-	if (walk->series->error && !walk->encoding->out->error)
-		walk->encoding->out->error = walk->series->error;
-	if (!walk->begun)
-		walk->encoder->begin_family(walk->encoding, &walk->family->head);
-	walk->begun = true;
-	return (struct metric_labels){ walk->series->data, walk->series->length };
+	if (writer->series->error && !writer->encoding->out->error)
+		writer->encoding->out->error = writer->series->error;
+	if (!writer->begun)
+		writer->encoder->begin_family(writer->encoding, &writer->family->head);
+	writer->begun = true;
+	return (struct metric_labels){ writer->series->data, writer->series->length };
 }
 
-void walk__value(struct walk *walk, uint64_t value)
+void writer__value(struct writer *writer, uint64_t value)
 {
 	struct metric_labels labels;
 
-	if (!value && walk->family->skip_zero)
+	if (!value && writer->family->skip_zero)
 		return;
-	labels = labels_of(walk);
-	walk->encoder->value(walk->encoding, labels, value);
+	labels = labels_of(writer);
+	writer->encoder->value(writer->encoding, labels, value);
 }
 
-void walk__histogram(struct walk *walk, const struct histogram *histogram)
+void writer__histogram(struct writer *writer, const struct histogram *histogram)
 {
 	struct metric_labels labels;
 
 	if (!histogram->count)
 		return;
-	labels = labels_of(walk);
-	walk->encoder->histogram(walk->encoding, labels, histogram);
+	labels = labels_of(writer);
+	writer->encoder->histogram(writer->encoding, labels, histogram);
 }
 
-static bool is_shown(const struct walk *walk, const struct model_entity *entity)
+static bool is_shown(const struct writer *writer, const struct model_entity *entity)
 {
-	if (walk->family->roles && !(walk->family->roles & entity->roles))
+	if (writer->family->roles && !(writer->family->roles & entity->roles))
 		return false;
-	return scope__allows(walk->scope, entity->labels->value[MODEL_APP]);
+	return scope__allows(writer->scope, entity->labels->value[MODEL_APP]);
 }
 
-static int walk_entities(struct walk *walk)
+static int write_entities(struct writer *writer)
 {
-	unsigned int standard = walk__standard(walk);
+	unsigned int standard = writer__standard(writer);
 	const struct rendered *rendered;
 	const struct model_cut *cut;
 	size_t at = 0;
 	int err;
 
-	err = model__cut(walk->exposition->model, standard__model_mask(standard), &cut);
+	err = model__cut(writer->exposition->model, standard__model_mask(standard), &cut);
 	if (err)
 		return err;
-	rendered = walk__render_entities(walk, standard, cut);
+	rendered = writer__render_entities(writer, standard, cut);
 	if (!rendered)
 		return -ENOMEM;
 	for (uint32_t e = 0; e < cut->entity_count; e++) {
 		const struct model_entity *entity = &cut->entity[e];
 
-		if (is_shown(walk, entity)) {
-			walk__start(walk, rendered->text.data + at, rendered->end[e] - at);
-			walk__entity(walk, cut, entity);
+		if (is_shown(writer, entity)) {
+			writer__start(writer, rendered->text.data + at, rendered->end[e] - at);
+			writer__entity(writer, cut, entity);
 		}
 		at = rendered->end[e];
 	}
@@ -161,16 +161,16 @@ static int walk_entities(struct walk *walk)
 }
 
 /* Sums over apps are nobody's who may not see all of them. */
-static bool is_by_app(const struct walk *walk)
+static bool is_by_app(const struct writer *writer)
 {
-	return walk->family->fact < FACT_BUILD && walk__standard(walk) & 1U << STANDARD_APP;
+	return writer->family->fact < FACT_BUILD && writer__standard(writer) & 1U << STANDARD_APP;
 }
 
 /* Whether the kernel tells none of the counts that the family shows. */
-static bool is_uncounted(const struct walk *walk, const struct family *family)
+static bool is_uncounted(const struct writer *writer, const struct family *family)
 {
 	for (size_t i = 0; i < family->part_count; i++)
-		if (!(walk->snapshot->uncounted & 1ULL << family->part[i].field))
+		if (!(writer->snapshot->uncounted & 1ULL << family->part[i].field))
 			return false;
 	return family->fact == FACT_COUNTS;
 }
@@ -184,28 +184,28 @@ static bool is_hidden(const struct exposition *exposition, const struct family *
 	return false;
 }
 
-static int walk_family(struct walk *walk, const struct family *family)
+static int write_family(struct writer *writer, const struct family *family)
 {
 	int err = 0;
 
-	walk->family = family;
-	walk->begun = false;
-	if ((!walk->scope->all && !is_by_app(walk)) || is_uncounted(walk, family) ||
-	    is_hidden(walk->exposition, family))
+	writer->family = family;
+	writer->begun = false;
+	if ((!writer->scope->all && !is_by_app(writer)) || is_uncounted(writer, family) ||
+	    is_hidden(writer->exposition, family))
 		return 0;
 	if (family->fact < FACT_READING) {
-		err = walk_entities(walk);
+		err = write_entities(writer);
 	} else if (family->fact == FACT_READING) {
-		err = walk__readings(walk);
+		err = writer__readings(writer);
 	} else {
-		walk__start_agent(walk);
-		walk__agent(walk);
+		writer__start_agent(writer);
+		writer__agent(writer);
 	}
-	if (!walk->begun)
+	if (!writer->begun)
 		return err;
-	if (walk->extra)
-		walk->extra->family(walk->extra->ctx, &family->head, walk->encoding->out);
-	walk->encoder->end_family(walk->encoding);
+	if (writer->extra)
+		writer->extra->family(writer->extra->ctx, &family->head, writer->encoding->out);
+	writer->encoder->end_family(writer->encoding);
 	return err;
 }
 
@@ -227,12 +227,12 @@ const struct encoder *view__encoder(const struct view *view, const char *accept)
 	return view->text_only ? &encoder_text : encoder__negotiate(accept);
 }
 
-static int walk_table(struct walk *walk, const struct family_table *table)
+static int write_table(struct writer *writer, const struct family_table *table)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < table->count && !walk->encoding->out->error && !err; i++)
-		err = walk_family(walk, &table->family[i]);
+	for (size_t i = 0; i < table->count && !writer->encoding->out->error && !err; i++)
+		err = write_family(writer, &table->family[i]);
 	return err;
 }
 
@@ -245,20 +245,20 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 		       const struct view *view, const struct encoder *encoder,
 		       const struct scope *scope, struct buffer *out)
 {
-	struct walk walk = { .exposition = exposition,
-			     .snapshot = snapshot,
-			     .view = view,
-			     .encoder = encoder,
-			     .scope = scope,
-			     .extra = view->has_extra ? exposition->extra : NULL,
-			     .encoding = &exposition->encoding,
-			     .has_pods = has_pods(&exposition->identities),
-			     .series = &exposition->series };
+	struct writer writer = { .exposition = exposition,
+				 .snapshot = snapshot,
+				 .view = view,
+				 .encoder = encoder,
+				 .scope = scope,
+				 .extra = view->has_extra ? exposition->extra : NULL,
+				 .encoding = &exposition->encoding,
+				 .has_pods = has_pods(&exposition->identities),
+				 .series = &exposition->series };
 	uint64_t start_ns = clock__now_ns();
 	char host[VIEW_HOST_BYTES];
 	int err;
 
-	walk.host = view__host(view, exposition->host, host);
+	writer.host = view__host(view, exposition->host, host);
 	err = grid_layout__build(&exposition->layout, snapshot->grid, exposition->classic_ns,
 				 exposition->classic_count);
 	if (err)
@@ -272,16 +272,16 @@ int exposition__render(struct exposition *exposition, const struct snapshot *sna
 	exposition->encoding.out = out;
 	exposition->encoding.layout = &exposition->layout;
 
-	err = walk_table(&walk, &(struct family_table){ view->family, view->family_count });
+	err = write_table(&writer, &(struct family_table){ view->family, view->family_count });
 	if (!err && view->readings) {
 		if (exposition->await_readings)
 			exposition->await_readings(exposition->await_ctx);
-		err = walk_table(&walk, view->readings);
+		err = write_table(&writer, view->readings);
 	}
 	if (err)
 		return err;
-	if (walk.extra)
-		walk.extra->rest(walk.extra->ctx, out);
+	if (writer.extra)
+		writer.extra->rest(writer.extra->ctx, out);
 	encoder->end(&exposition->encoding);
 	err = buffer__flush(out);
 	if (err)

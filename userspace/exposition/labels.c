@@ -2,7 +2,7 @@
 /* The labels that any series may carry: which, and their text. */
 #include <stdlib.h>
 
-#include "exposition/internal.h"
+#include "exposition/writer.h"
 
 /* MODEL_LABELS: of the machine, not of an entity. */
 static const enum model_label model_label_of[STANDARD_LABELS] = {
@@ -16,12 +16,12 @@ static const enum model_label model_label_of[STANDARD_LABELS] = {
 	[STANDARD_RUN] = MODEL_LABELS,
 };
 
-unsigned int walk__standard(const struct walk *walk)
+unsigned int writer__standard(const struct writer *writer)
 {
 	unsigned int standard = 0;
 
 	for (int i = 0; i < STANDARD_LABELS; i++)
-		if (walk->view->label[i] && !(walk->family->drop & 1U << i))
+		if (writer->view->label[i] && !(writer->family->drop & 1U << i))
 			standard |= 1U << i;
 	return standard;
 }
@@ -37,16 +37,16 @@ unsigned int standard__model_mask(unsigned int standard)
 }
 
 /* labels: an entity's, or NULL for the agent. */
-static const char *value_of(const struct walk *walk, enum standard_label standard,
+static const char *value_of(const struct writer *writer, enum standard_label standard,
 			    const struct model_labels *labels)
 {
 	switch (standard) {
 	case STANDARD_REGION:
-		return walk->exposition->region;
+		return writer->exposition->region;
 	case STANDARD_HOST:
-		return walk->host;
+		return writer->host;
 	case STANDARD_RUN:
-		return walk->exposition->run;
+		return writer->exposition->run;
 	default:
 		return labels ? labels->value[model_label_of[standard]] : "";
 	}
@@ -56,7 +56,7 @@ static const char *value_of(const struct walk *walk, enum standard_label standar
  * Where there are pods, a label that scrapers would give to what has none of its own is
  * written without a value, also where the view or the family does not have it.
  */
-static void render_labels(struct walk *walk, struct buffer *out, unsigned int standard,
+static void render_labels(struct writer *writer, struct buffer *out, unsigned int standard,
 			  const struct model_labels *labels)
 {
 	for (int i = 0; i < STANDARD_LABELS; i++) {
@@ -64,19 +64,19 @@ static void render_labels(struct walk *walk, struct buffer *out, unsigned int st
 		const char *value = "";
 
 		if (standard & 1U << i)
-			value = value_of(walk, (enum standard_label)i, labels);
+			value = value_of(writer, (enum standard_label)i, labels);
 		if (*value)
-			walk->encoder->label(out, walk->view->label[i], value);
-		else if (walk->has_pods && of_targets)
-			walk->encoder->label(out, of_targets, "");
+			writer->encoder->label(out, writer->view->label[i], value);
+		else if (writer->has_pods && of_targets)
+			writer->encoder->label(out, of_targets, "");
 	}
 }
 
-void walk__start_agent(struct walk *walk)
+void writer__start_agent(struct writer *writer)
 {
-	walk__start(walk, NULL, 0);
-	render_labels(walk, walk->series, walk__standard(walk), NULL);
-	walk->standard_length = walk->series->length;
+	writer__start(writer, NULL, 0);
+	render_labels(writer, writer->series, writer__standard(writer), NULL);
+	writer->standard_length = writer->series->length;
 }
 
 void rendered_cache__clear(struct rendered_cache *cache)
@@ -95,12 +95,12 @@ void rendered_cache__free(struct rendered_cache *cache)
 
 typedef const struct model_labels *(*labels_fn)(const void *of, size_t index);
 
-static const struct rendered *render_all(struct walk *walk, struct rendered_cache *cache,
+static const struct rendered *render_all(struct writer *writer, struct rendered_cache *cache,
 					 unsigned int standard, size_t count, labels_fn labels,
 					 const void *of)
 {
 	struct rendered *rendered;
-	struct buffer *one = walk->series;
+	struct buffer *one = writer->series;
 
 	for (int i = 0; i < MODEL_CUTS; i++)
 		if (cache->rendered[i].valid && cache->rendered[i].standard == standard)
@@ -120,7 +120,7 @@ static const struct rendered *render_all(struct walk *walk, struct rendered_cach
 	buffer__clear(&rendered->text);
 	for (size_t i = 0; i < count; i++) {
 		buffer__clear(one);
-		render_labels(walk, one, standard, labels(of, i));
+		render_labels(writer, one, standard, labels(of, i));
 		buffer__append(&rendered->text, one->data, one->length);
 		rendered->end[i] = rendered->text.length;
 	}
@@ -138,10 +138,10 @@ static const struct model_labels *labels_of_entity(const void *of, size_t index)
 	return cut->entity[index].labels;
 }
 
-const struct rendered *walk__render_entities(struct walk *walk, unsigned int standard,
-					     const struct model_cut *cut)
+const struct rendered *writer__render_entities(struct writer *writer, unsigned int standard,
+					       const struct model_cut *cut)
 {
-	return render_all(walk, &walk->exposition->entity_labels, standard, cut->entity_count,
+	return render_all(writer, &writer->exposition->entity_labels, standard, cut->entity_count,
 			  labels_of_entity, cut);
 }
 
@@ -150,10 +150,10 @@ static const struct model_labels *labels_of_owner(const void *of, size_t index)
 	return readings__labels(of, (uint32_t)index);
 }
 
-const struct rendered *walk__render_owners(struct walk *walk, unsigned int standard)
+const struct rendered *writer__render_owners(struct writer *writer, unsigned int standard)
 {
-	const struct readings *readings = walk->exposition->readings;
+	const struct readings *readings = writer->exposition->readings;
 
-	return render_all(walk, &walk->exposition->owner_labels, standard,
+	return render_all(writer, &writer->exposition->owner_labels, standard,
 			  readings__owners(readings), labels_of_owner, readings);
 }

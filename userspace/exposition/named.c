@@ -2,7 +2,7 @@
 /* Series of what has names: gRPC methods, and what is counted by key. */
 #include <string.h>
 
-#include "exposition/internal.h"
+#include "exposition/writer.h"
 #include "metrics/series.h"
 
 /* Status codes of gRPC, as its specification names them; the last: none that could be read. */
@@ -27,25 +27,25 @@ static const char *const code_names[RPC_CODES] = {
 	[RPC_CODE_UNKNOWN] = VALUE_OTHER,
 };
 
-static void write_codes(struct walk *walk, const char *method, const uint64_t *by_code)
+static void write_codes(struct writer *writer, const char *method, const uint64_t *by_code)
 {
-	const struct family *family = walk->family;
+	const struct family *family = writer->family;
 	uint64_t all = 0;
 
 	for (int c = 0; c < RPC_CODES; c++) {
 		all += by_code[c];
 		if (!family->label[1] || !by_code[c])
 			continue;
-		walk__again(walk);
-		walk__label(walk, family->label[0], method);
-		walk__label(walk, family->label[1], code_names[c]);
-		walk__value(walk, by_code[c]);
+		writer__again(writer);
+		writer__label(writer, family->label[0], method);
+		writer__label(writer, family->label[1], code_names[c]);
+		writer__value(writer, by_code[c]);
 	}
 	if (family->label[1] || !all)
 		return;
-	walk__again(walk);
-	walk__label(walk, family->label[0], method);
-	walk__value(walk, all);
+	writer__again(writer);
+	writer__label(writer, family->label[0], method);
+	writer__value(writer, all);
 }
 
 /* Whether the family shows two methods as one. */
@@ -54,7 +54,8 @@ static bool same_method(const struct family *family, const char *a, const char *
 	return !family->label[0] || !strcmp(a, b);
 }
 
-void walk__rpcs(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity)
+void writer__rpcs(struct writer *writer, const struct model_cut *cut,
+		  const struct model_entity *entity)
 {
 	uint32_t i = entity->first_rpc;
 
@@ -62,17 +63,17 @@ void walk__rpcs(struct walk *walk, const struct model_cut *cut, const struct mod
 		const char *method = cut->rpcs[i].method;
 		uint64_t by_code[RPC_CODES] = {};
 
-		for (;
-		     i < entity->end_rpc && same_method(walk->family, cut->rpcs[i].method, method);
+		for (; i < entity->end_rpc &&
+		       same_method(writer->family, cut->rpcs[i].method, method);
 		     i++)
 			for (int c = 0; c < RPC_CODES; c++)
 				by_code[c] += cut->rpcs[i].by_code[c];
-		write_codes(walk, method, by_code);
+		write_codes(writer, method, by_code);
 	}
 }
 
-void walk__rpc_rows(struct walk *walk, const struct model_cut *cut,
-		    const struct model_entity *entity)
+void writer__rpc_rows(struct writer *writer, const struct model_cut *cut,
+		      const struct model_entity *entity)
 {
 	uint32_t i = entity->first_rows;
 
@@ -83,11 +84,11 @@ void walk__rpc_rows(struct walk *walk, const struct model_cut *cut,
 		if (!method)
 			continue;
 		while (i < entity->end_rows && cut->rows[i].method &&
-		       same_method(walk->family, cut->rows[i].method, method))
+		       same_method(writer->family, cut->rows[i].method, method))
 			i++;
-		walk__again(walk);
-		walk__label(walk, walk->family->label[0], method);
-		walk__part_rows(walk, 1, &cut->rows[first], i - first);
+		writer__again(writer);
+		writer__label(writer, writer->family->label[0], method);
+		writer__part_rows(writer, 1, &cut->rows[first], i - first);
 	}
 }
 
@@ -127,19 +128,20 @@ static bool sum_series(const struct family *family, const struct model_series *s
 	return true;
 }
 
-static void write_series(struct walk *walk, enum series_kind kind,
+static void write_series(struct writer *writer, enum series_kind kind,
 			 const char *const name[SERIES_NAMES], const uint64_t counts[SERIES_COUNTS])
 {
 	unsigned int names = series__names(kind);
 	char text[SERIES_TEXT_BYTES];
 
-	walk__again(walk);
+	writer__again(writer);
 	for (unsigned int l = 0; l < names; l++)
-		walk__label(walk, walk->family->label[l], series__text(kind, l, name[l], text));
-	if (walk->family->part_count)
-		walk__parts(walk, (int)names, counts);
+		writer__label(writer, writer->family->label[l],
+			      series__text(kind, l, name[l], text));
+	if (writer->family->part_count)
+		writer__parts(writer, (int)names, counts);
 	else if (counts[0])
-		walk__value(walk, counts[0]);
+		writer__value(writer, counts[0]);
 }
 
 /* Whether the family has a label for each name, so that none are one series. */
@@ -166,9 +168,10 @@ static const struct model_series *series_of(const struct model_cut *cut,
 	return &cut->series[first];
 }
 
-void walk__series(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity)
+void writer__series(struct writer *writer, const struct model_cut *cut,
+		    const struct model_entity *entity)
 {
-	const struct family *family = walk->family;
+	const struct family *family = writer->family;
 	bool distinct = shows_all_names(family);
 	const struct model_series *series;
 	uint32_t count;
@@ -178,9 +181,9 @@ void walk__series(struct walk *walk, const struct model_cut *cut, const struct m
 		uint64_t sum[SERIES_COUNTS];
 
 		if (distinct)
-			write_series(walk, family->series, series[i].name, series[i].count);
+			write_series(writer, family->series, series[i].name, series[i].count);
 		else if (sum_series(family, series, count, i, sum))
-			write_series(walk, family->series, series[i].name, sum);
+			write_series(writer, family->series, series[i].name, sum);
 	}
 }
 

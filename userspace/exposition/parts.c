@@ -2,7 +2,7 @@
 /* Families whose series are listed in their table: one for each part. */
 #include <string.h>
 
-#include "exposition/internal.h"
+#include "exposition/writer.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -41,11 +41,11 @@ static bool sum_parts(const struct family *family, size_t at, int first_label,
 }
 
 /* As sum_parts, into the histogram in hand. */
-static bool sum_rows(struct walk *walk, size_t at, int first_label, const struct model_rows *rows,
-		     uint32_t count)
+static bool sum_rows(struct writer *writer, size_t at, int first_label,
+		     const struct model_rows *rows, uint32_t count)
 {
-	const struct family *family = walk->family;
-	struct histogram *histogram = &walk->exposition->histogram;
+	const struct family *family = writer->family;
+	struct histogram *histogram = &writer->exposition->histogram;
 
 	histogram__clear(histogram);
 	for (size_t i = 0; i < family->part_count; i++) {
@@ -55,47 +55,48 @@ static bool sum_rows(struct walk *walk, size_t at, int first_label, const struct
 			return false;
 		for (uint32_t r = 0; r < count; r++)
 			histogram__add(histogram, &rows[r].row[family->part[i].field],
-				       walk->exposition->layout.cells);
+				       writer->exposition->layout.cells);
 	}
 	return true;
 }
 
-static void label_part(struct walk *walk, const struct family_part *part, int first_label)
+static void label_part(struct writer *writer, const struct family_part *part, int first_label)
 {
 	for (int l = first_label; l < FAMILY_LABELS; l++)
-		if (walk->family->label[l] && part->value[l - first_label])
-			walk__label(walk, walk->family->label[l], part->value[l - first_label]);
+		if (writer->family->label[l] && part->value[l - first_label])
+			writer__label(writer, writer->family->label[l],
+				      part->value[l - first_label]);
 }
 
-void walk__parts(struct walk *walk, int first_label, const uint64_t *values)
+void writer__parts(struct writer *writer, int first_label, const uint64_t *values)
 {
-	const struct family *family = walk->family;
-	size_t before = walk->series->length;
+	const struct family *family = writer->family;
+	size_t before = writer->series->length;
 
 	for (size_t i = 0; i < family->part_count; i++) {
 		uint64_t sum;
 
 		if (!sum_parts(family, i, first_label, values, &sum))
 			continue;
-		walk->series->length = before;
-		label_part(walk, &family->part[i], first_label);
-		walk__value(walk, sum);
+		writer->series->length = before;
+		label_part(writer, &family->part[i], first_label);
+		writer__value(writer, sum);
 	}
 }
 
-void walk__part_rows(struct walk *walk, int first_label, const struct model_rows *rows,
-		     uint32_t count)
+void writer__part_rows(struct writer *writer, int first_label, const struct model_rows *rows,
+		       uint32_t count)
 {
-	const struct family *family = walk->family;
-	size_t before = walk->series->length;
+	const struct family *family = writer->family;
+	size_t before = writer->series->length;
 
 	if (!count)
 		return;
 	for (size_t i = 0; i < family->part_count; i++) {
-		if (!sum_rows(walk, i, first_label, rows, count))
+		if (!sum_rows(writer, i, first_label, rows, count))
 			continue;
-		walk->series->length = before;
-		label_part(walk, &family->part[i], first_label);
-		walk__histogram(walk, &walk->exposition->histogram);
+		writer->series->length = before;
+		label_part(writer, &family->part[i], first_label);
+		writer__histogram(writer, &writer->exposition->histogram);
 	}
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exposition/internal.h"
+#include "exposition/writer.h"
 
 /* The readings of a family, and what tells its series apart. */
 struct set {
@@ -107,7 +107,7 @@ static bool find_factor(const struct set *factors, size_t *at, const struct read
 }
 
 /* A product that no value can hold is not shown. */
-static void write_reading(struct walk *walk, const struct rendered *rendered,
+static void write_reading(struct writer *writer, const struct rendered *rendered,
 			  const struct reading *reading, uint64_t factor)
 {
 	size_t start = reading->owner ? rendered->end[reading->owner - 1] : 0;
@@ -115,24 +115,24 @@ static void write_reading(struct walk *walk, const struct rendered *rendered,
 
 	if (__builtin_mul_overflow(reading->value, factor, &value))
 		return;
-	walk__start(walk, rendered->text.data + start, rendered->end[reading->owner] - start);
+	writer__start(writer, rendered->text.data + start, rendered->end[reading->owner] - start);
 	for (int l = 0; l < READING_LABELS; l++)
-		walk__label(walk, walk->family->label[l], reading->label[l]);
-	walk__value(walk, value);
+		writer__label(writer, writer->family->label[l], reading->label[l]);
+	writer__value(writer, value);
 }
 
 /* Instances are not summed: where they are not told apart, their readings are not shown. */
-static bool is_shown(const struct walk *walk)
+static bool is_shown(const struct writer *writer)
 {
-	return walk->exposition->readings && (walk->view->label[STANDARD_INSTANCE] ||
-					      walk->family->drop & 1U << STANDARD_INSTANCE);
+	return writer->exposition->readings && (writer->view->label[STANDARD_INSTANCE] ||
+						writer->family->drop & 1U << STANDARD_INSTANCE);
 }
 
-int walk__readings(struct walk *walk)
+int writer__readings(struct writer *writer)
 {
-	const struct family *family = walk->family;
-	struct readings *readings = walk->exposition->readings;
-	unsigned int standard = walk__standard(walk);
+	const struct family *family = writer->family;
+	struct readings *readings = writer->exposition->readings;
+	unsigned int standard = writer__standard(writer);
 	struct set set = { .readings = readings,
 			   .family = family,
 			   .mask = standard__model_mask(standard) };
@@ -140,26 +140,26 @@ int walk__readings(struct walk *walk)
 	const struct rendered *rendered;
 	size_t factor_at = 0;
 
-	if (!is_shown(walk))
+	if (!is_shown(writer))
 		return 0;
 	set.count = readings__of(readings, family->reading, &set.reading);
 	if (family->times)
 		factors.count = readings__of(readings, family->times, &factors.reading);
 	if (!set.count)
 		return 0;
-	rendered = walk__render_owners(walk, standard);
-	if (!rendered || seen__start(&walk->exposition->seen, set.count))
+	rendered = writer__render_owners(writer, standard);
+	if (!rendered || seen__start(&writer->exposition->seen, set.count))
 		return -ENOMEM;
 	for (size_t i = 0; i < set.count; i++) {
 		const struct model_labels *owner = readings__labels(readings, set.reading[i].owner);
 		uint64_t factor = family->factor ? family->factor : 1;
 
-		if (!scope__allows(walk->scope, owner->value[MODEL_APP]))
+		if (!scope__allows(writer->scope, owner->value[MODEL_APP]))
 			continue;
 		if (family->times && !find_factor(&factors, &factor_at, &set.reading[i], &factor))
 			continue;
-		if (!seen__has(&walk->exposition->seen, &set, i))
-			write_reading(walk, rendered, &set.reading[i], factor);
+		if (!seen__has(&writer->exposition->seen, &set, i))
+			write_reading(writer, rendered, &set.reading[i], factor);
 	}
 	return 0;
 }

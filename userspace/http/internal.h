@@ -125,7 +125,7 @@ int render_queue__push(struct render_queue *queue, struct http_request *request,
 		       enum request_state state);
 
 /* response.c: a body that counts against the server's limit and the request's deadline. */
-int response__open_stream(const struct http_request *request, struct packed **ret_packed);
+int response__open_stream(const struct http_request *request, struct gzip **ret_packed);
 
 /* Makes the reply a 503 with this reason, and counts it. */
 void response__refuse(struct http_reply *reply, _Atomic uint64_t *counter, const char *why);

@@ -10,8 +10,8 @@
 #include <strings.h>
 
 #include "base/scope.h"
+#include "http/gzip.h"
 #include "http/internal.h"
-#include "http/packed.h"
 
 const char *http_request__path(const struct http_request *request)
 {
@@ -136,7 +136,7 @@ int http_reply__text(struct http_reply *reply, unsigned int status, const char *
 	len = vasprintf(&text, fmt, args);
 	va_end(args);
 	free(reply->body);
-	packed__free(reply->stream);
+	gzip__free(reply->stream);
 	reply->stream = NULL;
 	reply->status = status;
 	reply->content_type = NULL;
@@ -154,5 +154,5 @@ int http_reply__write(struct http_reply *reply, const struct http_request *reque
 		if (err)
 			return err;
 	}
-	return packed__write(reply->stream, data, size);
+	return gzip__write(reply->stream, data, size);
 }

@@ -78,7 +78,7 @@ uint64_t http_request__deadline_ns(const struct http_request *request);
  */
 bool http_request__is_moot(const struct http_request *request);
 
-struct packed;
+struct gzip;
 
 struct http_field {
 	const char *name; /* static storage */
@@ -90,9 +90,9 @@ struct http_reply {
 	unsigned int status;	       /* 200 .. 599; 0 is taken as 200 */
 	const char *content_type;      /* lives as long as the reply; NULL: text/plain in UTF-8 */
 	char type_text[HTTP_TYPE_MAX]; /* where content_type may stand */
-	char *body;	       /* from malloc; the server frees it, whatever the handler returns */
-	size_t size;	       /* bytes in body */
-	struct packed *stream; /* what http_reply__write took, in place of body; the server's */
+	char *body;	     /* from malloc; the server frees it, whatever the handler returns */
+	size_t size;	     /* bytes in body */
+	struct gzip *stream; /* what http_reply__write took, in place of body; the server's */
 	struct http_field fields[HTTP_REPLY_FIELDS_MAX];
 	size_t field_count;
 };

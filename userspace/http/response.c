@@ -6,9 +6,9 @@
 #include <strings.h>
 
 #include "base/printable.h"
+#include "http/gzip.h"
 #include "http/header.h"
 #include "http/internal.h"
-#include "http/packed.h"
 
 /* Below this the gzip header and a second packet saved do not pay. */
 #define GZIP_MIN_BYTES 1400
@@ -78,21 +78,21 @@ static struct MHD_Response *unavailable(void)
 	return MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
 }
 
-int response__open_stream(const struct http_request *request, struct packed **ret_packed)
+int response__open_stream(const struct http_request *request, struct gzip **ret_packed)
 {
 	struct http_server *server = request->server;
 	uint64_t limit = server->options.max_response_bytes;
 	bool slow = request->route && request->route->slow;
 	uint64_t until_ns = request->render_until_ns;
-	struct packed *packed;
+	struct gzip *packed;
 	int err;
 
 	/* What others answer shall never leave no room for a scrape. */
-	err = packed__new(&packed, &server->response_bytes, slow ? limit / 2 : limit,
-			  until_ns ? until_ns : request->deadline_ns);
+	err = gzip__new(&packed, &server->response_bytes, slow ? limit / 2 : limit,
+			until_ns ? until_ns : request->deadline_ns);
 	if (err)
 		return err;
-	packed__set_owner(packed, &request->owner->response_bytes);
+	gzip__set_owner(packed, &request->owner->response_bytes);
 	*ret_packed = packed;
 	return 0;
 }
@@ -151,12 +151,12 @@ void response__fail(const struct http_request *request, int err, struct http_rep
 int response__settle(const struct http_request *request, int err, struct http_reply *reply)
 {
 	if (err >= 0 && reply->stream) {
-		int finish_err = packed__finish(reply->stream);
+		int finish_err = gzip__finish(reply->stream);
 
 		err = finish_err ? finish_err : err;
 	}
-	if (err < 0 && reply->stream && packed__error(reply->stream))
-		err = packed__error(reply->stream);
+	if (err < 0 && reply->stream && gzip__error(reply->stream))
+		err = gzip__error(reply->stream);
 	if (err < 0)
 		response__fail(request, err, reply);
 	return err;
@@ -183,7 +183,7 @@ int response__share(struct http_reply *ret_copy, const struct http_request *requ
 	if (reply->content_type == reply->type_text)
 		copy.content_type = NULL;
 	if (reply->stream)
-		err = packed__share(&copy.stream, reply->stream, &request->owner->response_bytes);
+		err = gzip__share(&copy.stream, reply->stream, &request->owner->response_bytes);
 	else if (reply->body)
 		err = copy_body(&copy, reply);
 	if (err)
@@ -199,13 +199,13 @@ static void pack(const struct http_request *request, struct http_reply *reply)
 {
 	if (response__open_stream(request, &reply->stream))
 		return;
-	packed__write(reply->stream, reply->body, reply->size);
-	if (!packed__finish(reply->stream)) {
+	gzip__write(reply->stream, reply->body, reply->size);
+	if (!gzip__finish(reply->stream)) {
 		free(reply->body);
 		reply->body = NULL;
 		reply->size = 0;
-	} else if (!refuse_stream(request, packed__error(reply->stream), reply)) {
-		packed__free(reply->stream);
+	} else if (!refuse_stream(request, gzip__error(reply->stream), reply)) {
+		gzip__free(reply->stream);
 		reply->stream = NULL;
 	}
 }
@@ -225,14 +225,14 @@ void response__pack(const struct http_request *request, struct http_reply *reply
 
 /* A stream on its way to a client. */
 struct sent {
-	struct packed *stream;
+	struct gzip *stream;
 	struct owner *owner; /* whose account it is on */
 };
 
 static ssize_t read_gzip(void *cls, uint64_t position, char *out, size_t size)
 {
 	struct sent *sent = cls;
-	ssize_t n = packed__read_gzip(sent->stream, out, size);
+	ssize_t n = gzip__read_packed(sent->stream, out, size);
 
 	(void)position; /* only ever what was read last */
 	return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -241,7 +241,7 @@ static ssize_t read_gzip(void *cls, uint64_t position, char *out, size_t size)
 static ssize_t read_plain(void *cls, uint64_t position, char *out, size_t size)
 {
 	struct sent *sent = cls;
-	ssize_t n = packed__read_plain(sent->stream, out, size);
+	ssize_t n = gzip__read_plain(sent->stream, out, size);
 
 	(void)position;
 	return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -251,7 +251,7 @@ static void free_stream(void *cls)
 {
 	struct sent *sent = cls;
 
-	packed__free(sent->stream);
+	gzip__free(sent->stream);
 	owner__unref(sent->owner);
 	free(sent);
 }
@@ -261,17 +261,17 @@ static struct MHD_Response *take_stream(const struct http_request *request,
 					struct http_reply *reply, bool gzip)
 {
 	struct sent *sent = malloc(sizeof(*sent));
-	struct packed *stream = reply->stream;
+	struct gzip *stream = reply->stream;
 	struct MHD_Response *response;
 
 	reply->stream = NULL;
 	if (!sent) {
-		packed__free(stream);
+		gzip__free(stream);
 		return NULL;
 	}
 	*sent = (struct sent){ stream, owner__ref(request->owner) };
 	response = MHD_create_response_from_callback(
-		gzip ? packed__gzip_bytes(stream) : packed__plain_bytes(stream), SEND_BYTES,
+		gzip ? gzip__packed_bytes(stream) : gzip__plain_bytes(stream), SEND_BYTES,
 		gzip ? read_gzip : read_plain, sent, free_stream);
 	if (!response)
 		free_stream(sent);
@@ -322,7 +322,7 @@ struct MHD_Response *response__make(const struct http_request *request, struct h
 
 	compress(request, reply);
 	status = reply->status ? reply->status : 200;
-	gzip = reply->stream && accepts_gzip(request, packed__plain_bytes(reply->stream));
+	gzip = reply->stream && accepts_gzip(request, gzip__plain_bytes(reply->stream));
 	if (reply->stream) {
 		free(reply->body);
 		response = take_stream(request, reply, gzip);

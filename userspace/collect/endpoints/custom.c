@@ -28,7 +28,7 @@
  * form fits beside others into what the server holds (http/server.c).
  */
 #define PAGE_BYTES ((uint64_t)128 << 20)
-#define PACKED_BYTES ((uint64_t)6 << 20)
+#define GZIP_BYTES ((uint64_t)6 << 20)
 /* Of each interval, the time of the thread for those who need most; and for each app. */
 #define TIME_SHARE 2
 #define OWN_TIME_SHARE 64
@@ -65,7 +65,7 @@ int custom__new(struct custom **ret_custom, const struct custom_options *options
 		.limit = {
 			[SHARE_MEMORY] = { OWN_BYTES, options->max_common_bytes },
 			[SHARE_PAGE] = { OWN_BYTES, PAGE_BYTES },
-			[SHARE_PACKED] = { OWN_PACKED_BYTES, PACKED_BYTES },
+			[SHARE_PACKED] = { OWN_PACKED_BYTES, GZIP_BYTES },
 		},
 		.time = { options->interval_ns / OWN_TIME_SHARE, options->interval_ns / TIME_SHARE },
 		.period_ns = options->interval_ns,

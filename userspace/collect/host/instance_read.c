@@ -16,7 +16,7 @@
 
 /* What was read of one instance, before anything of it is believed. */
 struct facts {
-	ssize_t file[CGROUP_FILES]; /* places in the texts */
+	ssize_t file[CGROUP_FILES]; /* places in the buffers */
 	ssize_t net_dev;
 };
 
@@ -29,7 +29,7 @@ static ssize_t read_file(struct instance_reader *reader, struct instance *instan
 
 	if (fd < 0)
 		return fd;
-	place = texts__read(reader->texts, fd, true);
+	place = file_buffers__read(reader->buffers, fd, true);
 	if (!is_kept)
 		close(fd);
 	return place;
@@ -42,7 +42,7 @@ static ssize_t read_net_dev(struct instance_reader *reader, const struct instanc
 
 	if (!reader->host_network || instance->network == reader->host_network)
 		return -ENOENT;
-	place = texts__read_file(reader->texts, instance->proc_fd, "net/dev", false);
+	place = file_buffers__read_file(reader->buffers, instance->proc_fd, "net/dev", false);
 	/* the process may have gone elsewhere meanwhile */
 	return instance__network(instance->proc_fd) == instance->network ? place : -ESRCH;
 }
@@ -63,14 +63,14 @@ static bool read_facts(struct instance_reader *reader, struct instance *instance
 	const char *pids;
 	uint64_t count;
 
-	texts__clear(reader->texts);
+	file_buffers__clear(reader->buffers);
 	for (int f = 0; f < CGROUP_FILES; f++) {
 		ret_facts->file[f] = read_file(reader, instance, (enum cgroup_file)f);
 		/* its directory has gone */
 		if (ret_facts->file[f] == -ENODEV)
 			return false;
 	}
-	pids = texts__at(reader->texts, ret_facts->file[FILE_PIDS]);
+	pids = file_buffers__at(reader->buffers, ret_facts->file[FILE_PIDS]);
 	if (pids && scan__number(&pids, &count) && !count)
 		return false;
 	ret_facts->net_dev = read_net_dev(reader, instance);
@@ -90,10 +90,11 @@ static void add_facts(struct instance_reader *reader, const struct instance *ins
 	const struct controllers *controllers = reader->instances->controllers;
 	struct devices *devices = reader->instances->devices;
 	struct readings *readings = reader->readings;
-	const char *text[CGROUP_FILES], *net_dev = texts__at(reader->texts, facts->net_dev);
+	const char *text[CGROUP_FILES],
+		*net_dev = file_buffers__at(reader->buffers, facts->net_dev);
 
 	for (int f = 0; f < CGROUP_FILES; f++)
-		text[f] = texts__at(reader->texts, facts->file[f]);
+		text[f] = file_buffers__at(reader->buffers, facts->file[f]);
 	cgroup_files__memory(
 		&(struct cgroup_memory_texts){
 			.v2 = controllers->at[CONTROLLER_MEMORY].v2,

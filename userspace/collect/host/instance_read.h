@@ -3,14 +3,14 @@
 #ifndef EDGETAP_COLLECT_HOST_INSTANCE_READ_H
 #define EDGETAP_COLLECT_HOST_INSTANCE_READ_H
 
+#include "collect/host/file_buffers.h"
 #include "collect/host/instances.h"
-#include "collect/host/texts.h"
 #include "metrics/readings.h"
 
 /* What reading needs beside the instance. */
 struct instance_reader {
 	struct instances *instances;
-	struct texts *texts; /* to be used again for each */
+	struct file_buffers *buffers; /* to be used again for each */
 	struct readings *readings;
 	int host_root_fd;
 	uint64_t machine_bytes, machine_swap_bytes;

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "collect/host/cgroup_files.h"
-#include "collect/host/texts.h"
+#include "collect/host/file_buffers.h"
 #include "collect/host/volumes.h"
 #include "identity/process.h"
 
@@ -290,11 +290,11 @@ static void look_for_paths(struct instances *instances, struct instance *instanc
 {
 	const struct controllers *controllers = instances->controllers;
 	char main_path[CGROUP_PATHS_BYTES], *text = NULL;
-	struct texts texts = { 0 };
-	ssize_t place = texts__read_file(&texts, instance->proc_fd, "cgroup", false);
+	struct file_buffers buffers = { 0 };
+	ssize_t place = file_buffers__read_file(&buffers, instance->proc_fd, "cgroup", false);
 
 	if (place >= 0)
-		text = texts.bytes + place;
+		text = buffers.bytes + place;
 	if (!text ||
 	    process__parse_cgroup(text, controllers->main_name, main_path, sizeof(main_path)) < 0 ||
 	    !mounts__is_below(main_path, instance->path))
@@ -322,7 +322,7 @@ static void look_for_paths(struct instances *instances, struct instance *instanc
 			close_files(instances, instance);
 		free(own_before);
 	}
-	texts__free(&texts);
+	file_buffers__free(&buffers);
 }
 
 /* v2 says each cgroup's own limit only; v1 does this itself. */
@@ -387,7 +387,7 @@ static void look_for_mounts(struct instances *instances, struct instance *instan
 {
 	struct instance_mount *chosen = NULL;
 	struct mount_list mounts = { 0 };
-	struct texts texts = { 0 };
+	struct file_buffers buffers = { 0 };
 	size_t count = 0;
 	ssize_t place;
 	int root_fd;
@@ -395,9 +395,9 @@ static void look_for_mounts(struct instances *instances, struct instance *instan
 	if (instance->kind != INSTANCE_CONTAINER)
 		return;
 	root_fd = openat(instance->proc_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	place = texts__read_file(&texts, instance->proc_fd, "mountinfo", false);
+	place = file_buffers__read_file(&buffers, instance->proc_fd, "mountinfo", false);
 	if (root_fd >= 0 && place >= 0 &&
-	    mount_list__read(&mounts, texts__at(&texts, place), MOUNTS_MAX) == 0 &&
+	    mount_list__read(&mounts, file_buffers__at(&buffers, place), MOUNTS_MAX) == 0 &&
 	    !shares_root(&mounts, instances->host_mounts) &&
 	    volumes__choose(&mounts, instances->host_mounts, instances->devices, root_fd, &chosen,
 			    &count) == 0) {
@@ -407,7 +407,7 @@ static void look_for_mounts(struct instances *instances, struct instance *instan
 		instance->mount_count = count;
 	}
 	mount_list__free(&mounts);
-	texts__free(&texts);
+	file_buffers__free(&buffers);
 	if (root_fd >= 0)
 		close(root_fd);
 }

@@ -56,7 +56,7 @@ void node__close(struct node *node)
 	free(node->floor.ticks);
 }
 
-void node__look(struct node *node, struct texts *texts)
+void node__look(struct node *node, struct file_buffers *buffers)
 {
 	struct pollfd changed = { .fd = node->mountinfo_fd, .events = POLLPRI };
 	struct mount_list fresh;
@@ -68,9 +68,10 @@ void node__look(struct node *node, struct texts *texts)
 	/* proc(5): an error condition tells of mounts and unmounts since the last time */
 	if (node->mounts_known && poll(&changed, 1, 0) == 0)
 		return;
-	texts__clear(texts);
-	place = texts__read(texts, node->mountinfo_fd, false);
-	if (place < 0 || mount_list__read(&fresh, texts__at(texts, place), HOST_MOUNTS_MAX) < 0)
+	file_buffers__clear(buffers);
+	place = file_buffers__read(buffers, node->mountinfo_fd, false);
+	if (place < 0 ||
+	    mount_list__read(&fresh, file_buffers__at(buffers, place), HOST_MOUNTS_MAX) < 0)
 		return;
 	mount_list__free(&node->mounts);
 	node->mounts = fresh;
@@ -171,7 +172,8 @@ static void add_file(struct node *node, enum node_file file, const char *text,
 	}
 }
 
-void node__read(struct node *node, struct texts *texts, const char *host, struct readings *readings)
+void node__read(struct node *node, struct file_buffers *buffers, const char *host,
+		struct readings *readings)
 {
 	const struct model_labels labels = { {
 		[MODEL_APP] = NODE_APP,
@@ -187,10 +189,11 @@ void node__read(struct node *node, struct texts *texts, const char *host, struct
 
 		if (node->fd[f] < 0)
 			continue;
-		texts__clear(texts);
-		place = texts__read(texts, node->fd[f], false);
+		file_buffers__clear(buffers);
+		place = file_buffers__read(buffers, node->fd[f], false);
 		if (place >= 0)
-			add_file(node, (enum node_file)f, texts__at(texts, place), readings, owner);
+			add_file(node, (enum node_file)f, file_buffers__at(buffers, place),
+				 readings, owner);
 	}
 	read_filesystems(node, readings, owner);
 }

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "collect/host/devices.h"
+#include "collect/host/file_buffers.h"
 #include "collect/host/mounts.h"
 #include "collect/host/proc_files.h"
-#include "collect/host/texts.h"
 #include "metrics/readings.h"
 
 /* The app label of what belongs to no app. */
@@ -44,10 +44,10 @@ int node__open(struct node *ret_node, const char *host_root);
 void node__close(struct node *node);
 
 /* Looks whether the host's mounts have changed. */
-void node__look(struct node *node, struct texts *texts);
+void node__look(struct node *node, struct file_buffers *buffers);
 
 /* Adds what is so now; host is the label `instance` of its owner. */
-void node__read(struct node *node, struct texts *texts, const char *host,
+void node__read(struct node *node, struct file_buffers *buffers, const char *host,
 		struct readings *readings);
 
 #endif

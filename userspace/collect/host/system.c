@@ -26,7 +26,7 @@ struct system {
 	struct node node;
 	struct controllers controllers;
 	struct instances instances;
-	struct texts texts;
+	struct file_buffers buffers;
 	struct instance_reader reader;
 	uint64_t next_walk_ns, next_ns;
 };
@@ -85,7 +85,7 @@ void system__free(struct system *system)
 	instances__free(&system->instances);
 	controllers__close(&system->controllers);
 	node__close(&system->node);
-	texts__free(&system->texts);
+	file_buffers__free(&system->buffers);
 	free(system->reader.owners);
 	free(system->reader.volume);
 	free(system);
@@ -134,7 +134,7 @@ void system__look(struct system *system, uint64_t now_ns)
 	if (now_ns < system->next_ns)
 		return;
 	if (now_ns >= system->next_walk_ns) {
-		node__look(&system->node, &system->texts);
+		node__look(&system->node, &system->buffers);
 		instances__walk(&system->instances);
 		system->next_walk_ns = now_ns + WALK_NS;
 	}
@@ -202,9 +202,9 @@ void system__read(struct system *system, const char *host, struct readings *read
 	struct slots slots = { 0 };
 	int init_fd = open("/proc/1", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	node__read(&system->node, &system->texts, host, readings);
+	node__read(&system->node, &system->buffers, host, readings);
 	reader->instances = &system->instances;
-	reader->texts = &system->texts;
+	reader->buffers = &system->buffers;
 	reader->readings = readings;
 	reader->host_root_fd = system->node.root_fd;
 	reader->machine_bytes = system->node.memory_bytes;

@@ -17,7 +17,7 @@ struct system_options {
 	struct identity_table *identity; /* must outlive it */
 	uint32_t max_instances;		 /* containers and units; what is beyond is left out */
 	/*
-	 * Asks about a thin volume as thin__status does (thin.h), with the rights that this
+	 * Asks about a thin volume as dm_thin__status does (thin.h), with the rights that this
 	 * needs; NULL: volumes are as full as the file system in them says.
 	 */
 	int (*thin)(void *ctx, const char *device, uint64_t *ret_size_bytes,

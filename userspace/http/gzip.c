@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "http/packed.h"
+#include "http/gzip.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -29,7 +29,7 @@ struct block {
 
 #define BLOCK_ROOM (BLOCK_BYTES - sizeof(struct block))
 
-struct packed {
+struct gzip {
 	_Atomic uint64_t *held;
 	_Atomic uint64_t *own; /* NULL: nobody's */
 	uint64_t limit;
@@ -42,10 +42,10 @@ struct packed {
 	bool is_deflating, is_inflating;
 };
 
-int packed__new(struct packed **ret_packed, _Atomic uint64_t *held, uint64_t limit,
-		uint64_t deadline_ns)
+int gzip__new(struct gzip **ret_packed, _Atomic uint64_t *held, uint64_t limit,
+	      uint64_t deadline_ns)
 {
-	struct packed *packed = calloc(1, sizeof(*packed));
+	struct gzip *packed = calloc(1, sizeof(*packed));
 
 	if (!packed)
 		return -ENOMEM;
@@ -62,13 +62,13 @@ int packed__new(struct packed **ret_packed, _Atomic uint64_t *held, uint64_t lim
 	return 0;
 }
 
-void packed__set_owner(struct packed *packed, _Atomic uint64_t *own)
+void gzip__set_owner(struct gzip *packed, _Atomic uint64_t *own)
 {
 	packed->own = own;
 }
 
 /* The memory is counted before it is taken. 0 or -ENOBUFS. */
-static int charge(struct packed *packed)
+static int charge(struct gzip *packed)
 {
 	uint64_t held = atomic_fetch_add(packed->held, BLOCK_BYTES), own = 0;
 
@@ -77,7 +77,7 @@ static int charge(struct packed *packed)
 	return share__has_room(held, own, BLOCK_BYTES, packed->limit) ? 0 : -ENOBUFS;
 }
 
-static void discharge(struct packed *packed, bool is_last)
+static void discharge(struct gzip *packed, bool is_last)
 {
 	if (packed->own)
 		atomic_fetch_sub(packed->own, BLOCK_BYTES);
@@ -85,9 +85,9 @@ static void discharge(struct packed *packed, bool is_last)
 		atomic_fetch_sub(packed->held, BLOCK_BYTES);
 }
 
-int packed__share(struct packed **ret_packed, const struct packed *packed, _Atomic uint64_t *own)
+int gzip__share(struct gzip **ret_packed, const struct gzip *packed, _Atomic uint64_t *own)
 {
-	struct packed *other = calloc(1, sizeof(*other));
+	struct gzip *other = calloc(1, sizeof(*other));
 
 	if (!other)
 		return -ENOMEM;
@@ -106,7 +106,7 @@ int packed__share(struct packed **ret_packed, const struct packed *packed, _Atom
 }
 
 /* Is done with the first block. */
-static void drop_block(struct packed *packed)
+static void drop_block(struct gzip *packed)
 {
 	struct block *block = packed->head;
 
@@ -120,14 +120,14 @@ static void drop_block(struct packed *packed)
 	}
 }
 
-static void end_deflate(struct packed *packed)
+static void end_deflate(struct gzip *packed)
 {
 	if (packed->is_deflating)
 		deflateEnd(&packed->deflate);
 	packed->is_deflating = false;
 }
 
-void packed__free(struct packed *packed)
+void gzip__free(struct gzip *packed)
 {
 	if (!packed)
 		return;
@@ -139,7 +139,7 @@ void packed__free(struct packed *packed)
 	free(packed);
 }
 
-static int add_block(struct packed *packed)
+static int add_block(struct gzip *packed)
 {
 	struct block *block;
 
@@ -164,7 +164,7 @@ static int add_block(struct packed *packed)
 }
 
 /* Runs deflate until it has taken its input and, if it is the end, given all its output. */
-static int deflate_input(struct packed *packed, int flush)
+static int deflate_input(struct gzip *packed, int flush)
 {
 	z_stream *z = &packed->deflate;
 	int result;
@@ -189,7 +189,7 @@ static int deflate_input(struct packed *packed, int flush)
 	return 0;
 }
 
-int packed__write(struct packed *packed, const void *plain, size_t size)
+int gzip__write(struct gzip *packed, const void *plain, size_t size)
 {
 	const char *from = plain;
 
@@ -210,7 +210,7 @@ int packed__write(struct packed *packed, const void *plain, size_t size)
 	return packed->error;
 }
 
-int packed__finish(struct packed *packed)
+int gzip__finish(struct gzip *packed)
 {
 	if (!packed->error) {
 		packed->deflate.next_in = NULL;
@@ -222,22 +222,22 @@ int packed__finish(struct packed *packed)
 	return packed->error;
 }
 
-int packed__error(const struct packed *packed)
+int gzip__error(const struct gzip *packed)
 {
 	return packed->error;
 }
 
-uint64_t packed__plain_bytes(const struct packed *packed)
+uint64_t gzip__plain_bytes(const struct gzip *packed)
 {
 	return packed->plain_bytes;
 }
 
-uint64_t packed__gzip_bytes(const struct packed *packed)
+uint64_t gzip__packed_bytes(const struct gzip *packed)
 {
 	return packed->gzip_bytes;
 }
 
-ssize_t packed__read_gzip(struct packed *packed, char *out, size_t size)
+ssize_t gzip__read_packed(struct gzip *packed, char *out, size_t size)
 {
 	size_t done = 0;
 
@@ -255,7 +255,7 @@ ssize_t packed__read_gzip(struct packed *packed, char *out, size_t size)
 	return (ssize_t)done;
 }
 
-ssize_t packed__read_plain(struct packed *packed, char *out, size_t size)
+ssize_t gzip__read_plain(struct gzip *packed, char *out, size_t size)
 {
 	z_stream *z = &packed->inflate;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How full a thin volume of the device mapper is (LVM: LSize and Data%). */
-#ifndef EDGETAP_COLLECT_HOST_THIN_H
-#define EDGETAP_COLLECT_HOST_THIN_H
+#ifndef EDGETAP_COLLECT_HOST_DM_THIN_H
+#define EDGETAP_COLLECT_HOST_DM_THIN_H
 
 #include <stdint.h>
 
@@ -13,13 +13,13 @@
  * -EIO if the pool has failed; -EPERM; or what opening the device mapper's control
  * file gave.
  */
-int thin__status(const char *device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes);
+int dm_thin__status(const char *device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes);
 
 /*
  * What a thin target says of itself (Documentation/admin-guide/device-mapper/
  * thin-provisioning.rst): sectors that are mapped, and the highest of them; "Fail".
  * Returns 0, -EIO or -EBADMSG. Pure.
  */
-int thin__parse(const char *status, uint64_t *ret_mapped_sectors);
+int dm_thin__parse(const char *status, uint64_t *ret_mapped_sectors);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What walking a table needs, shared by the facts of entities and those of the agent. */
-#ifndef EDGETAP_EXPOSITION_INTERNAL_H
-#define EDGETAP_EXPOSITION_INTERNAL_H
+#ifndef EDGETAP_EXPOSITION_WRITER_H
+#define EDGETAP_EXPOSITION_WRITER_H
 
 #include <stdbool.h>
 
@@ -36,7 +36,7 @@ struct seen {
 };
 
 /* One exposition in the making. */
-struct walk {
+struct writer {
 	struct exposition *exposition;
 	const struct snapshot *snapshot;
 	const struct view *view;
@@ -79,58 +79,59 @@ struct exposition {
 };
 
 /* The standard labels that the family in hand shows, as bits, and the model's among such. */
-unsigned int walk__standard(const struct walk *walk);
+unsigned int writer__standard(const struct writer *writer);
 unsigned int standard__model_mask(unsigned int standard);
 
 /*
  * Labels of all entities or owners, rendered at the first family that needs
  * these. NULL without memory.
  */
-const struct rendered *walk__render_entities(struct walk *walk, unsigned int standard,
-					     const struct model_cut *cut);
-const struct rendered *walk__render_owners(struct walk *walk, unsigned int standard);
+const struct rendered *writer__render_entities(struct writer *writer, unsigned int standard,
+					       const struct model_cut *cut);
+const struct rendered *writer__render_owners(struct writer *writer, unsigned int standard);
 
 /* Starts a series with the standard labels of the agent itself. */
-void walk__start_agent(struct walk *walk);
+void writer__start_agent(struct writer *writer);
 
 /* Starts a series with these standard labels, already rendered. */
-void walk__start(struct walk *walk, const char *labels, size_t length);
+void writer__start(struct writer *writer, const char *labels, size_t length);
 
 /* Forgets all but the standard labels, for the next series of the same entity. */
-void walk__again(struct walk *walk);
+void writer__again(struct writer *writer);
 
 /* Adds a label unless the family has no such (name NULL) or it is empty. */
-void walk__label(struct walk *walk, const char *name, const char *value);
+void writer__label(struct writer *writer, const char *name, const char *value);
 
 /* Write the series with its labels so far, after the family's head if it is the first. */
-void walk__value(struct walk *walk, uint64_t value);
-void walk__histogram(struct walk *walk, const struct histogram *histogram);
+void writer__value(struct writer *writer, uint64_t value);
+void writer__histogram(struct writer *writer, const struct histogram *histogram);
 
 /*
  * Writes a series for each part of the family, those with the same labels as one.
  * first_label: of the family's, the first that the parts give. values: by field.
  */
-void walk__parts(struct walk *walk, int first_label, const uint64_t *values);
+void writer__parts(struct writer *writer, int first_label, const uint64_t *values);
 
 /* The same for histograms: the parts' fields are rows of each of these groups, summed. */
-void walk__part_rows(struct walk *walk, int first_label, const struct model_rows *rows,
-		     uint32_t count);
+void writer__part_rows(struct writer *writer, int first_label, const struct model_rows *rows,
+		       uint32_t count);
 
 /* Write the family's series of what peers name. */
-void walk__rpcs(struct walk *walk, const struct model_cut *cut, const struct model_entity *entity);
-void walk__rpc_rows(struct walk *walk, const struct model_cut *cut,
-		    const struct model_entity *entity);
-void walk__series(struct walk *walk, const struct model_cut *cut,
+void writer__rpcs(struct writer *writer, const struct model_cut *cut,
 		  const struct model_entity *entity);
+void writer__rpc_rows(struct writer *writer, const struct model_cut *cut,
+		      const struct model_entity *entity);
+void writer__series(struct writer *writer, const struct model_cut *cut,
+		    const struct model_entity *entity);
 
 /* Writes the family's series of one entity. */
-void walk__entity(struct walk *walk, const struct model_cut *cut,
-		  const struct model_entity *entity);
+void writer__entity(struct writer *writer, const struct model_cut *cut,
+		    const struct model_entity *entity);
 
 /* Writes the family's series of readings. Returns 0 or -ENOMEM. */
-int walk__readings(struct walk *walk);
+int writer__readings(struct writer *writer);
 
 /* Writes the family's series of the agent itself. */
-void walk__agent(struct walk *walk);
+void writer__agent(struct writer *writer);
 
 #endif

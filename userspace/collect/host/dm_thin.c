@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "collect/host/thin.h"
+#include "collect/host/dm_thin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 static const char *const control_files[] = { "/dev/mapper/control",
 					     "/proc/1/root/dev/mapper/control" };
 
-int thin__parse(const char *status, uint64_t *ret_mapped_sectors)
+int dm_thin__parse(const char *status, uint64_t *ret_mapped_sectors)
 {
 	uint64_t mapped, highest;
 
@@ -70,7 +70,7 @@ static int read_reply(const char *reply, uint64_t *ret_size_bytes, uint64_t *ret
 	memcpy(&spec, reply + header->data_start, sizeof(spec));
 	if (strncmp(spec.target_type, "thin", sizeof(spec.target_type)) != 0)
 		return -ENODEV;
-	err = thin__parse(reply + header->data_start + sizeof(spec), &mapped);
+	err = dm_thin__parse(reply + header->data_start + sizeof(spec), &mapped);
 	if (err)
 		return err;
 	if (mapped > spec.length || spec.length > UINT64_MAX / SECTOR_BYTES)
@@ -80,7 +80,7 @@ static int read_reply(const char *reply, uint64_t *ret_size_bytes, uint64_t *ret
 	return 0;
 }
 
-static int thin__status_of(dev_t device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes)
+static int dm_thin__status_of(dev_t device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes)
 {
 	union {
 		struct dm_ioctl header;
@@ -104,7 +104,7 @@ static int thin__status_of(dev_t device, uint64_t *ret_size_bytes, uint64_t *ret
 	return err ? err : read_reply(u.bytes, ret_size_bytes, ret_used_bytes);
 }
 
-int thin__status(const char *device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes)
+int dm_thin__status(const char *device, uint64_t *ret_size_bytes, uint64_t *ret_used_bytes)
 {
 	uint64_t major_number, minor_number;
 	const char *at = device;
@@ -112,12 +112,12 @@ int thin__status(const char *device, uint64_t *ret_size_bytes, uint64_t *ret_use
 
 	if (scan__skip(&at, "/dev/block/") && scan__number(&at, &major_number) &&
 	    scan__skip(&at, ":") && scan__number(&at, &minor_number) && !*at)
-		return thin__status_of(makedev((unsigned int)major_number,
-					       (unsigned int)minor_number),
-				       ret_size_bytes, ret_used_bytes);
+		return dm_thin__status_of(makedev((unsigned int)major_number,
+						  (unsigned int)minor_number),
+					  ret_size_bytes, ret_used_bytes);
 	if (stat(device, &st) < 0)
 		return -errno;
 	if (!S_ISBLK(st.st_mode))
 		return -ENOTBLK;
-	return thin__status_of(st.st_rdev, ret_size_bytes, ret_used_bytes);
+	return dm_thin__status_of(st.st_rdev, ret_size_bytes, ret_used_bytes);
 }
