@@ -13,10 +13,10 @@
 #include "base/utf8.h"
 #include "collect/postgres/find.h"
 #include "collect/postgres/gate.h"
-#include "collect/postgres/place.h"
 #include "collect/postgres/proof.h"
 #include "collect/postgres/queries.h"
 #include "collect/postgres/result.h"
+#include "collect/postgres/server_files.h"
 #include "config/server_match.h"
 #include "identity/cgroup_path.h"
 
@@ -67,17 +67,17 @@ static void check_files(const char *text, size_t size)
 	uid_t uid;
 	gid_t gid;
 
-	if (place__postmaster(text, &postmaster) == 0) {
+	if (server_files__postmaster(text, &postmaster) == 0) {
 		need(postmaster.port >= 1 && postmaster.port <= 65535);
 		need(!*postmaster.socket_directory || *postmaster.socket_directory == '/');
 		need(!strchr(postmaster.socket_directory, '\n'));
 	}
-	if (place__user(text, 26, name) == 0)
+	if (server_files__user(text, 26, name) == 0)
 		need(*name && !strchr(name, '\n'));
-	if (place__variable(text, size, "POSTGRES_USER", name) == 0)
+	if (server_files__variable(text, size, "POSTGRES_USER", name) == 0)
 		need(*name && !strchr(name, '\n'));
-	place__inside(text, 26, &uid);
-	place__ids(text, &uid, &gid);
+	server_files__inside(text, 26, &uid);
+	server_files__ids(text, &uid, &gid);
 	find__parse(text, &stat);
 }
 

@@ -12,7 +12,7 @@
 
 #include "../unit/moment.h"
 #include "../unit/recording.h"
-#include "collect/endpoints/internal.h"
+#include "collect/endpoints/custom_internal.h"
 #include "exposition/exposition.h"
 #include "views/views.h"
 

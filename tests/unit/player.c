@@ -7,8 +7,8 @@
 #include "agent/agent.h"
 #include "agent/extra_series.h"
 #include "base/clock.h"
+#include "collect/endpoints/custom_internal.h"
 #include "collect/endpoints/endpoints.h"
-#include "collect/endpoints/internal.h"
 #include "collect/endpoints/parse.h"
 #include "identity/table.h"
 

@@ -23,17 +23,17 @@ static void teardown(void)
 	sample__free(&sample);
 }
 
-static const struct model_cut *cut(unsigned int mask)
+static const struct model_grouping *cut(unsigned int mask)
 {
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	ck_assert_int_eq(model__build(model, &sample.snapshot, &sample.source, NULL), 0);
-	ck_assert_int_eq(model__cut(model, mask, &made), 0);
+	ck_assert_int_eq(model__group_by(model, mask, &made), 0);
 	return made;
 }
 
 /* The entity with this app and instance (NULL: any). Fails if there is none. */
-static const struct model_entity *find(const struct model_cut *made, const char *app,
+static const struct model_entity *find(const struct model_grouping *made, const char *app,
 				       const char *instance)
 {
 	for (uint32_t i = 0; i < made->entity_count; i++) {
@@ -47,7 +47,7 @@ static const struct model_entity *find(const struct model_cut *made, const char 
 	return NULL;
 }
 
-static uint64_t responses(const struct model_cut *made, const struct model_entity *entity)
+static uint64_t responses(const struct model_grouping *made, const struct model_entity *entity)
 {
 	uint64_t sum = 0;
 
@@ -59,7 +59,7 @@ static uint64_t responses(const struct model_cut *made, const struct model_entit
 
 START_TEST(equal_labels_are_one_entity)
 {
-	const struct model_cut *made;
+	const struct model_grouping *made;
 	const struct model_entity *entity;
 
 	sample__instance(&sample, 3, "shop", "one");
@@ -91,7 +91,7 @@ END_TEST
 
 START_TEST(nothing_is_lost_for_want_of_a_name)
 {
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	sample.slots[2].in_use = 1; /* never announced */
 	sample.slots[4].in_use = 1;
@@ -114,7 +114,7 @@ END_TEST
 
 START_TEST(dropped_and_free_slots_are_not_there)
 {
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	sample__instance(&sample, 1, "hidden", "x");
 	sample.identities[1].dropped = true;
@@ -154,7 +154,7 @@ END_TEST
 
 START_TEST(roles_are_what_was_seen)
 {
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	sample__instance(&sample, 1, "idle", "x");
 	sample__instance(&sample, 2, "client", "x");
@@ -177,7 +177,7 @@ END_TEST
 
 START_TEST(labels_that_are_not_utf8_become_so_and_one)
 {
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	sample__instance(&sample, 1, "bad \xff", "x");
 	sample__instance(&sample, 2, "bad \xfe", "x");
@@ -192,7 +192,7 @@ START_TEST(labels_that_are_not_utf8_become_so_and_one)
 END_TEST
 
 /* The entity's destinations that are listed, and what they do not list. */
-static unsigned int listed(const struct model_cut *made, const struct model_entity *entity,
+static unsigned int listed(const struct model_grouping *made, const struct model_entity *entity,
 			   uint64_t ret_rest[SERIES_COUNTS])
 {
 	const char *other[SERIES_NAMES];
@@ -214,7 +214,7 @@ static unsigned int listed(const struct model_cut *made, const struct model_enti
 
 START_TEST(destinations_of_a_former_owner_are_not_counted)
 {
-	const struct model_cut *made;
+	const struct model_grouping *made;
 	const struct model_entity *entity;
 	uint64_t rest[SERIES_COUNTS];
 
@@ -241,7 +241,7 @@ END_TEST
 /* What the destinations of an app's instance x do not list of its connects. */
 static uint64_t other_connects(const char *app)
 {
-	const struct model_cut *made = cut(MODEL_ALL_LABELS);
+	const struct model_grouping *made = cut(MODEL_ALL_LABELS);
 	uint64_t rest[SERIES_COUNTS] = {};
 
 	listed(made, find(made, app, "x"), rest);
@@ -270,7 +270,7 @@ END_TEST
 
 START_TEST(more_cuts_than_are_kept_are_made_again)
 {
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	for (uint32_t slot = 1; slot < 16; slot++) {
 		sample__instance(&sample, slot, slot % 2 ? "odd" : "even", "x");
@@ -282,7 +282,7 @@ START_TEST(more_cuts_than_are_kept_are_made_again)
 		for (unsigned int mask = 0; mask <= MODEL_ALL_LABELS; mask++) {
 			uint64_t sum = 0;
 
-			ck_assert_int_eq(model__cut(model, mask, &made), 0);
+			ck_assert_int_eq(model__group_by(model, mask, &made), 0);
 			ck_assert_uint_eq(made->mask, mask);
 			for (uint32_t i = 0; i < made->entity_count; i++)
 				sum += made->entity[i].count[COUNT_BYTES_IN];
@@ -293,7 +293,7 @@ START_TEST(more_cuts_than_are_kept_are_made_again)
 END_TEST
 
 /* Calls of a method, and how many values its first row of times holds. */
-static uint64_t calls(const struct model_cut *made, const struct model_entity *entity,
+static uint64_t calls(const struct model_grouping *made, const struct model_entity *entity,
 		      const char *method, uint64_t *ret_times)
 {
 	uint64_t sum = 0;
@@ -316,7 +316,7 @@ static uint64_t calls(const struct model_cut *made, const struct model_entity *e
 START_TEST(a_method_is_one_however_it_is_coded)
 {
 	const struct model_entity *entity;
-	const struct model_cut *made;
+	const struct model_grouping *made;
 	uint64_t times;
 
 	sample__instance(&sample, 1, "shop", "one");
@@ -361,7 +361,7 @@ START_TEST(a_method_is_one_however_it_is_coded)
 END_TEST
 
 /* How many series the entity has of these kinds, bits. */
-static unsigned int series_of(const struct model_cut *made, const struct model_entity *entity,
+static unsigned int series_of(const struct model_grouping *made, const struct model_entity *entity,
 			      unsigned int kinds)
 {
 	unsigned int n = 0;
@@ -374,7 +374,7 @@ static unsigned int series_of(const struct model_cut *made, const struct model_e
 #define OF_TLS (1U << SERIES_TLS_ERRORS | 1U << SERIES_TLS_HELLOS)
 
 /* The count of these names, or 0. Names are in order, and in an entity each comes once. */
-static uint64_t named(const struct model_cut *made, const struct model_entity *entity,
+static uint64_t named(const struct model_grouping *made, const struct model_entity *entity,
 		      enum series_kind kind, const char *a, const char *b, const char *c)
 {
 	uint64_t count = 0;
@@ -394,7 +394,7 @@ static uint64_t named(const struct model_cut *made, const struct model_entity *e
 START_TEST(equal_names_are_one_count)
 {
 	const struct model_entity *entity;
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	sample__instance(&sample, 1, "shop", "one");
 	sample__instance(&sample, 2, "shop", "two");
@@ -431,7 +431,7 @@ END_TEST
 START_TEST(names_of_a_former_owner_are_not_counted)
 {
 	const struct model_entity *entity;
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	sample__instance(&sample, 1, "old", "x");
 	sample__tls_error(&sample, 1, "a.example", "client", "closed", 5);
@@ -454,7 +454,7 @@ END_TEST
 START_TEST(open_upgrades_are_begun_less_ended)
 {
 	__u64 *count = sample.slots[1].count;
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	sample__instance(&sample, 1, "shop", "one");
 	count[COUNT_EDGE_CONNECTS] = 9;
@@ -474,7 +474,7 @@ END_TEST
 START_TEST(exits_are_by_code_and_make_no_server)
 {
 	const struct model_entity *entity;
-	const struct model_cut *made;
+	const struct model_grouping *made;
 
 	sample__instance(&sample, 1, "job", "one");
 	sample__instance(&sample, 2, "job", "two");

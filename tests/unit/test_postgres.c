@@ -10,10 +10,10 @@
 #include "base/utf8.h"
 #include "collect/postgres/ask.h"
 #include "collect/postgres/find.h"
-#include "collect/postgres/place.h"
 #include "collect/postgres/queries.h"
 #include "collect/postgres/result.h"
 #include "collect/postgres/server.h"
+#include "collect/postgres/server_files.h"
 #include "config/conninfo.h"
 
 Suite *postgres_suite(void);
@@ -227,36 +227,38 @@ START_TEST(test_postmaster)
 {
 	struct postmaster p;
 
-	ck_assert_int_eq(place__postmaster("5681\n/data\n1795276024\n5499\n/run/postgresql\n"
-					   "127.0.0.1\n 11207057         4\nready   \n",
-					   &p),
+	ck_assert_int_eq(server_files__postmaster("5681\n/data\n1795276024\n5499\n/run/postgresql\n"
+						  "127.0.0.1\n 11207057         4\nready   \n",
+						  &p),
 			 0);
 	ck_assert_uint_eq(p.port, 5499);
 	ck_assert_str_eq(p.socket_directory, "/run/postgresql");
 	ck_assert(p.is_ready);
-	ck_assert_int_eq(place__postmaster("1\n/data\n2\n5432\nsock\n*\n1 1\nstarting\n", &p), 0);
+	ck_assert_int_eq(
+		server_files__postmaster("1\n/data\n2\n5432\nsock\n*\n1 1\nstarting\n", &p), 0);
 	ck_assert_str_eq(p.socket_directory, "/data/sock");
 	ck_assert(!p.is_ready);
-	ck_assert_int_eq(place__postmaster("1\n/data\n2\n5432\n\n*\n1 1\nstandby \n", &p), 0);
+	ck_assert_int_eq(server_files__postmaster("1\n/data\n2\n5432\n\n*\n1 1\nstandby \n", &p),
+			 0);
 	ck_assert_str_eq(p.socket_directory, "");
 	ck_assert(p.is_ready);
 	/* not written yet */
-	ck_assert_int_eq(place__postmaster("1\n/data\n2\n5432\n\n", &p), 0);
+	ck_assert_int_eq(server_files__postmaster("1\n/data\n2\n5432\n\n", &p), 0);
 	ck_assert(!p.is_ready);
-	ck_assert_int_eq(place__postmaster("1\n/data\n2\n5432\n/tmp", &p), 0);
+	ck_assert_int_eq(server_files__postmaster("1\n/data\n2\n5432\n/tmp", &p), 0);
 	ck_assert(!p.is_ready);
-	ck_assert_int_eq(place__postmaster("", &p), -EBADMSG);
-	ck_assert_int_eq(place__postmaster("1\n/data\n2\n5432", &p), -EBADMSG);
-	ck_assert_int_eq(place__postmaster("1\n/data\n2\n0\n/tmp\n", &p), -EBADMSG);
-	ck_assert_int_eq(place__postmaster("1\n/data\n2\n65536\n/tmp\n", &p), -EBADMSG);
-	ck_assert_int_eq(place__postmaster("1\n/data\n2\n54 32\n/tmp\n", &p), -EBADMSG);
-	ck_assert_int_eq(place__postmaster("1\ndata\n2\n5432\nsock\n", &p), -EBADMSG);
-	ck_assert_int_eq(
-		place__postmaster("1\n/data\n2\n5432\n/a234567890123456789012345678901234567890"
-				  "12345678901234567890123456789012345678901234567890123456789012"
-				  "345678901234567890\n",
-				  &p),
-		-EBADMSG);
+	ck_assert_int_eq(server_files__postmaster("", &p), -EBADMSG);
+	ck_assert_int_eq(server_files__postmaster("1\n/data\n2\n5432", &p), -EBADMSG);
+	ck_assert_int_eq(server_files__postmaster("1\n/data\n2\n0\n/tmp\n", &p), -EBADMSG);
+	ck_assert_int_eq(server_files__postmaster("1\n/data\n2\n65536\n/tmp\n", &p), -EBADMSG);
+	ck_assert_int_eq(server_files__postmaster("1\n/data\n2\n54 32\n/tmp\n", &p), -EBADMSG);
+	ck_assert_int_eq(server_files__postmaster("1\ndata\n2\n5432\nsock\n", &p), -EBADMSG);
+	ck_assert_int_eq(server_files__postmaster(
+				 "1\n/data\n2\n5432\n/a234567890123456789012345678901234567890"
+				 "12345678901234567890123456789012345678901234567890123456789012"
+				 "345678901234567890\n",
+				 &p),
+			 -EBADMSG);
 }
 END_TEST
 
@@ -270,33 +272,35 @@ START_TEST(test_names)
 	uid_t uid;
 	gid_t gid;
 
-	ck_assert_int_eq(place__user(passwd, 0, name), 0);
+	ck_assert_int_eq(server_files__user(passwd, 0, name), 0);
 	ck_assert_str_eq(name, "root");
-	ck_assert_int_eq(place__user(passwd, 999, name), 0);
+	ck_assert_int_eq(server_files__user(passwd, 999, name), 0);
 	ck_assert_str_eq(name, "last");
 	/* the first of a number is the one that counts, and that has no name */
-	ck_assert_int_eq(place__user(passwd, 70, name), -ENOENT);
-	ck_assert_int_eq(place__user(passwd, 7, name), -ENOENT);
-	ck_assert_int_eq(place__user("", 7, name), -ENOENT);
-	ck_assert_int_eq(place__variable(environment, sizeof(environment), "POSTGRES_USER", name),
-			 0);
-	ck_assert_str_eq(name, "shop owner");
-	ck_assert_int_eq(place__variable(environment, sizeof(environment), "BAD", name), -ENOENT);
-	ck_assert_int_eq(place__variable(environment, sizeof(environment), "USER", name), -ENOENT);
-	ck_assert_int_eq(place__variable(environment, 4, "PATH", name), -ENOENT);
-	ck_assert_int_eq(place__inside("         0          0 4294967295\n", 26, &uid), 0);
-	ck_assert_uint_eq(uid, 26);
-	ck_assert_int_eq(place__inside("0 1000 1\n1 100000 65536\n", 100025, &uid), 0);
-	ck_assert_uint_eq(uid, 26);
-	ck_assert_int_eq(place__inside("0 1000 1\n1 100000 65536\n", 1001, &uid), -ENOENT);
-	ck_assert_int_eq(place__inside("rubbish", 0, &uid), -ENOENT);
+	ck_assert_int_eq(server_files__user(passwd, 70, name), -ENOENT);
+	ck_assert_int_eq(server_files__user(passwd, 7, name), -ENOENT);
+	ck_assert_int_eq(server_files__user("", 7, name), -ENOENT);
 	ck_assert_int_eq(
-		place__ids("Name:\tx\\nUid:\t0\t0\nUid:\t1\t26\t26\t26\nGid:\t2\t27\t2\t2\n", &uid,
-			   &gid),
+		server_files__variable(environment, sizeof(environment), "POSTGRES_USER", name), 0);
+	ck_assert_str_eq(name, "shop owner");
+	ck_assert_int_eq(server_files__variable(environment, sizeof(environment), "BAD", name),
+			 -ENOENT);
+	ck_assert_int_eq(server_files__variable(environment, sizeof(environment), "USER", name),
+			 -ENOENT);
+	ck_assert_int_eq(server_files__variable(environment, 4, "PATH", name), -ENOENT);
+	ck_assert_int_eq(server_files__inside("         0          0 4294967295\n", 26, &uid), 0);
+	ck_assert_uint_eq(uid, 26);
+	ck_assert_int_eq(server_files__inside("0 1000 1\n1 100000 65536\n", 100025, &uid), 0);
+	ck_assert_uint_eq(uid, 26);
+	ck_assert_int_eq(server_files__inside("0 1000 1\n1 100000 65536\n", 1001, &uid), -ENOENT);
+	ck_assert_int_eq(server_files__inside("rubbish", 0, &uid), -ENOENT);
+	ck_assert_int_eq(
+		server_files__ids("Name:\tx\\nUid:\t0\t0\nUid:\t1\t26\t26\t26\nGid:\t2\t27\t2\t2\n",
+				  &uid, &gid),
 		0);
 	ck_assert_uint_eq(uid, 26);
 	ck_assert_uint_eq(gid, 27);
-	ck_assert_int_eq(place__ids("Uid:\t1\n", &uid, &gid), -EBADMSG);
+	ck_assert_int_eq(server_files__ids("Uid:\t1\n", &uid, &gid), -EBADMSG);
 }
 END_TEST
 

@@ -13,7 +13,7 @@
 
 #include "probes_process.h"
 #include "uprobes/attached.h"
-#include "uprobes/heirs.h"
+#include "uprobes/successors.h"
 #include "uprobes/worker.h"
 
 Suite *probes_attached_suite(void);
@@ -339,7 +339,7 @@ START_TEST(an_heir_keeps_the_file)
 		attached__sweep(attached, now_ns);
 		ck_assert_int_eq(kernel.open, PROGRAMS);
 		ck_assert_uint_eq(stats().processes, 1);
-		ck_assert_uint_eq(stats().heirs_total, 1);
+		ck_assert_uint_eq(stats().successors_total, 1);
 	}
 	ck_assert_int_eq(kernel.next, PROGRAMS); /* never let go between */
 	probes_process__end(second);
@@ -362,7 +362,7 @@ START_TEST(a_zombie_has_ended)
 	kill(first, SIGKILL);
 	ck_assert_int_eq(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
 	attached__sweep(attached, 10 * S);
-	ck_assert_uint_eq(stats().heirs_total, 1);
+	ck_assert_uint_eq(stats().successors_total, 1);
 	ck_assert_uint_eq(stats().processes, 1);
 	kill(second, SIGKILL);
 	ck_assert_int_eq(waitid(P_PID, (id_t)second, &info, WEXITED | WNOWAIT), 0);
@@ -374,7 +374,7 @@ START_TEST(a_zombie_has_ended)
 }
 END_TEST
 
-/* The same executable, but nothing of the library in it: neither kept, nor an heir. */
+/* The same executable, but nothing of the library in it: neither kept, nor an successor. */
 START_TEST(a_relative_without_the_file)
 {
 	pid_t first = probes_process__start(paths, 1, 0, NULL);
@@ -384,7 +384,7 @@ START_TEST(a_relative_without_the_file)
 	probes_process__end(first);
 	attached__sweep(attached, 10 * S);
 	ck_assert_uint_eq(stats().processes, 0);
-	ck_assert_uint_eq(stats().heirs_total, 0);
+	ck_assert_uint_eq(stats().successors_total, 0);
 	attached__sweep(attached, 20 * S);
 	ck_assert_int_eq(kernel.open, 0);
 	probes_process__end(other);
@@ -394,10 +394,10 @@ END_TEST
 /* Gone at the first look: the instance's other processes are looked at instead, soon. */
 START_TEST(gone_before_it_was_looked_at)
 {
-	pid_t gone = probes_process__start(paths, 1, 0, NULL), heir;
+	pid_t gone = probes_process__start(paths, 1, 0, NULL), successor;
 
 	probes_process__end(gone);
-	heir = probes_process__start(paths, 1, 0, NULL);
+	successor = probes_process__start(paths, 1, 0, NULL);
 	ck_assert_uint_eq(attached__due_ns(attached), UINT64_MAX);
 	ck_assert_int_eq(look(gone, 1 * S), -ESRCH);
 	ck_assert_uint_le(attached__due_ns(attached), 1 * S);
@@ -408,7 +408,7 @@ START_TEST(gone_before_it_was_looked_at)
 	/* the next search waits: it is not cheap */
 	ck_assert_int_eq(look(gone, 1 * S), -ESRCH);
 	ck_assert_uint_gt(attached__due_ns(attached), 1 * S);
-	probes_process__end(heir);
+	probes_process__end(successor);
 	attached__sweep(attached, 20 * S);
 	attached__sweep(attached, 30 * S);
 	ck_assert_uint_eq(attached__due_ns(attached), UINT64_MAX);
@@ -432,7 +432,7 @@ START_TEST(many_end_at_once)
 		probes_process__end(pid[i]);
 	attached__sweep(attached, 10 * S);
 	ck_assert_uint_eq(stats().processes, 1);
-	ck_assert_uint_eq(stats().heirs_total, 1);
+	ck_assert_uint_eq(stats().successors_total, 1);
 	ck_assert_uint_eq(stats().full_total, 0);
 	ck_assert_int_eq(kernel.open, PROGRAMS);
 	probes_process__end(left);
@@ -447,7 +447,7 @@ START_TEST(what_waits_is_bounded)
 {
 	struct serving serving = serving_of(1 << 30);
 
-	for (int i = 0; i < HEIRS_MAX + 3; i++) {
+	for (int i = 0; i < SUCCESSORS_MAX + 3; i++) {
 		snprintf(serving.instance, sizeof(serving.instance), "nobody-%d", i);
 		ck_assert_int_eq(attached__process(attached, &serving, 1 * S), -ESRCH);
 		ck_assert_int_eq(attached__process(attached, &serving, 1 * S), -ESRCH);

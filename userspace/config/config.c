@@ -13,7 +13,7 @@
 #include "config/databases.h"
 #include "config/host_name.h"
 #include "config/option.h"
-#include "config/place.h"
+#include "config/region.h"
 #include "config/role.h"
 
 #define REGION_AUTO "auto"
@@ -209,12 +209,12 @@ static int apply_flags(struct config *config, const struct config_sources *sourc
 
 static int find_region(struct config *config, char *const *environment, struct config_error *error)
 {
-	char region[PLACE_BYTES];
+	char region[REGION_BYTES];
 	char *copy;
 
 	if (strcmp(config->region, REGION_AUTO) != 0)
 		return 0;
-	place__find_region(region, environment, PLACE_CLOUD_INIT);
+	region__find(region, environment, REGION_CLOUD_INIT);
 	copy = strdup(region);
 	if (!copy)
 		return config_error__set(error, -ENOMEM, "region", "out of memory");

@@ -33,22 +33,22 @@ static void status_text(char ret_text[STATUS_TEXT_BYTES], unsigned int shown)
 		snprintf(ret_text, STATUS_TEXT_BYTES, "%u", shown);
 }
 
-static void write_responses(struct writer *writer, const struct model_cut *cut,
+static void write_responses(struct writer *writer, const struct model_grouping *grouping,
 			    const struct model_entity *entity)
 {
 	const struct family *family = writer->family;
 	uint32_t i = entity->first_responses;
 
 	while (i < entity->end_responses) {
-		unsigned int shown = status_shown(family, cut->responses[i].status);
+		unsigned int shown = status_shown(family, grouping->responses[i].status);
 		uint64_t by_method[METHOD_N] = {}, all = 0;
 		char text[STATUS_TEXT_BYTES];
 
 		for (; i < entity->end_responses &&
-		       status_shown(family, cut->responses[i].status) == shown;
+		       status_shown(family, grouping->responses[i].status) == shown;
 		     i++)
 			for (int m = 0; m < METHOD_N; m++)
-				by_method[m] += cut->responses[i].by_method[m];
+				by_method[m] += grouping->responses[i].by_method[m];
 		status_text(text, shown);
 		for (int m = 0; m < METHOD_N; m++) {
 			all += by_method[m];
@@ -85,24 +85,25 @@ static void add_rows(struct writer *writer, const struct model_rows *rows)
 				       writer->exposition->layout.cells);
 }
 
-static void write_histograms(struct writer *writer, const struct model_cut *cut,
+static void write_histograms(struct writer *writer, const struct model_grouping *grouping,
 			     const struct model_entity *entity)
 {
 	const struct family *family = writer->family;
 	uint32_t i = entity->first_rows;
 
 	while (i < entity->end_rows) {
-		unsigned int shown = status_shown(family, cut->rows[i].status);
+		unsigned int shown = status_shown(family, grouping->rows[i].status);
 		char text[STATUS_TEXT_BYTES];
 
-		if (!rows_wanted(family, cut->rows[i].status)) {
+		if (!rows_wanted(family, grouping->rows[i].status)) {
 			i++;
 			continue;
 		}
 		histogram__clear(&writer->exposition->histogram);
-		for (; i < entity->end_rows && status_shown(family, cut->rows[i].status) == shown;
+		for (; i < entity->end_rows &&
+		       status_shown(family, grouping->rows[i].status) == shown;
 		     i++)
-			add_rows(writer, &cut->rows[i]);
+			add_rows(writer, &grouping->rows[i]);
 		if (!writer->exposition->histogram.count)
 			continue;
 		status_text(text, shown);
@@ -113,19 +114,20 @@ static void write_histograms(struct writer *writer, const struct model_cut *cut,
 }
 
 /* The groups of an entity with one status lie side by side. */
-static void write_rows(struct writer *writer, const struct model_cut *cut,
+static void write_rows(struct writer *writer, const struct model_grouping *grouping,
 		       const struct model_entity *entity)
 {
 	uint32_t i = entity->first_rows, end;
 
-	while (i < entity->end_rows && cut->rows[i].status != writer->family->group)
+	while (i < entity->end_rows && grouping->rows[i].status != writer->family->group)
 		i++;
-	for (end = i; end < entity->end_rows && cut->rows[end].status == writer->family->group;)
+	for (end = i;
+	     end < entity->end_rows && grouping->rows[end].status == writer->family->group;)
 		end++;
-	writer__part_rows(writer, 0, &cut->rows[i], end - i);
+	writer__part_rows(writer, 0, &grouping->rows[i], end - i);
 }
 
-void writer__entity(struct writer *writer, const struct model_cut *cut,
+void writer__entity(struct writer *writer, const struct model_grouping *grouping,
 		    const struct model_entity *entity)
 {
 	switch (writer->family->fact) {
@@ -136,25 +138,25 @@ void writer__entity(struct writer *writer, const struct model_cut *cut,
 		writer__value(writer, entity->in_flight);
 		break;
 	case FACT_RESPONSES:
-		write_responses(writer, cut, entity);
+		write_responses(writer, grouping, entity);
 		break;
 	case FACT_HISTOGRAM:
-		write_histograms(writer, cut, entity);
+		write_histograms(writer, grouping, entity);
 		break;
 	case FACT_UPGRADED:
 		writer__value(writer, entity->upgraded);
 		break;
 	case FACT_ROWS:
-		write_rows(writer, cut, entity);
+		write_rows(writer, grouping, entity);
 		break;
 	case FACT_RPC_ROWS:
-		writer__rpc_rows(writer, cut, entity);
+		writer__rpc_rows(writer, grouping, entity);
 		break;
 	case FACT_RPCS:
-		writer__rpcs(writer, cut, entity);
+		writer__rpcs(writer, grouping, entity);
 		break;
 	case FACT_SERIES:
-		writer__series(writer, cut, entity);
+		writer__series(writer, grouping, entity);
 		break;
 	default: /* the agent's */
 		break;

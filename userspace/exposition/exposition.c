@@ -138,22 +138,22 @@ static int write_entities(struct writer *writer)
 {
 	unsigned int standard = writer__standard(writer);
 	const struct rendered *rendered;
-	const struct model_cut *cut;
+	const struct model_grouping *grouping;
 	size_t at = 0;
 	int err;
 
-	err = model__cut(writer->exposition->model, standard__model_mask(standard), &cut);
+	err = model__group_by(writer->exposition->model, standard__model_mask(standard), &grouping);
 	if (err)
 		return err;
-	rendered = writer__render_entities(writer, standard, cut);
+	rendered = writer__render_entities(writer, standard, grouping);
 	if (!rendered)
 		return -ENOMEM;
-	for (uint32_t e = 0; e < cut->entity_count; e++) {
-		const struct model_entity *entity = &cut->entity[e];
+	for (uint32_t e = 0; e < grouping->entity_count; e++) {
+		const struct model_entity *entity = &grouping->entity[e];
 
 		if (is_shown(writer, entity)) {
 			writer__start(writer, rendered->text.data + at, rendered->end[e] - at);
-			writer__entity(writer, cut, entity);
+			writer__entity(writer, grouping, entity);
 		}
 		at = rendered->end[e];
 	}

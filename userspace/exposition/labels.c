@@ -81,13 +81,13 @@ void writer__start_agent(struct writer *writer)
 
 void rendered_cache__clear(struct rendered_cache *cache)
 {
-	for (int i = 0; i < MODEL_CUTS; i++)
+	for (int i = 0; i < MODEL_GROUPINGS; i++)
 		cache->rendered[i].valid = false;
 }
 
 void rendered_cache__free(struct rendered_cache *cache)
 {
-	for (int i = 0; i < MODEL_CUTS; i++) {
+	for (int i = 0; i < MODEL_GROUPINGS; i++) {
 		buffer__free(&cache->rendered[i].text);
 		free(cache->rendered[i].end);
 	}
@@ -102,12 +102,12 @@ static const struct rendered *render_all(struct writer *writer, struct rendered_
 	struct rendered *rendered;
 	struct buffer *one = writer->series;
 
-	for (int i = 0; i < MODEL_CUTS; i++)
+	for (int i = 0; i < MODEL_GROUPINGS; i++)
 		if (cache->rendered[i].valid && cache->rendered[i].standard == standard)
 			return &cache->rendered[i];
 
 	rendered = &cache->rendered[cache->next];
-	cache->next = (cache->next + 1) % MODEL_CUTS;
+	cache->next = (cache->next + 1) % MODEL_GROUPINGS;
 	rendered->valid = false;
 	if (count > rendered->end_capacity) {
 		size_t *end = reallocarray(rendered->end, count, sizeof(*end));
@@ -133,16 +133,16 @@ static const struct rendered *render_all(struct writer *writer, struct rendered_
 
 static const struct model_labels *labels_of_entity(const void *of, size_t index)
 {
-	const struct model_cut *cut = of;
+	const struct model_grouping *grouping = of;
 
-	return cut->entity[index].labels;
+	return grouping->entity[index].labels;
 }
 
 const struct rendered *writer__render_entities(struct writer *writer, unsigned int standard,
-					       const struct model_cut *cut)
+					       const struct model_grouping *grouping)
 {
-	return render_all(writer, &writer->exposition->entity_labels, standard, cut->entity_count,
-			  labels_of_entity, cut);
+	return render_all(writer, &writer->exposition->entity_labels, standard,
+			  grouping->entity_count, labels_of_entity, grouping);
 }
 
 static const struct model_labels *labels_of_owner(const void *of, size_t index)

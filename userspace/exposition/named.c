@@ -54,41 +54,41 @@ static bool same_method(const struct family *family, const char *a, const char *
 	return !family->label[0] || !strcmp(a, b);
 }
 
-void writer__rpcs(struct writer *writer, const struct model_cut *cut,
+void writer__rpcs(struct writer *writer, const struct model_grouping *grouping,
 		  const struct model_entity *entity)
 {
 	uint32_t i = entity->first_rpc;
 
 	while (i < entity->end_rpc) {
-		const char *method = cut->rpcs[i].method;
+		const char *method = grouping->rpcs[i].method;
 		uint64_t by_code[RPC_CODES] = {};
 
 		for (; i < entity->end_rpc &&
-		       same_method(writer->family, cut->rpcs[i].method, method);
+		       same_method(writer->family, grouping->rpcs[i].method, method);
 		     i++)
 			for (int c = 0; c < RPC_CODES; c++)
-				by_code[c] += cut->rpcs[i].by_code[c];
+				by_code[c] += grouping->rpcs[i].by_code[c];
 		write_codes(writer, method, by_code);
 	}
 }
 
-void writer__rpc_rows(struct writer *writer, const struct model_cut *cut,
+void writer__rpc_rows(struct writer *writer, const struct model_grouping *grouping,
 		      const struct model_entity *entity)
 {
 	uint32_t i = entity->first_rows;
 
 	while (i < entity->end_rows) {
-		const char *method = cut->rows[i].method;
+		const char *method = grouping->rows[i].method;
 		uint32_t first = i++;
 
 		if (!method)
 			continue;
-		while (i < entity->end_rows && cut->rows[i].method &&
-		       same_method(writer->family, cut->rows[i].method, method))
+		while (i < entity->end_rows && grouping->rows[i].method &&
+		       same_method(writer->family, grouping->rows[i].method, method))
 			i++;
 		writer__again(writer);
 		writer__label(writer, writer->family->label[0], method);
-		writer__part_rows(writer, 1, &cut->rows[first], i - first);
+		writer__part_rows(writer, 1, &grouping->rows[first], i - first);
 	}
 }
 
@@ -154,21 +154,21 @@ static bool shows_all_names(const struct family *family)
 }
 
 /* The entity's of the family's kind. */
-static const struct model_series *series_of(const struct model_cut *cut,
+static const struct model_series *series_of(const struct model_grouping *grouping,
 					    const struct model_entity *entity,
 					    enum series_kind kind, uint32_t *ret_count)
 {
 	uint32_t first = entity->first_series, end;
 
-	while (first < entity->end_series && cut->series[first].kind != kind)
+	while (first < entity->end_series && grouping->series[first].kind != kind)
 		first++;
-	for (end = first; end < entity->end_series && cut->series[end].kind == kind;)
+	for (end = first; end < entity->end_series && grouping->series[end].kind == kind;)
 		end++;
 	*ret_count = end - first;
-	return &cut->series[first];
+	return &grouping->series[first];
 }
 
-void writer__series(struct writer *writer, const struct model_cut *cut,
+void writer__series(struct writer *writer, const struct model_grouping *grouping,
 		    const struct model_entity *entity)
 {
 	const struct family *family = writer->family;
@@ -176,7 +176,7 @@ void writer__series(struct writer *writer, const struct model_cut *cut,
 	const struct model_series *series;
 	uint32_t count;
 
-	series = series_of(cut, entity, family->series, &count);
+	series = series_of(grouping, entity, family->series, &count);
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t sum[SERIES_COUNTS];
 

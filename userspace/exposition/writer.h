@@ -7,7 +7,7 @@
 
 #include "exposition/exposition.h"
 
-/* Standard labels of all entities of a cut, or all owners of readings, rendered once. */
+/* Standard labels of all entities of a grouping, or all owners of readings, rendered once. */
 struct rendered {
 	bool valid;
 	unsigned int standard; /* which labels: bits of enum standard_label */
@@ -16,9 +16,9 @@ struct rendered {
 	size_t end_capacity;
 };
 
-/* As many as there can be cuts. */
+/* As many as there can be groupings. */
 struct rendered_cache {
-	struct rendered rendered[MODEL_CUTS];
+	struct rendered rendered[MODEL_GROUPINGS];
 	unsigned int next;
 };
 
@@ -87,7 +87,7 @@ unsigned int standard__model_mask(unsigned int standard);
  * these. NULL without memory.
  */
 const struct rendered *writer__render_entities(struct writer *writer, unsigned int standard,
-					       const struct model_cut *cut);
+					       const struct model_grouping *grouping);
 const struct rendered *writer__render_owners(struct writer *writer, unsigned int standard);
 
 /* Starts a series with the standard labels of the agent itself. */
@@ -117,15 +117,15 @@ void writer__part_rows(struct writer *writer, int first_label, const struct mode
 		       uint32_t count);
 
 /* Write the family's series of what peers name. */
-void writer__rpcs(struct writer *writer, const struct model_cut *cut,
+void writer__rpcs(struct writer *writer, const struct model_grouping *grouping,
 		  const struct model_entity *entity);
-void writer__rpc_rows(struct writer *writer, const struct model_cut *cut,
+void writer__rpc_rows(struct writer *writer, const struct model_grouping *grouping,
 		      const struct model_entity *entity);
-void writer__series(struct writer *writer, const struct model_cut *cut,
+void writer__series(struct writer *writer, const struct model_grouping *grouping,
 		    const struct model_entity *entity);
 
 /* Writes the family's series of one entity. */
-void writer__entity(struct writer *writer, const struct model_cut *cut,
+void writer__entity(struct writer *writer, const struct model_grouping *grouping,
 		    const struct model_entity *entity);
 
 /* Writes the family's series of readings. Returns 0 or -ENOMEM. */

@@ -11,7 +11,7 @@
 #include "base/network.h"
 #include "http/framing.h"
 #include "http/header.h"
-#include "http/internal.h"
+#include "http/server_internal.h"
 
 /*
  * Content that nobody asked for is read up to here before it is refused: a

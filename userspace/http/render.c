@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
-#include "http/internal.h"
+#include "http/server_internal.h"
 
 /* A reset or fully closed connection; a client that only sent its FIN still reads. */
 static bool client_gone(const struct client *client)

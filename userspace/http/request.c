@@ -11,7 +11,7 @@
 
 #include "base/scope.h"
 #include "http/gzip.h"
-#include "http/internal.h"
+#include "http/server_internal.h"
 
 const char *http_request__path(const struct http_request *request)
 {

@@ -8,7 +8,7 @@
 #include "base/printable.h"
 #include "http/gzip.h"
 #include "http/header.h"
-#include "http/internal.h"
+#include "http/server_internal.h"
 
 /* Below this the gzip header and a second packet saved do not pay. */
 #define GZIP_MIN_BYTES 1400

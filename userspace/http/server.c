@@ -11,8 +11,8 @@
 
 #include "base/listen.h"
 #include "http/dispatch.h"
-#include "http/internal.h"
 #include "http/page.h"
+#include "http/server_internal.h"
 
 /* Request line and header section of one request, and the response's header section. */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)

@@ -3,7 +3,7 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 
-#include "loader/internal.h"
+#include "loader/loader_internal.h"
 
 int loader__on_sample(void *ctx, void *data, size_t bytes)
 {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "loader/internal.h"
+#include "loader/loader_internal.h"
 
 #define DELAYS_NS 1000000000ULL
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "abi.h"
-#include "loader/internal.h"
+#include "loader/loader_internal.h"
 
 /* FNV-1a, of 64 bits. */
 #define HASH_START 0xcbf29ce484222325ULL

@@ -23,7 +23,7 @@
 #include "config/config.h"
 #include "defaults.h"
 #include "loader/hooks.h"
-#include "loader/internal.h"
+#include "loader/loader_internal.h"
 #include "loader/probes.h"
 #include "loader/tables.h"
 #include "metrics/grid.h"

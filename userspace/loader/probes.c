@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "loader/internal.h"
+#include "loader/loader_internal.h"
 
 #define UPROBE_DIRECTORY "/sys/bus/event_source/devices/uprobe/"
 

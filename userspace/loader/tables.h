@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "loader/internal.h"
+#include "loader/loader_internal.h"
 
 /* Sets the sizes of their maps, before the object is loaded. */
 void tables__set_sizes(struct edgetap *skeleton, const struct config *config);

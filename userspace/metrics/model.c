@@ -44,8 +44,8 @@ void model__free(struct model *model)
 {
 	if (!model)
 		return;
-	for (int i = 0; i < MODEL_CUTS; i++)
-		cut_storage__free(&model->cuts[i]);
+	for (int i = 0; i < MODEL_GROUPINGS; i++)
+		grouping_storage__free(&model->groupings[i]);
 	free(model->source);
 	free(model->responses);
 	free(model->rows);
@@ -303,8 +303,8 @@ int model__build(struct model *model, const struct snapshot *snapshot,
 {
 	int err;
 
-	for (int i = 0; i < MODEL_CUTS; i++)
-		model->cuts[i].valid = false;
+	for (int i = 0; i < MODEL_GROUPINGS; i++)
+		model->groupings[i].valid = false;
 	model->instances = 0;
 	err = reserve(model, snapshot, rollup);
 	if (err)

@@ -2,9 +2,9 @@
 /*
  * The metric model: what the kernel and the roll-up have counted, told by
  * labels instead of slots. A *source* is one slot or one entry of the roll-up.
- * A *cut* groups sources into *entities* by some of their labels: by all of
+ * A *grouping* puts sources into *entities* by some of their labels: by all of
  * them it is instances, by app and namespace it is apps. What a source counts
- * is summed into its entity, so every cut has the same totals.
+ * is summed into its entity, so every grouping has the same totals.
  */
 #ifndef EDGETAP_METRICS_MODEL_H
 #define EDGETAP_METRICS_MODEL_H
@@ -18,7 +18,7 @@
 /* Roles in which an entity has been seen; upgrader: connections of its became no longer HTTP. */
 enum model_role { ROLE_SERVER = 1, ROLE_CLIENT = 2, ROLE_UPGRADER = 4 };
 
-/* Final responses with one status; owner is an index of sources or, in a cut, of entities. */
+/* Final responses with one status; owner is an index of sources or, in a grouping, of entities. */
 struct model_responses {
 	uint32_t owner;
 	uint16_t status; /* exact code or STATUS_OTHER */
@@ -43,7 +43,7 @@ struct model_rpc {
 	const __u64 *by_code;
 };
 
-/* Counts by names, which in a cut are another's nowhere in the entity. */
+/* Counts by names, which in a grouping are another's nowhere in the entity. */
 struct model_series {
 	uint32_t owner;
 	enum series_kind kind;
@@ -52,13 +52,14 @@ struct model_series {
 };
 
 struct model_entity {
-	const struct model_labels *labels; /* those in the cut's mask are common to its sources */
+	const struct model_labels
+		*labels; /* those in the grouping's mask are common to its sources */
 	unsigned int roles;
 	uint64_t count[INSTANCE_COUNTS]; /* counters summed, gauges the largest */
 	uint64_t in_flight;		 /* requests, of living instances */
 	uint64_t upgraded;		 /* connections that are no longer HTTP, likewise */
 
-	/* Ranges of the cut's arrays. */
+	/* Ranges of the grouping's arrays. */
 	uint32_t first_responses, end_responses;
 	uint32_t first_rows, end_rows;
 	uint32_t first_rpc, end_rpc;
@@ -66,7 +67,7 @@ struct model_entity {
 };
 
 /* Arrays are ordered by entity, then status and method, or kind and names. */
-struct model_cut {
+struct model_grouping {
 	unsigned int mask; /* bits of enum model_label */
 	struct model_entity *entity;
 	uint32_t entity_count;
@@ -90,16 +91,17 @@ void model__free(struct model *model);
 int model__build(struct model *model, const struct snapshot *snapshot,
 		 const struct model_identities *identities, const struct rollup *rollup);
 
-/* How many cuts can be in use at the same time. */
-#define MODEL_CUTS 4
+/* How many groupings can be in use at the same time. */
+#define MODEL_GROUPINGS 4
 
 /*
- * The cut by the labels in mask, made at the first call. Retired instances are
- * part of it unless it tells apart what the roll-up does not. The cut is the
- * model's own, valid until the next build or until MODEL_CUTS others were
+ * The grouping by the labels in mask, made at the first call. Retired instances are
+ * part of it unless it tells apart what the roll-up does not. It is the
+ * model's own, valid until the next build or until MODEL_GROUPINGS others were
  * asked for. Returns 0 or -ENOMEM.
  */
-int model__cut(struct model *model, unsigned int mask, const struct model_cut **ret_cut);
+int model__group_by(struct model *model, unsigned int mask,
+		    const struct model_grouping **ret_grouping);
 
 /* Instances that are observed now, without `__other__` and those that a rule drops. */
 uint32_t model__instances(const struct model *model);

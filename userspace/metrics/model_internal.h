@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What building the model (model.c) leaves for cutting it (cut.c). */
+/* What building the model (model.c) leaves for cutting it (grouping.c). */
 #ifndef EDGETAP_METRICS_MODEL_INTERNAL_H
 #define EDGETAP_METRICS_MODEL_INTERNAL_H
 
@@ -30,11 +30,11 @@ struct model_rpc_text {
 	char text[RPC_PATH_TEXT_BYTES];
 };
 
-struct cut_storage {
+struct grouping_storage {
 	bool valid;
-	struct model_cut cut;
+	struct model_grouping grouping;
 	uint32_t *member;    /* sources in the order of their entities */
-	uint32_t *entity_of; /* by source; NO_SOURCE: not in this cut */
+	uint32_t *entity_of; /* by source; NO_SOURCE: not in this grouping */
 	uint32_t member_capacity, entity_of_capacity, entity_capacity;
 	uint32_t responses_capacity, rows_capacity, rpcs_capacity, series_capacity;
 };
@@ -60,8 +60,8 @@ struct model {
 	uint32_t text_capacity;
 	uint32_t instances;
 
-	struct cut_storage cuts[MODEL_CUTS];
-	unsigned int next_cut;
+	struct grouping_storage groupings[MODEL_GROUPINGS];
+	unsigned int next_grouping;
 };
 
 /*
@@ -99,6 +99,6 @@ static inline uint32_t model__source_of(const struct model *model, const struct 
 }
 
 /* Frees what the storage holds, not the storage itself. */
-void cut_storage__free(struct cut_storage *storage);
+void grouping_storage__free(struct grouping_storage *storage);
 
 #endif

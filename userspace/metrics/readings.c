@@ -192,7 +192,7 @@ static void replace_controls(char *text)
 /* A copy of the text that stays; the same for the same text. */
 static int intern(struct readings *readings, const char *text, const char **ret_text)
 {
-	char repaired[TEXT_MAX_BYTES * UTF8_REPAIR_GROWTH + 1], cut[TEXT_MAX_BYTES + 1];
+	char repaired[TEXT_MAX_BYTES * UTF8_REPAIR_GROWTH + 1], grouping[TEXT_MAX_BYTES + 1];
 	struct place_set *set = &readings->texts;
 	size_t length, at;
 	uint32_t hash;
@@ -203,11 +203,11 @@ static int intern(struct readings *readings, const char *text, const char **ret_
 		*ret_text = "";
 		return 0;
 	}
-	length = strnlen(text, sizeof(cut));
-	if (length == sizeof(cut)) {
-		memcpy(cut, text, TEXT_MAX_BYTES);
-		cut[TEXT_MAX_BYTES] = '\0';
-		text = cut;
+	length = strnlen(text, sizeof(grouping));
+	if (length == sizeof(grouping)) {
+		memcpy(grouping, text, TEXT_MAX_BYTES);
+		grouping[TEXT_MAX_BYTES] = '\0';
+		text = grouping;
 		length = TEXT_MAX_BYTES;
 	}
 	if (!utf8__valid(text) || has_controls(text)) {

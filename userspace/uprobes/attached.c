@@ -9,17 +9,17 @@
 
 #include "identity/process.h"
 #include "uprobes/find.h"
-#include "uprobes/heirs.h"
 #include "uprobes/links.h"
+#include "uprobes/successors.h"
 
 #define NS_PER_S 1000000000ULL
 #define LOOK_AGAIN_NS NS_PER_S	 /* a process that is told of again */
 #define LOOKS_PER_SWEEP 64	 /* at processes that nobody told of */
 #define RETRY_NS (60 * NS_PER_S) /* what the kernel refused */
-/* After a search for heirs that took t, the next one outside a sweep is this many t later. */
+/* After a search for successors that took t, the next one outside a sweep is this many t later. */
 #define SEARCH_REST 100
 
-_Static_assert(ATTACHED_FILES_OF_PROCESS <= HEIRS_FILES, "a bit for each");
+_Static_assert(ATTACHED_FILES_OF_PROCESS <= SUCCESSORS_FILES, "a bit for each");
 
 struct attached_file {
 	struct file_state state; /* as it was read */
@@ -41,7 +41,7 @@ struct attached_process {
 	uint16_t file[ATTACHED_FILES_OF_PROCESS];
 	uint8_t file_count;
 	uint8_t unread; /* bits 1 << enum attached_unread: counted */
-	struct kin kin;
+	struct lineage lineage;
 	char app[LABEL_BYTES];
 };
 
@@ -49,7 +49,7 @@ struct attached {
 	struct attached_ops ops;
 	uint32_t libraries;
 	struct find *find;
-	struct heirs *heirs; /* files that they are to have count one process more */
+	struct successors *successors; /* files that they are to have count one process more */
 	uint64_t next_search_ns;
 	struct attached_file files[ATTACHED_MAX_FILES];
 	struct attached_process *processes; /* by pid, open addressing */
@@ -59,7 +59,7 @@ struct attached {
 	uint32_t cursor; /* where the next sweep looks on */
 	uint64_t detached_total;
 	uint64_t full_total;
-	uint64_t heirs_total;
+	uint64_t successors_total;
 	uint64_t unread_total[ATTACHED_UNREADS];
 	bool said_full;
 };
@@ -86,7 +86,7 @@ int attached__new(struct attached **ret_attached, const struct attached_ops *ops
 	attached->libraries = libraries;
 	attached->processes = calloc(PROCESS_PLACES, sizeof(*attached->processes));
 	if (!attached->processes || find__new(&attached->find) ||
-	    heirs__new(&attached->heirs, ops->controller)) {
+	    successors__new(&attached->successors, ops->controller)) {
 		attached__free(attached);
 		return -ENOMEM;
 	}
@@ -120,7 +120,7 @@ void attached__free(struct attached *attached)
 		if (attached->files[i].in_use)
 			entry__close(attached, &attached->files[i]);
 	find__free(attached->find);
-	heirs__free(attached->heirs);
+	successors__free(attached->successors);
 	free(attached->processes);
 	free(attached);
 }
@@ -256,16 +256,16 @@ static uint32_t place_of(const struct attached *attached, pid_t pid)
 	return i;
 }
 
-/* Its files wait for its heirs; those that cannot are let go. */
-static void leave_to_heirs(struct attached *attached, const struct attached_process *process,
-			   uint64_t now_ns)
+/* Its files wait for its successors; those that cannot are let go. */
+static void leave_to_successors(struct attached *attached, const struct attached_process *process,
+				uint64_t now_ns)
 {
 	uint8_t kept = 0;
 
 	if (!process->file_count)
 		return;
-	if (heirs__ended(attached->heirs, process->pid, &process->kin, process->app, process->file,
-			 process->file_count, &kept))
+	if (successors__ended(attached->successors, process->pid, &process->lineage, process->app,
+			      process->file, process->file_count, &kept))
 		attached->full_total++;
 	for (size_t i = 0; i < process->file_count; i++)
 		if (!(kept >> i & 1))
@@ -290,25 +290,25 @@ static void clear_place(struct attached *attached, uint32_t i)
 /* Takes out a process that has ended. */
 static void remove_process(struct attached *attached, uint32_t i, uint64_t now_ns)
 {
-	leave_to_heirs(attached, &attached->processes[i], now_ns);
+	leave_to_successors(attached, &attached->processes[i], now_ns);
 	clear_place(attached, i);
 }
 
 static bool has_ended(const struct attached_process *process)
 {
-	struct kin_stat stat;
-	int err = kin_stat__read(&stat, process->pid);
+	struct process_stat stat;
+	int err = process_stat__read(&stat, process->pid);
 
 	return err == -ENOENT || err == -ESRCH || (!err && stat.start != process->start);
 }
 
 /* Who answers for a process that hangs: its user in its instance. */
-static uint64_t owner_of(pid_t pid, const struct kin *kin)
+static uint64_t owner_of(pid_t pid, const struct lineage *lineage)
 {
 	uid_t uid = 0;
 
 	process__uid(pid, &uid);
-	return kin->place ^ uid * 0x9e3779b97f4a7c15ULL;
+	return lineage->cgroup ^ uid * 0x9e3779b97f4a7c15ULL;
 }
 
 /* Each process counts once for a reason, and the first of all is told of. */
@@ -332,22 +332,22 @@ static void note_unread(struct attached *attached, struct attached_process *proc
 
 /*
  * What it maps now takes the place of what it mapped before. -ESRCH if it has ended: what it
- * mapped before stays, for its heirs. It stays, too, if it cannot be seen what it maps now.
+ * mapped before stays, for its successors. It stays, too, if it cannot be seen what it maps now.
  */
 static int look_at(struct attached *attached, struct attached_process *process, uint64_t now_ns)
 {
 	struct look look = { .attached = attached, .process = process, .now_ns = now_ns };
-	struct kin kin = process->kin;
-	int err = kin__read(&kin, process->pid, attached->ops.controller);
+	struct lineage lineage = process->lineage;
+	int err = lineage__read(&lineage, process->pid, attached->ops.controller);
 	struct find_unread unread = {};
 
 	process->looked_ns = now_ns;
 	if (!err)
-		err = find__process(attached->find, process->pid, owner_of(process->pid, &kin),
+		err = find__process(attached->find, process->pid, owner_of(process->pid, &lineage),
 				    attached->libraries, on_found, &look, &unread);
 	if (err == -ETIMEDOUT || err == -EBUSY) {
 		note_unread(attached, process, UNREAD_MEMORY_MAP, NULL);
-		process->kin = kin;
+		process->lineage = lineage;
 		return err;
 	}
 	if (unread.may_hang)
@@ -355,13 +355,13 @@ static int look_at(struct attached *attached, struct attached_process *process, 
 	if (err == -E2BIG)
 		err = 0;
 	/* one that ends meanwhile shows nothing, or a part, and no error */
-	if (err == -ENOENT || (!err && !kin__has_memory(process->pid)))
+	if (err == -ENOENT || (!err && !lineage__has_memory(process->pid)))
 		err = -ESRCH;
 	if (err == -ESRCH && process->file_count) {
 		let_go(attached, look.file, look.file_count, now_ns);
 		return err;
 	}
-	process->kin = kin;
+	process->lineage = lineage;
 	let_go(attached, process->file, process->file_count, now_ns);
 	memcpy(process->file, look.file, sizeof(look.file));
 	process->file_count = look.file_count;
@@ -373,13 +373,13 @@ static int take_process(struct attached *attached, pid_t pid, const char *app, u
 			struct attached_process **ret_process)
 {
 	struct attached_process *process;
-	struct kin_stat stat;
+	struct process_stat stat;
 	uint32_t i;
 	int err;
 
 	if (pid <= 0)
 		return -ESRCH;
-	err = kin_stat__read(&stat, pid);
+	err = process_stat__read(&stat, pid);
 	i = place_of(attached, pid);
 	process = &attached->processes[i];
 	if (process->pid &&
@@ -422,19 +422,19 @@ int attached__process(struct attached *attached, const struct serving *serving, 
 {
 	int err = look_at_pid(attached, serving->pid, serving->app, now_ns);
 
-	if (err == -ESRCH && heirs__missed(attached->heirs, serving))
+	if (err == -ESRCH && successors__missed(attached->successors, serving))
 		attached->full_total++;
 	return err;
 }
 
-/* One search for heirs. */
+/* One search for successors. */
 struct inheritance {
 	struct attached *attached;
 	uint64_t now_ns;
 };
 
-static uint8_t look_at_heir(void *ctx, pid_t pid, const char *app, const uint16_t *file,
-			    size_t count)
+static uint8_t look_at_successor(void *ctx, pid_t pid, const char *app, const uint16_t *file,
+				 size_t count)
 {
 	const struct inheritance *inheritance = ctx;
 	struct attached *attached = inheritance->attached;
@@ -454,7 +454,7 @@ static uint8_t look_at_heir(void *ctx, pid_t pid, const char *app, const uint16_
 	if (count && !process->file_count)
 		clear_place(attached, place_of(attached, pid));
 	else
-		attached->heirs_total++;
+		attached->successors_total++;
 	return has;
 }
 
@@ -471,27 +471,27 @@ static uint64_t elapsed_ns(const struct timespec *start, const struct timespec *
 	       (uint64_t)start->tv_nsec;
 }
 
-static void search_heirs(struct attached *attached, uint64_t now_ns)
+static void search_successors(struct attached *attached, uint64_t now_ns)
 {
 	struct inheritance inheritance = { attached, now_ns };
-	const struct heirs_ops ops = { look_at_heir, release_files, &inheritance };
+	const struct successors_ops ops = { look_at_successor, release_files, &inheritance };
 	struct timespec start, end;
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
-	heirs__search(attached->heirs, &ops);
+	successors__search(attached->successors, &ops);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
 	attached->next_search_ns = now_ns + SEARCH_REST * elapsed_ns(&start, &end);
 }
 
 uint64_t attached__due_ns(const struct attached *attached)
 {
-	return heirs__waiting(attached->heirs) ? attached->next_search_ns : UINT64_MAX;
+	return successors__waiting(attached->successors) ? attached->next_search_ns : UINT64_MAX;
 }
 
 void attached__inherit(struct attached *attached, uint64_t now_ns)
 {
 	if (now_ns >= attached__due_ns(attached))
-		search_heirs(attached, now_ns);
+		search_successors(attached, now_ns);
 }
 
 void attached__sweep(struct attached *attached, uint64_t now_ns)
@@ -516,8 +516,8 @@ void attached__sweep(struct attached *attached, uint64_t now_ns)
 		attached->cursor = (i + 1) % PROCESS_PLACES;
 		look_at(attached, process, now_ns);
 	}
-	if (heirs__waiting(attached->heirs))
-		search_heirs(attached, now_ns);
+	if (successors__waiting(attached->successors))
+		search_successors(attached, now_ns);
 	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++) {
 		struct attached_file *file = &attached->files[i];
 
@@ -534,7 +534,7 @@ void attached__stats(const struct attached *attached, struct attached_stats *ret
 		.processes = attached->process_count,
 		.detached_total = attached->detached_total,
 		.full_total = attached->full_total,
-		.heirs_total = attached->heirs_total,
+		.successors_total = attached->successors_total,
 	};
 
 	for (size_t i = 0; i < ATTACHED_MAX_FILES; i++) {

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "uprobes/kin.h"
+#include "uprobes/lineage.h"
 
 #define ATTACHED_MAX_FILES 512
 #define ATTACHED_MAX_LINKS 8192
@@ -58,8 +58,8 @@ struct attached_stats {
 	uint32_t processes; /* that map them, or were looked at and do not */
 	uint32_t refused;   /* files with TLS that cannot be attached, mapped now */
 	uint64_t detached_total;
-	uint64_t full_total;  /* files or processes left out because a table was full */
-	uint64_t heirs_total; /* processes that were found when others had ended */
+	uint64_t full_total;	   /* files or processes left out because a table was full */
+	uint64_t successors_total; /* processes that were found when others had ended */
 	/* processes that were not looked into, or not wholly */
 	uint64_t unread_total[ATTACHED_UNREADS];
 };
@@ -84,7 +84,7 @@ void attached__free(struct attached *attached);
 int attached__process(struct attached *attached, const struct serving *serving, uint64_t now_ns);
 
 /*
- * Looks through /proc, once for all, for the heirs of processes that have ended, if there are
+ * Looks through /proc, once for all, for the successors of processes that have ended, if there are
  * any and the last search was long enough ago. attached__due_ns: when that will be; UINT64_MAX if
  * nobody waits.
  */
@@ -92,7 +92,7 @@ void attached__inherit(struct attached *attached, uint64_t now_ns);
 uint64_t attached__due_ns(const struct attached *attached);
 
 /*
- * Leaves the files of processes that have ended to their heirs, looks again at some that live
+ * Leaves the files of processes that have ended to their successors, looks again at some that live
  * (by turns: they may have loaded a library or become another program), detaches files without
  * a process.
  */

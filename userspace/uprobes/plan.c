@@ -9,7 +9,7 @@
 
 #include "uprobes/disassembler.h"
 #include "uprobes/go.h"
-#include "uprobes/place.h"
+#include "uprobes/probe_point.h"
 #include "uprobes/returns.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -120,14 +120,14 @@ static uint8_t *code_of(struct elf *elf, const struct elf_symbol *symbol)
 }
 
 /* Where in the file a function of x86-64 is best probed: at its begin if nothing better is known. */
-static uint64_t best_place(struct elf *elf, const struct disassembler *d, enum place_abi abi,
+static uint64_t best_place(struct elf *elf, const struct disassembler *d, enum probe_abi abi,
 			   const struct elf_symbol *symbol)
 {
 	uint64_t offset = symbol->offset;
 	uint8_t *code = elf->machine == EM_X86_64 ? code_of(elf, symbol) : NULL;
 
 	if (code)
-		offset += place__in(d, abi, code, (size_t)symbol->bytes);
+		offset += probe_point__in(d, abi, code, (size_t)symbol->bytes);
 	free(code);
 	return offset;
 }
@@ -139,7 +139,8 @@ static uint64_t called_by(struct elf *elf, const struct disassembler *d, enum pl
 	uint8_t *code = code_of(elf, symbol);
 	uint64_t target = 0;
 
-	if (!code || !place__calls(d, form, code, (size_t)symbol->bytes, symbol->address, &target))
+	if (!code ||
+	    !probe_point__calls(d, form, code, (size_t)symbol->bytes, symbol->address, &target))
 		target = 0;
 	free(code);
 	return target;
@@ -158,8 +159,8 @@ static uint64_t cheap_place(struct elf *elf, const struct disassembler *d, uint6
 			break;
 	if (symbol.bytes < 64 || elf__read(elf, code, (size_t)symbol.bytes, symbol.offset))
 		return 0;
-	place = place__in(d, PLACE_ABI_C4, code, (size_t)symbol.bytes);
-	if (!place__is_cheap(code + place, (size_t)symbol.bytes - place))
+	place = probe_point__in(d, PROBE_ABI_C4, code, (size_t)symbol.bytes);
+	if (!probe_point__is_cheap(code + place, (size_t)symbol.bytes - place))
 		return 0;
 	return symbol.offset + place;
 }
@@ -228,13 +229,13 @@ static bool is_slow(struct elf *elf, const struct elf_symbol *symbol)
 
 	return elf->machine == EM_X86_64 && symbol->address &&
 	       !elf__read(elf, code, sizeof(code), symbol->offset) &&
-	       !place__is_cheap(code, sizeof(code));
+	       !probe_point__is_cheap(code, sizeof(code));
 }
 
 /* How many arguments the program at the begin of the function reads. */
-static enum place_abi abi_of(const struct wanted *wanted)
+static enum probe_abi abi_of(const struct wanted *wanted)
 {
-	return strstr(wanted->enter, "_ex_") ? PLACE_ABI_C4 : PLACE_ABI_C3;
+	return strstr(wanted->enter, "_ex_") ? PROBE_ABI_C4 : PROBE_ABI_C3;
 }
 
 /* The places of C functions, 0 for those that are reached through the place of another. */
@@ -341,7 +342,7 @@ static void plan_go_function(struct plan *plan, struct elf *elf, const struct wa
 	if (count > 0 && elf->machine == EM_X86_64 &&
 	    !disassembler__open(&disassembler, elf->machine)) {
 		/* mostly where it jumps if its stack is too small */
-		enter = place__in(&disassembler, PLACE_ABI_GO, code, (size_t)symbol->bytes);
+		enter = probe_point__in(&disassembler, PROBE_ABI_GO, code, (size_t)symbol->bytes);
 		disassembler__close(&disassembler);
 	}
 	free(code);

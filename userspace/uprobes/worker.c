@@ -78,10 +78,11 @@ static void *worker__run(void *ctx)
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 	pthread_mutex_lock(&worker->lock);
 	while (!worker->is_ending) {
-		uint64_t heirs_ns = attached__due_ns(worker->attached);
+		uint64_t successors_ns = attached__due_ns(worker->attached);
 		struct attached_stats stats;
 		struct serving serving;
-		bool has = worker__next(worker, heirs_ns < due_ns ? heirs_ns : due_ns, &serving);
+		bool has = worker__next(worker, successors_ns < due_ns ? successors_ns : due_ns,
+					&serving);
 
 		if (worker->is_ending)
 			break;

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "collect/endpoints/internal.h"
+#include "collect/endpoints/custom_internal.h"
 
 #define NS_PER_MS 1000000ULL
 /* Of each endpoint, whatever others have. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "collect/endpoints/internal.h"
+#include "collect/endpoints/custom_internal.h"
 
 /* Older than that it is not shown: the thread hangs, or is far behind. */
 static bool is_fresh(const struct custom *custom, const struct endpoint *endpoint)

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "collect/endpoints/allot.h"
-#include "collect/endpoints/internal.h"
+#include "collect/endpoints/custom_internal.h"
 
 static void free_targets(struct endpoint_target **targets, size_t count)
 {

@@ -17,9 +17,9 @@
 #include "broker/enter.h"
 #include "broker/filter.h"
 #include "collect/postgres/ask.h"
-#include "collect/postgres/place.h"
 #include "collect/postgres/proof.h"
 #include "collect/postgres/result.h"
+#include "collect/postgres/server_files.h"
 #include "config/config.h"
 #include "config/conninfo.h"
 #include "config/databases.h"
@@ -83,15 +83,15 @@ static int examine(struct child *child)
 	if (length < 0 || strcmp(text, "postgres\n") != 0)
 		return fail(child, POSTGRES_NO_SERVER, "it is not called postgres");
 	if (enter__read(child->process, "status", text, sizeof(text)) < 0 ||
-	    place__ids(text, &child->uid, &child->gid))
+	    server_files__ids(text, &child->uid, &child->gid))
 		return fail(child, POSTGRES_ENTER, "its user cannot be told");
 	child->inside = child->uid;
 	if (enter__read(child->process, "uid_map", text, sizeof(text)) < 0 ||
-	    place__inside(text, child->uid, &child->inside))
+	    server_files__inside(text, child->uid, &child->inside))
 		return fail(child, POSTGRES_ENTER, "its user namespace cannot be told");
 	length = enter__read(child->process, "environ", text, sizeof(text));
 	if (length > 0)
-		place__variable(text, (size_t)length, "POSTGRES_USER", child->variable);
+		server_files__variable(text, (size_t)length, "POSTGRES_USER", child->variable);
 	child->directory = openat(child->process, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (child->directory < 0)
 		return fail(child, POSTGRES_ENTER, "its data directory: %s", strerror(errno));
@@ -136,14 +136,14 @@ static int examine_inside(struct child *child)
 
 	if (enter__read(child->directory, "postmaster.pid", text, FILE_BYTES) < 0)
 		return fail(child, POSTGRES_NO_SERVER, "no postmaster.pid where it runs");
-	if (place__postmaster(text, &child->postmaster))
+	if (server_files__postmaster(text, &child->postmaster))
 		return fail(child, POSTGRES_NO_SERVER, "its postmaster.pid is none");
 	if (!child->postmaster.is_ready)
 		return fail(child, POSTGRES_STARTING, "it does not take connections yet");
 	if (!*child->postmaster.socket_directory)
 		return fail(child, POSTGRES_CONNECT, "it has no socket directory");
 	if (enter__read(AT_FDCWD, "/etc/passwd", text, sizeof(text)) >= 0)
-		place__user(text, child->inside, child->user);
+		server_files__user(text, child->inside, child->user);
 	return 0;
 }
 

@@ -6,35 +6,35 @@
 #include "metrics/model_internal.h"
 #include "metrics/series.h"
 
-void cut_storage__free(struct cut_storage *storage)
+void grouping_storage__free(struct grouping_storage *storage)
 {
-	free(storage->cut.entity);
-	free(storage->cut.responses);
-	free(storage->cut.rows);
-	free(storage->cut.rpcs);
-	free(storage->cut.series);
+	free(storage->grouping.entity);
+	free(storage->grouping.responses);
+	free(storage->grouping.rows);
+	free(storage->grouping.rpcs);
+	free(storage->grouping.series);
 	free(storage->member);
 	free(storage->entity_of);
 }
 
-static int reserve(struct cut_storage *storage, const struct model *model)
+static int reserve(struct grouping_storage *storage, const struct model *model)
 {
-	struct model_cut *cut = &storage->cut;
+	struct model_grouping *grouping = &storage->grouping;
 
 	if (model__grow(&storage->member, &storage->member_capacity, model->sources,
 			sizeof(*storage->member)) ||
 	    model__grow(&storage->entity_of, &storage->entity_of_capacity, model->sources,
 			sizeof(*storage->entity_of)) ||
-	    model__grow(&cut->entity, &storage->entity_capacity, model->sources,
-			sizeof(*cut->entity)) ||
-	    model__grow(&cut->responses, &storage->responses_capacity, model->response_items,
-			sizeof(*cut->responses)) ||
-	    model__grow(&cut->rows, &storage->rows_capacity, model->row_items,
-			sizeof(*cut->rows)) ||
-	    model__grow(&cut->rpcs, &storage->rpcs_capacity, model->rpc_items,
-			sizeof(*cut->rpcs)) ||
-	    model__grow(&cut->series, &storage->series_capacity, model->series_items,
-			sizeof(*cut->series)))
+	    model__grow(&grouping->entity, &storage->entity_capacity, model->sources,
+			sizeof(*grouping->entity)) ||
+	    model__grow(&grouping->responses, &storage->responses_capacity, model->response_items,
+			sizeof(*grouping->responses)) ||
+	    model__grow(&grouping->rows, &storage->rows_capacity, model->row_items,
+			sizeof(*grouping->rows)) ||
+	    model__grow(&grouping->rpcs, &storage->rpcs_capacity, model->rpc_items,
+			sizeof(*grouping->rpcs)) ||
+	    model__grow(&grouping->series, &storage->series_capacity, model->series_items,
+			sizeof(*grouping->series)))
 		return -ENOMEM;
 	return 0;
 }
@@ -119,14 +119,14 @@ static void add_source(struct model_entity *entity, const struct model_source *s
 	entity->upgraded += source->upgraded;
 }
 
-static void make_entities(struct cut_storage *storage, const struct model *model)
+static void make_entities(struct grouping_storage *storage, const struct model *model)
 {
-	struct order order = { model, storage->cut.mask };
-	bool tells_instances = storage->cut.mask & ~MODEL_APP_LABELS;
+	struct order order = { model, storage->grouping.mask };
+	bool tells_instances = storage->grouping.mask & ~MODEL_APP_LABELS;
 	struct model_entity *entity = NULL;
 	uint32_t members = 0;
 
-	storage->cut.entity_count = 0;
+	storage->grouping.entity_count = 0;
 	for (uint32_t i = 0; i < model->sources; i++) {
 		storage->entity_of[i] = NO_SOURCE;
 		if (!model->source[i].app_only || !tells_instances)
@@ -137,10 +137,10 @@ static void make_entities(struct cut_storage *storage, const struct model *model
 		const struct model_source *source = &model->source[storage->member[i]];
 
 		if (!entity || model_labels__compare(entity->labels, &source->labels, order.mask)) {
-			entity = &storage->cut.entity[storage->cut.entity_count++];
+			entity = &storage->grouping.entity[storage->grouping.entity_count++];
 			*entity = (struct model_entity){ .labels = &source->labels };
 		}
-		storage->entity_of[storage->member[i]] = storage->cut.entity_count - 1;
+		storage->entity_of[storage->member[i]] = storage->grouping.entity_count - 1;
 		add_source(entity, source);
 	}
 }
@@ -159,14 +159,14 @@ static void make_entities(struct cut_storage *storage, const struct model *model
 	})
 
 /* Tells each entity its range of ordered items. */
-#define SET_RANGES(cut, items, count, first, end)                                                  \
+#define SET_RANGES(grouping, items, count, first, end)                                             \
 	do {                                                                                       \
 		uint32_t at = 0;                                                                   \
-		for (uint32_t e = 0; e < (cut)->entity_count; e++) {                               \
-			(cut)->entity[e].first = at;                                               \
+		for (uint32_t e = 0; e < (grouping)->entity_count; e++) {                          \
+			(grouping)->entity[e].first = at;                                          \
 			while (at < (count) && (items)[at].owner == e)                             \
 				at++;                                                              \
-			(cut)->entity[e].end = at;                                                 \
+			(grouping)->entity[e].end = at;                                            \
 		}                                                                                  \
 	} while (0)
 
@@ -186,31 +186,33 @@ static uint32_t merge_series(struct model_series *series, uint32_t count)
 	return kept;
 }
 
-static void place_items(struct cut_storage *storage, const struct model *model)
+static void place_items(struct grouping_storage *storage, const struct model *model)
 {
-	struct model_cut *cut = &storage->cut;
+	struct model_grouping *grouping = &storage->grouping;
 	uint32_t count;
 
-	count = TAKE_ITEMS(cut->responses, model->responses, model->response_items,
+	count = TAKE_ITEMS(grouping->responses, model->responses, model->response_items,
 			   storage->entity_of);
-	qsort(cut->responses, count, sizeof(cut->responses[0]), compare_responses);
-	SET_RANGES(cut, cut->responses, count, first_responses, end_responses);
+	qsort(grouping->responses, count, sizeof(grouping->responses[0]), compare_responses);
+	SET_RANGES(grouping, grouping->responses, count, first_responses, end_responses);
 
-	count = TAKE_ITEMS(cut->rows, model->rows, model->row_items, storage->entity_of);
-	qsort(cut->rows, count, sizeof(cut->rows[0]), compare_rows);
-	SET_RANGES(cut, cut->rows, count, first_rows, end_rows);
+	count = TAKE_ITEMS(grouping->rows, model->rows, model->row_items, storage->entity_of);
+	qsort(grouping->rows, count, sizeof(grouping->rows[0]), compare_rows);
+	SET_RANGES(grouping, grouping->rows, count, first_rows, end_rows);
 
-	count = TAKE_ITEMS(cut->rpcs, model->rpcs, model->rpc_items, storage->entity_of);
-	qsort(cut->rpcs, count, sizeof(cut->rpcs[0]), compare_rpcs);
-	SET_RANGES(cut, cut->rpcs, count, first_rpc, end_rpc);
+	count = TAKE_ITEMS(grouping->rpcs, model->rpcs, model->rpc_items, storage->entity_of);
+	qsort(grouping->rpcs, count, sizeof(grouping->rpcs[0]), compare_rpcs);
+	SET_RANGES(grouping, grouping->rpcs, count, first_rpc, end_rpc);
 
-	count = TAKE_ITEMS(cut->series, model->series, model->series_items, storage->entity_of);
-	qsort(cut->series, count, sizeof(cut->series[0]), compare_series);
-	count = merge_series(cut->series, count);
-	SET_RANGES(cut, cut->series, count, first_series, end_series);
+	count = TAKE_ITEMS(grouping->series, model->series, model->series_items,
+			   storage->entity_of);
+	qsort(grouping->series, count, sizeof(grouping->series[0]), compare_series);
+	count = merge_series(grouping->series, count);
+	SET_RANGES(grouping, grouping->series, count, first_series, end_series);
 }
 
-static unsigned int roles_of(const struct model_cut *cut, const struct model_entity *entity)
+static unsigned int roles_of(const struct model_grouping *grouping,
+			     const struct model_entity *entity)
 {
 	unsigned int roles = 0;
 
@@ -223,37 +225,39 @@ static unsigned int roles_of(const struct model_cut *cut, const struct model_ent
 	}
 	for (uint32_t i = entity->first_responses; i < entity->end_responses; i++)
 		for (int m = 0; m < METHOD_N; m++)
-			if (cut->responses[i].by_method[m])
+			if (grouping->responses[i].by_method[m])
 				roles |= ROLE_SERVER;
 	if (entity->count[COUNT_UPGRADES])
 		roles |= ROLE_UPGRADER;
 	return roles;
 }
 
-int model__cut(struct model *model, unsigned int mask, const struct model_cut **ret_cut)
+int model__group_by(struct model *model, unsigned int mask,
+		    const struct model_grouping **ret_grouping)
 {
-	struct cut_storage *storage;
+	struct grouping_storage *storage;
 	int err;
 
-	for (int i = 0; i < MODEL_CUTS; i++) {
-		if (model->cuts[i].valid && model->cuts[i].cut.mask == mask) {
-			*ret_cut = &model->cuts[i].cut;
+	for (int i = 0; i < MODEL_GROUPINGS; i++) {
+		if (model->groupings[i].valid && model->groupings[i].grouping.mask == mask) {
+			*ret_grouping = &model->groupings[i].grouping;
 			return 0;
 		}
 	}
-	storage = &model->cuts[model->next_cut];
-	model->next_cut = (model->next_cut + 1) % MODEL_CUTS;
+	storage = &model->groupings[model->next_grouping];
+	model->next_grouping = (model->next_grouping + 1) % MODEL_GROUPINGS;
 	storage->valid = false;
 	err = reserve(storage, model);
 	if (err)
 		return err;
 
-	storage->cut.mask = mask;
+	storage->grouping.mask = mask;
 	make_entities(storage, model);
 	place_items(storage, model);
-	for (uint32_t e = 0; e < storage->cut.entity_count; e++)
-		storage->cut.entity[e].roles = roles_of(&storage->cut, &storage->cut.entity[e]);
+	for (uint32_t e = 0; e < storage->grouping.entity_count; e++)
+		storage->grouping.entity[e].roles =
+			roles_of(&storage->grouping, &storage->grouping.entity[e]);
 	storage->valid = true;
-	*ret_cut = &storage->cut;
+	*ret_grouping = &storage->grouping;
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "uprobes/place.h"
+#include "uprobes/probe_point.h"
 
 #include <string.h>
 
@@ -19,9 +19,9 @@ enum {
 
 /* The registers that must be as they were when the function was called. */
 static const unsigned int kept[] = {
-	[PLACE_ABI_C3] = RDI | RSI | RDX | RSP,
-	[PLACE_ABI_C4] = RDI | RSI | RDX | RCX | RSP,
-	[PLACE_ABI_GO] = RAX | RBX | RCX | RDI | R14 | RSP,
+	[PROBE_ABI_C3] = RDI | RSI | RDX | RSP,
+	[PROBE_ABI_C4] = RDI | RSI | RDX | RCX | RSP,
+	[PROBE_ABI_GO] = RAX | RBX | RCX | RDI | R14 | RSP,
 };
 
 /* The register, or that of which it is a part; 0 for all others. */
@@ -119,7 +119,7 @@ static bool is_branch(const uint8_t *code, size_t bytes)
 			      (code[0] == 0x0f && (code[1] & 0xf0) == 0x80));
 }
 
-bool place__is_cheap(const uint8_t *code, size_t bytes)
+bool probe_point__is_cheap(const uint8_t *code, size_t bytes)
 {
 	return is_push(code, bytes) || is_branch(code, bytes) || (bytes && code[0] == 0xe8);
 }
@@ -192,12 +192,12 @@ static size_t first_cheap(const struct disassembler *d, unsigned int keep, const
 	return 0;
 }
 
-uint32_t place__in(const struct disassembler *disassembler, enum place_abi abi, const uint8_t *code,
-		   size_t bytes)
+uint32_t probe_point__in(const struct disassembler *disassembler, enum probe_abi abi,
+			 const uint8_t *code, size_t bytes)
 {
 	size_t place = 0;
 
-	if (place__is_cheap(code, bytes))
+	if (probe_point__is_cheap(code, bytes))
 		return 0;
 	if (is_mark(code, bytes) && is_push(code + MARK_BYTES, bytes - MARK_BYTES))
 		place = MARK_BYTES;
@@ -252,8 +252,8 @@ static bool is_jump_on_condition(const uint8_t *code, size_t bytes)
 	return is_branch(code, bytes) && code[0] != 0xeb && code[0] != 0xe9;
 }
 
-bool place__calls(const struct disassembler *disassembler, enum place_form form,
-		  const uint8_t *code, size_t bytes, uint64_t address, uint64_t *ret_target)
+bool probe_point__calls(const struct disassembler *disassembler, enum place_form form,
+			const uint8_t *code, size_t bytes, uint64_t address, uint64_t *ret_target)
 {
 	const struct disassembler *d = disassembler;
 	bool has_fourth = form == PLACE_FORM_BYTES;

@@ -12,8 +12,8 @@
  *
  * x86-64 only: pure functions on bytes, whatever these are.
  */
-#ifndef EDGETAP_UPROBES_PLACE_H
-#define EDGETAP_UPROBES_PLACE_H
+#ifndef EDGETAP_UPROBES_PROBE_POINT_H
+#define EDGETAP_UPROBES_PROBE_POINT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,22 +21,22 @@
 
 #include "uprobes/disassembler.h"
 
-enum place_abi {
-	PLACE_ABI_C3, /* System V, of which three arguments count */
-	PLACE_ABI_C4, /* four */
-	PLACE_ABI_GO, /* from 1.17: up to three words and the receiver; the goroutine */
+enum probe_abi {
+	PROBE_ABI_C3, /* System V, of which three arguments count */
+	PROBE_ABI_C4, /* four */
+	PROBE_ABI_GO, /* from 1.17: up to three words and the receiver; the goroutine */
 };
 
 /* Whether the kernel emulates the instruction at the start of these bytes. */
-bool place__is_cheap(const uint8_t *code, size_t bytes);
+bool probe_point__is_cheap(const uint8_t *code, size_t bytes);
 
 /*
  * The offset of such a place, good for a probe and for a return probe, in a
  * function whose whole code this is; 0, the first instruction, if there is no better one.
  * disassembler may be NULL: then only what most functions begin with is known.
  */
-uint32_t place__in(const struct disassembler *disassembler, enum place_abi abi, const uint8_t *code,
-		   size_t bytes);
+uint32_t probe_point__in(const struct disassembler *disassembler, enum probe_abi abi,
+			 const uint8_t *code, size_t bytes);
 
 /* What the function at hand takes behind (object, buffer, length). */
 enum place_form {
@@ -50,7 +50,7 @@ enum place_form {
  * PLACE_FORM_INT, a place on its stack. code is at this address. True with the address of
  * the function that it calls first. A function that returns before it calls may be one.
  */
-bool place__calls(const struct disassembler *disassembler, enum place_form form,
-		  const uint8_t *code, size_t bytes, uint64_t address, uint64_t *ret_target);
+bool probe_point__calls(const struct disassembler *disassembler, enum place_form form,
+			const uint8_t *code, size_t bytes, uint64_t address, uint64_t *ret_target);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "collect/postgres/place.h"
+#include "collect/postgres/server_files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ static const char *line_of(const char *text, int number, size_t *ret_length)
 	return text;
 }
 
-int place__postmaster(const char *text, struct postmaster *ret_postmaster)
+int server_files__postmaster(const char *text, struct postmaster *ret_postmaster)
 {
 	struct postmaster postmaster = {};
 	size_t data_length, port_length, socket_length, state_length;
@@ -70,7 +70,7 @@ static int copy_name(const char *start, size_t length, char ret_name[POSTGRES_RO
 	return 0;
 }
 
-int place__user(const char *passwd, uid_t uid, char ret_name[POSTGRES_ROLE_BYTES])
+int server_files__user(const char *passwd, uid_t uid, char ret_name[POSTGRES_ROLE_BYTES])
 {
 	for (const char *line = passwd; *line; line += strcspn(line, "\n"), line += *line == '\n') {
 		size_t length = strcspn(line, "\n"), name = strcspn(line, ":\n");
@@ -88,7 +88,7 @@ int place__user(const char *passwd, uid_t uid, char ret_name[POSTGRES_ROLE_BYTES
 	return -ENOENT;
 }
 
-int place__inside(const char *uid_map, uid_t uid, uid_t *ret_inside)
+int server_files__inside(const char *uid_map, uid_t uid, uid_t *ret_inside)
 {
 	unsigned int inside, outside, count;
 	int used;
@@ -103,8 +103,8 @@ int place__inside(const char *uid_map, uid_t uid, uid_t *ret_inside)
 	return -ENOENT;
 }
 
-int place__variable(const char *environment, size_t length, const char *name,
-		    char ret_value[POSTGRES_ROLE_BYTES])
+int server_files__variable(const char *environment, size_t length, const char *name,
+			   char ret_value[POSTGRES_ROLE_BYTES])
 {
 	const char *at = environment, *end = environment + length;
 	size_t name_length = strlen(name);
@@ -128,7 +128,7 @@ static int status_id(const char *status, const char *name, unsigned int *ret_id)
 	return at && sscanf(at + strlen(name), "%10u %10u", &real, ret_id) == 2 ? 0 : -EBADMSG;
 }
 
-int place__ids(const char *status, uid_t *ret_uid, gid_t *ret_gid)
+int server_files__ids(const char *status, uid_t *ret_uid, gid_t *ret_gid)
 {
 	unsigned int uid, gid;
 

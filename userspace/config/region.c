@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/place.h"
+#include "config/region.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -17,15 +17,15 @@
 static const char *const variables[] = { "NODE_REGION", "FLY_REGION", "AWS_REGION",
 					 "AWS_DEFAULT_REGION" };
 
-static bool set_region(char ret_region[PLACE_BYTES], const char *text)
+static bool set_region(char ret_region[REGION_BYTES], const char *text)
 {
-	if (!text || !*text || strlen(text) >= PLACE_BYTES || !value__is_label(text))
+	if (!text || !*text || strlen(text) >= REGION_BYTES || !value__is_label(text))
 		return false;
 	strcpy(ret_region, text);
 	return true;
 }
 
-static bool from_environment(char ret_region[PLACE_BYTES], char *const *environment)
+static bool from_environment(char ret_region[REGION_BYTES], char *const *environment)
 {
 	for (size_t v = 0; v < sizeof(variables) / sizeof(variables[0]); v++) {
 		size_t length = strlen(variables[v]);
@@ -39,7 +39,7 @@ static bool from_environment(char ret_region[PLACE_BYTES], char *const *environm
 }
 
 /* Standardised keys are below v1, whatever the cloud. */
-static bool from_cloud_init(char ret_region[PLACE_BYTES], const char *data, size_t length)
+static bool from_cloud_init(char ret_region[REGION_BYTES], const char *data, size_t length)
 {
 	json_t *root = json_loadb(data, length, 0, NULL);
 	bool found = set_region(ret_region, json_string_value(json_object_get(
@@ -49,15 +49,15 @@ static bool from_cloud_init(char ret_region[PLACE_BYTES], const char *data, size
 	return found;
 }
 
-void place__region(char ret_region[PLACE_BYTES], char *const *environment, const char *data,
-		   size_t length)
+void region__of_cloud_init(char ret_region[REGION_BYTES], char *const *environment,
+			   const char *data, size_t length)
 {
 	ret_region[0] = '\0';
 	if (!from_environment(ret_region, environment) && data)
 		from_cloud_init(ret_region, data, length);
 }
 
-void place__find_region(char ret_region[PLACE_BYTES], char *const *environment, const char *path)
+void region__find(char ret_region[REGION_BYTES], char *const *environment, const char *path)
 {
 	/* whatever lies there, opening it must not wait */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -74,6 +74,6 @@ void place__find_region(char ret_region[PLACE_BYTES], char *const *environment, 
 		length += (size_t)got;
 	if (fd >= 0)
 		close(fd);
-	place__region(ret_region, environment, data, length);
+	region__of_cloud_init(ret_region, environment, data, length);
 	free(data);
 }

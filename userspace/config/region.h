@@ -3,15 +3,15 @@
  * In which region this machine is, as far as it can be told without asking
  * anybody over a network.
  */
-#ifndef EDGETAP_CONFIG_PLACE_H
-#define EDGETAP_CONFIG_PLACE_H
+#ifndef EDGETAP_CONFIG_REGION_H
+#define EDGETAP_CONFIG_REGION_H
 
 #include <stddef.h>
 
-#define PLACE_BYTES 129
+#define REGION_BYTES 129
 
 /* What cloud-init keeps of its data source, for everybody to read. */
-#define PLACE_CLOUD_INIT "/run/cloud-init/instance-data.json"
+#define REGION_CLOUD_INIT "/run/cloud-init/instance-data.json"
 
 /*
  * The first that is set and fit for a label: of the variables NODE_REGION (as a
@@ -20,10 +20,10 @@
  * v1.region. A zone is no region and is not made one. Writes "" if nothing is
  * known. environment is a NULL-terminated vector of NAME=VALUE. Pure.
  */
-void place__region(char ret_region[PLACE_BYTES], char *const *environment, const char *data,
-		   size_t length);
+void region__of_cloud_init(char ret_region[REGION_BYTES], char *const *environment,
+			   const char *data, size_t length);
 
 /* The same with the file of that name, if there is one; it is read if no variable is set. */
-void place__find_region(char ret_region[PLACE_BYTES], char *const *environment, const char *path);
+void region__find(char ret_region[REGION_BYTES], char *const *environment, const char *path);
 
 #endif

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "config/place.h"
+#include "config/region.h"
 
-Suite *place_suite(void);
+Suite *region_suite(void);
 
 /* As on EC2, shortened: what is below ds is the cloud's own and not looked at. */
 #define CLOUD                                                                                      \
@@ -43,12 +43,12 @@ START_TEST(regions_are_found_or_unknown)
 {
 	char variable[64] = "", path[] = "PATH=/bin";
 	char *environment[] = { path, variable, NULL };
-	char region[PLACE_BYTES] = "before";
+	char region[REGION_BYTES] = "before";
 
 	if (cases[_i].variable)
 		strcpy(variable, cases[_i].variable);
-	place__region(region, environment, cases[_i].data,
-		      cases[_i].data ? strlen(cases[_i].data) : 0);
+	region__of_cloud_init(region, environment, cases[_i].data,
+			      cases[_i].data ? strlen(cases[_i].data) : 0);
 	ck_assert_str_eq(region, cases[_i].region);
 }
 END_TEST
@@ -57,12 +57,12 @@ START_TEST(the_nearest_variable_wins)
 {
 	char aws[] = "AWS_REGION=aws", fly[] = "FLY_REGION=fly", node[] = "NODE_REGION=node";
 	char *environment[] = { aws, fly, node, NULL };
-	char region[PLACE_BYTES];
+	char region[REGION_BYTES];
 
-	place__region(region, environment, NULL, 0);
+	region__of_cloud_init(region, environment, NULL, 0);
 	ck_assert_str_eq(region, "node");
 	environment[2] = NULL;
-	place__region(region, environment, NULL, 0);
+	region__of_cloud_init(region, environment, NULL, 0);
 	ck_assert_str_eq(region, "fly");
 }
 END_TEST
@@ -70,28 +70,28 @@ END_TEST
 START_TEST(the_file_is_read_if_it_is_one)
 {
 	char path[] = "/tmp/edgetap-place-XXXXXX", *none[] = { NULL };
-	char region[PLACE_BYTES] = "before";
+	char region[REGION_BYTES] = "before";
 	static const char data[] = CLOUD "\"us-east-2\"}}";
 	int fd = mkstemp(path);
 
 	ck_assert_int_eq(write(fd, data, sizeof(data) - 1), sizeof(data) - 1);
-	place__find_region(region, none, path);
+	region__find(region, none, path);
 	ck_assert_str_eq(region, "us-east-2");
 	ck_assert_int_eq(ftruncate(fd, 0), 0);
-	place__find_region(region, none, path);
+	region__find(region, none, path);
 	ck_assert_str_eq(region, "");
 	ck_assert_int_eq(ftruncate(fd, 1LL << 32), 0);
-	place__find_region(region, none, path);
+	region__find(region, none, path);
 	ck_assert_str_eq(region, "");
 	close(fd);
 	unlink(path);
-	place__find_region(region, none, path);
+	region__find(region, none, path);
 	ck_assert_str_eq(region, "");
 	ck_assert_int_eq(mkfifo(path, 0600), 0); /* nobody writes: not waited for */
-	place__find_region(region, none, path);
+	region__find(region, none, path);
 	ck_assert_str_eq(region, "");
 	unlink(path);
-	place__find_region(region, none, "/tmp");
+	region__find(region, none, "/tmp");
 	ck_assert_str_eq(region, "");
 }
 END_TEST
@@ -122,10 +122,10 @@ START_TEST(a_configuration_is_stronger)
 }
 END_TEST
 
-Suite *place_suite(void)
+Suite *region_suite(void)
 {
-	Suite *suite = suite_create("place");
-	TCase *tc = tcase_create("place");
+	Suite *suite = suite_create("region");
+	TCase *tc = tcase_create("region");
 
 	tcase_add_loop_test(tc, regions_are_found_or_unknown, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(tc, the_nearest_variable_wins);

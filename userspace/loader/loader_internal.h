@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the loader share. */
-#ifndef EDGETAP_LOADER_INTERNAL_H
-#define EDGETAP_LOADER_INTERNAL_H
+#ifndef EDGETAP_LOADER_LOADER_INTERNAL_H
+#define EDGETAP_LOADER_LOADER_INTERNAL_H
 
 #include "abi.h"
 #include "grid.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of struct custom, for the files that implement custom.h. */
-#ifndef EDGETAP_COLLECT_ENDPOINTS_INTERNAL_H
-#define EDGETAP_COLLECT_ENDPOINTS_INTERNAL_H
+#ifndef EDGETAP_COLLECT_ENDPOINTS_CUSTOM_INTERNAL_H
+#define EDGETAP_COLLECT_ENDPOINTS_CUSTOM_INTERNAL_H
 
 #include <pthread.h>
 #include <time.h>

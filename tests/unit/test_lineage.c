@@ -9,25 +9,25 @@
 #include <unistd.h>
 
 #include "identity/process.h"
-#include "uprobes/kin.h"
+#include "uprobes/lineage.h"
 
-Suite *probes_kin_suite(void);
+Suite *lineage_suite(void);
 
 #define REST " 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 %ld 0 %s 1000 2000"
 
-static bool parse(struct kin_stat *stat, const char *name, char state, const char *ids,
+static bool parse(struct process_stat *stat, const char *name, char state, const char *ids,
 		  long threads, const char *start)
 {
 	char text[1024], rest[128];
 
 	snprintf(rest, sizeof(rest), REST, threads, start);
 	snprintf(text, sizeof(text), "77 (%s) %c %s%s", name, state, ids, rest);
-	return kin_stat__parse(stat, text);
+	return process_stat__parse(stat, text);
 }
 
 START_TEST(a_line_is_parsed)
 {
-	struct kin_stat stat;
+	struct process_stat stat;
 
 	ck_assert(parse(&stat, "nginx", 'S', "1 22 33", 1, "18446744073709551615"));
 	ck_assert_str_eq(stat.comm, "nginx");
@@ -49,7 +49,7 @@ END_TEST
 
 START_TEST(what_has_ended)
 {
-	struct kin_stat stat;
+	struct process_stat stat;
 
 	ck_assert(parse(&stat, "a", 'Z', "1 2 3", 1, "5") && stat.has_ended);
 	ck_assert(parse(&stat, "a", 'X', "1 2 3", 1, "5") && stat.has_ended);
@@ -75,10 +75,10 @@ START_TEST(lines_that_are_none)
 		"1 (a) S x y z 1 2 3",
 		"\xff\xff(\xff)\xff",
 	};
-	struct kin_stat stat = { .group = 5 };
+	struct process_stat stat = { .group = 5 };
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		ck_assert_msg(!kin_stat__parse(&stat, lines[i]), "%s", lines[i]);
+		ck_assert_msg(!process_stat__parse(&stat, lines[i]), "%s", lines[i]);
 	ck_assert_int_eq(stat.group, 5);
 }
 END_TEST
@@ -113,32 +113,32 @@ static void end(pid_t pid)
 
 START_TEST(processes)
 {
-	pid_t leader = sleeper("kin-test", true), other = sleeper("kin-test", false);
-	struct kin kin, own, again;
-	struct kin_stat stat, earlier;
+	pid_t leader = sleeper("lineage-test", true), other = sleeper("lineage-test", false);
+	struct lineage lineage, own, again;
+	struct process_stat stat, earlier;
 	siginfo_t info;
 
-	ck_assert_int_eq(kin__read(&own, getpid(), NULL), 0);
-	ck_assert_int_eq(kin__read(&kin, leader, NULL), 0);
-	ck_assert(kin.leads);
-	ck_assert(file_id__equals(&kin.program, &own.program));
-	ck_assert_uint_eq(kin.place, own.place);
-	ck_assert_int_eq(kin__read(&again, other, NULL), 0);
+	ck_assert_int_eq(lineage__read(&own, getpid(), NULL), 0);
+	ck_assert_int_eq(lineage__read(&lineage, leader, NULL), 0);
+	ck_assert(lineage.leads);
+	ck_assert(file_id__equals(&lineage.program, &own.program));
+	ck_assert_uint_eq(lineage.cgroup, own.cgroup);
+	ck_assert_int_eq(lineage__read(&again, other, NULL), 0);
 	ck_assert(!again.leads);
-	ck_assert_int_eq(kin_stat__read(&stat, leader), 0);
-	ck_assert_str_eq(stat.comm, "kin-test");
+	ck_assert_int_eq(process_stat__read(&stat, leader), 0);
+	ck_assert_str_eq(stat.comm, "lineage-test");
 	ck_assert_int_eq(stat.session, leader);
-	ck_assert_int_eq(kin_stat__read(&earlier, getpid()), 0);
+	ck_assert_int_eq(process_stat__read(&earlier, getpid()), 0);
 	ck_assert_uint_ge(stat.start, earlier.start);
-	ck_assert(kin__has_memory(leader));
+	ck_assert(lineage__has_memory(leader));
 	/* ended, and nobody has waited for it */
 	kill(leader, SIGKILL);
 	ck_assert_int_eq(waitid(P_PID, (id_t)leader, &info, WEXITED | WNOWAIT), 0);
-	ck_assert_int_eq(kin_stat__read(&stat, leader), -ESRCH);
-	ck_assert(!kin__has_memory(leader));
-	ck_assert_int_eq(kin__read(&kin, leader, NULL), -ESRCH);
+	ck_assert_int_eq(process_stat__read(&stat, leader), -ESRCH);
+	ck_assert(!lineage__has_memory(leader));
+	ck_assert_int_eq(lineage__read(&lineage, leader, NULL), -ESRCH);
 	end(leader);
-	ck_assert_int_eq(kin_stat__read(&stat, leader), -ENOENT);
+	ck_assert_int_eq(process_stat__read(&stat, leader), -ENOENT);
 	end(other);
 }
 END_TEST
@@ -146,23 +146,23 @@ END_TEST
 /* Of an instance that goes by its executable: that name, or the comm where no better was known. */
 START_TEST(whose_instance)
 {
-	pid_t pid = sleeper("kin-test", false);
+	pid_t pid = sleeper("lineage-test", false);
 	struct serving serving = { .pid = 1 << 30, .kind = INSTANCE_EXECUTABLE, .comm = "x" };
 	char path[4096];
 	struct process_exe exe;
-	struct kin_stat stat;
+	struct process_stat stat;
 
-	ck_assert_int_eq(kin_stat__read(&stat, pid), 0);
+	ck_assert_int_eq(process_stat__read(&stat, pid), 0);
 	ck_assert_int_eq(process__exe(pid, &exe, path), 0);
 	strcpy(serving.instance, strrchr(path, '/') + 1);
 	ck_assert(serving__has(&serving, pid, &stat, NULL));
-	strcpy(serving.instance, "kin-test");
+	strcpy(serving.instance, "lineage-test");
 	ck_assert(!serving__has(&serving, pid, &stat, NULL));
-	strcpy(serving.comm, "kin-test");
+	strcpy(serving.comm, "lineage-test");
 	ck_assert(serving__has(&serving, pid, &stat, NULL));
 	strcpy(serving.instance, "another");
 	ck_assert(!serving__has(&serving, pid, &stat, NULL));
-	strcpy(serving.instance, "kin-test");
+	strcpy(serving.instance, "lineage-test");
 	serving.kind = INSTANCE_UNIT;
 	ck_assert(!serving__has(&serving, pid, &stat, NULL));
 	serving.kind = INSTANCE_CONTAINER;
@@ -176,10 +176,10 @@ START_TEST(whose_instance)
 }
 END_TEST
 
-Suite *probes_kin_suite(void)
+Suite *lineage_suite(void)
 {
-	Suite *suite = suite_create("probes_kin");
-	TCase *tc = tcase_create("probes_kin");
+	Suite *suite = suite_create("lineage");
+	TCase *tc = tcase_create("lineage");
 
 	tcase_add_test(tc, a_line_is_parsed);
 	tcase_add_test(tc, what_has_ended);

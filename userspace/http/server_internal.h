@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the serving stage share; nobody else includes it. */
-#ifndef EDGETAP_HTTP_INTERNAL_H
-#define EDGETAP_HTTP_INTERNAL_H
+#ifndef EDGETAP_HTTP_SERVER_INTERNAL_H
+#define EDGETAP_HTTP_SERVER_INTERNAL_H
 
 #include <microhttpd.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "uprobes/kin.h"
+#include "uprobes/lineage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 #include "identity/cgroup_path.h"
 #include "identity/process.h"
 
-bool kin_stat__parse(struct kin_stat *ret_stat, const char *text)
+bool process_stat__parse(struct process_stat *ret_stat, const char *text)
 {
-	struct kin_stat stat = {};
+	struct process_stat stat = {};
 	unsigned long long start;
 	const char *name = strchr(text, '('), *end = strrchr(text, ')');
 	size_t length;
@@ -42,10 +42,10 @@ bool kin_stat__parse(struct kin_stat *ret_stat, const char *text)
 	return true;
 }
 
-int kin_stat__read(struct kin_stat *ret_stat, pid_t pid)
+int process_stat__read(struct process_stat *ret_stat, pid_t pid)
 {
 	char path[64], text[1024];
-	struct kin_stat stat;
+	struct process_stat stat;
 	ssize_t n;
 	int fd, err;
 
@@ -59,7 +59,7 @@ int kin_stat__read(struct kin_stat *ret_stat, pid_t pid)
 	if (n <= 0)
 		return err;
 	text[n] = '\0';
-	if (!kin_stat__parse(&stat, text))
+	if (!process_stat__parse(&stat, text))
 		return -EINVAL;
 	if (stat.has_ended)
 		return -ESRCH;
@@ -76,7 +76,7 @@ static int read_cgroup(pid_t pid, const char *controller, struct cgroup_path *re
 	return err;
 }
 
-uint64_t kin__place(pid_t pid, const char *controller)
+uint64_t lineage__cgroup(pid_t pid, const char *controller)
 {
 	char path[CGROUP_PATH_BYTES];
 	struct cgroup_path class;
@@ -92,25 +92,25 @@ uint64_t kin__place(pid_t pid, const char *controller)
 	return value;
 }
 
-int kin__read(struct kin *ret_kin, pid_t pid, const char *controller)
+int lineage__read(struct lineage *ret_kin, pid_t pid, const char *controller)
 {
 	struct process_exe exe;
-	struct kin_stat stat;
-	int err = kin_stat__read(&stat, pid);
+	struct process_stat stat;
+	int err = process_stat__read(&stat, pid);
 
 	if (!err)
 		err = process__exe(pid, &exe, NULL);
 	if (err)
 		return err;
-	*ret_kin = (struct kin){
+	*ret_kin = (struct lineage){
 		.program = { exe.dev, exe.inode },
-		.place = kin__place(pid, controller),
+		.cgroup = lineage__cgroup(pid, controller),
 		.leads = stat.session == pid || stat.group == pid,
 	};
 	return 0;
 }
 
-bool kin__has_memory(pid_t pid)
+bool lineage__has_memory(pid_t pid)
 {
 	struct process_exe exe;
 
@@ -119,7 +119,7 @@ bool kin__has_memory(pid_t pid)
 }
 
 /* An executable goes by its file's name; one that had ended before anybody looked, by its comm. */
-static bool runs_it(const struct serving *serving, pid_t pid, const struct kin_stat *stat)
+static bool runs_it(const struct serving *serving, pid_t pid, const struct process_stat *stat)
 {
 	char path[PATH_MAX];
 	struct process_exe exe;
@@ -134,7 +134,7 @@ static bool runs_it(const struct serving *serving, pid_t pid, const struct kin_s
 	return names__is_executable(serving->instance, slash ? slash + 1 : path);
 }
 
-bool serving__has(const struct serving *serving, pid_t pid, const struct kin_stat *stat,
+bool serving__has(const struct serving *serving, pid_t pid, const struct process_stat *stat,
 		  const char *controller)
 {
 	char path[CGROUP_PATH_BYTES], label[LABEL_BYTES];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What makes one process the heir of another. A server that daemonizes listens,
+ * What makes one process the successor of another. A server that daemonizes listens,
  * forks, and ends: the one that serves has never been told of. It runs the same
  * executable, or belongs to the session or process group that the first one led.
  */
-#ifndef EDGETAP_UPROBES_KIN_H
-#define EDGETAP_UPROBES_KIN_H
+#ifndef EDGETAP_UPROBES_LINEAGE_H
+#define EDGETAP_UPROBES_LINEAGE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
 #include "uprobes/file.h"
 
 /* One line of /proc/PID/stat (proc(5)). */
-struct kin_stat {
+struct process_stat {
 	uint64_t start; /* clock ticks since boot */
 	pid_t group;	/* 0: of another PID namespace, as is the next */
 	pid_t session;
@@ -26,9 +26,9 @@ struct kin_stat {
 };
 
 /* What outlives a process that was looked at. */
-struct kin {
+struct lineage {
 	struct file_id program; /* its executable, as stat(2) has it */
-	uint64_t place;		/* tells its instance's cgroup */
+	uint64_t cgroup;	/* tells its instance's cgroup */
 	bool leads;		/* a session or a process group */
 };
 
@@ -42,25 +42,25 @@ struct serving {
 };
 
 /* Parses it, NUL-terminated. False if it is none. Pure. */
-bool kin_stat__parse(struct kin_stat *ret_stat, const char *text);
+bool process_stat__parse(struct process_stat *ret_stat, const char *text);
 
 /* 0; -ENOENT or -ESRCH for a process that has ended, one that nobody has waited for too. */
-int kin_stat__read(struct kin_stat *ret_stat, pid_t pid);
+int process_stat__read(struct process_stat *ret_stat, pid_t pid);
 
 /*
  * controller: the hierarchy that tells instances apart, NULL for cgroup v2. 0, or a negative
  * errno: -ENOENT or -ESRCH for a process that has ended.
  */
-int kin__read(struct kin *ret_kin, pid_t pid, const char *controller);
+int lineage__read(struct lineage *ret_kin, pid_t pid, const char *controller);
 
 /* False from the moment on from which it cannot be seen any more what it had mapped. */
-bool kin__has_memory(pid_t pid);
+bool lineage__has_memory(pid_t pid);
 
 /* The same for the cgroup alone: differs between instances, agrees within one. 0 if unknown. */
-uint64_t kin__place(pid_t pid, const char *controller);
+uint64_t lineage__cgroup(pid_t pid, const char *controller);
 
 /* Whether a process with this stat belongs to the instance of one that nobody could look at. */
-bool serving__has(const struct serving *serving, pid_t pid, const struct kin_stat *stat,
+bool serving__has(const struct serving *serving, pid_t pid, const struct process_stat *stat,
 		  const char *controller);
 
 #endif

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "uprobes/place.h"
 #include "uprobes/plan.h"
+#include "uprobes/probe_point.h"
 
-Suite *probes_place_suite(void);
+Suite *probe_point_suite(void);
 
 static struct disassembler disassembler;
 static struct plan plan;
@@ -22,7 +22,7 @@ static bool has_disassembler(void)
 	int err = disassembler.library ? 0 : disassembler__open(&disassembler, EM_X86_64);
 
 	if (err == -ENOPKG)
-		fprintf(stderr, "SKIP probes_place: " DISASSEMBLER_NAME " is not installed\n");
+		fprintf(stderr, "SKIP probe_point: " DISASSEMBLER_NAME " is not installed\n");
 	else
 		ck_assert_int_eq(err, 0);
 	return !err;
@@ -39,56 +39,56 @@ static void close_disassembler(void)
 static const struct {
 	const uint8_t *code;
 	size_t bytes;
-	enum place_abi abi;
+	enum probe_abi abi;
 	uint32_t place, place_without; /* without a disassembler */
 } places[] = {
 	/* push rbx; push r12; a jump; a call */
-	{ CODE("\x53\x48\x83\xec\x10"), PLACE_ABI_C4, 0, 0 },
-	{ CODE("\x41\x54\x55"), PLACE_ABI_C4, 0, 0 },
-	{ CODE("\xe9\x00\x01\x00\x00"), PLACE_ABI_C4, 0, 0 },
+	{ CODE("\x53\x48\x83\xec\x10"), PROBE_ABI_C4, 0, 0 },
+	{ CODE("\x41\x54\x55"), PROBE_ABI_C4, 0, 0 },
+	{ CODE("\xe9\x00\x01\x00\x00"), PROBE_ABI_C4, 0, 0 },
 	/* endbr64; push rbp; push r15 */
-	{ CODE("\xf3\x0f\x1e\xfa\x55\x48\x89\xe5"), PLACE_ABI_C4, 4, 4 },
-	{ CODE("\xf3\x0f\x1e\xfa\x41\x57"), PLACE_ABI_C4, 4, 4 },
+	{ CODE("\xf3\x0f\x1e\xfa\x55\x48\x89\xe5"), PROBE_ABI_C4, 4, 4 },
+	{ CODE("\xf3\x0f\x1e\xfa\x41\x57"), PROBE_ABI_C4, 4, 4 },
 	/* endbr64, cut off; endbr64; sub rsp, 8; push rbx */
-	{ CODE("\xf3\x0f\x1e\xfa"), PLACE_ABI_C4, 0, 0 },
-	{ CODE("\xf3\x0f\x1e\xfa\x48\x83\xec\x08\x53"), PLACE_ABI_C4, 0, 0 },
+	{ CODE("\xf3\x0f\x1e\xfa"), PROBE_ABI_C4, 0, 0 },
+	{ CODE("\xf3\x0f\x1e\xfa\x48\x83\xec\x08\x53"), PROBE_ABI_C4, 0, 0 },
 	/* endbr64; push rbx; and a loop to behind the endbr64: passed more than once */
-	{ CODE("\xf3\x0f\x1e\xfa\x53\x5b\xeb\xfc\xc3"), PLACE_ABI_C4, 0, 0 },
+	{ CODE("\xf3\x0f\x1e\xfa\x53\x5b\xeb\xfc\xc3"), PROBE_ABI_C4, 0, 0 },
 	/* the same to the endbr64, as a call of its own is */
-	{ CODE("\xf3\x0f\x1e\xfa\x53\x5b\xeb\xf8\xc3"), PLACE_ABI_C4, 4, 4 },
+	{ CODE("\xf3\x0f\x1e\xfa\x53\x5b\xeb\xf8\xc3"), PROBE_ABI_C4, 4, 4 },
 	/* cmp qword [rdi+0x30], 0; je */
-	{ CODE("\x48\x83\x7f\x30\x00\x74\x09"), PLACE_ABI_C4, 5, 0 },
+	{ CODE("\x48\x83\x7f\x30\x00\x74\x09"), PROBE_ABI_C4, 5, 0 },
 	/* mov rax, rdi; push rbx */
-	{ CODE("\x48\x89\xf8\x53"), PLACE_ABI_C4, 3, 0 },
+	{ CODE("\x48\x89\xf8\x53"), PROBE_ABI_C4, 3, 0 },
 	/* xor r8d, r8d; xor ecx, ecx; jmp: the fourth argument is gone */
-	{ CODE("\x45\x31\xc0\x31\xc9\xe9\x86\x9c\x00\x00"), PLACE_ABI_C3, 5, 0 },
-	{ CODE("\x45\x31\xc0\x31\xc9\xe9\x86\x9c\x00\x00"), PLACE_ABI_C4, 0, 0 },
+	{ CODE("\x45\x31\xc0\x31\xc9\xe9\x86\x9c\x00\x00"), PROBE_ABI_C3, 5, 0 },
+	{ CODE("\x45\x31\xc0\x31\xc9\xe9\x86\x9c\x00\x00"), PROBE_ABI_C4, 0, 0 },
 	/* mov rsi, rdi; push rbx. mov sil, al; push. xchg rsi, rdi; push. call rax; push. ret; push
 	 */
-	{ CODE("\x48\x89\xfe\x53"), PLACE_ABI_C3, 0, 0 },
-	{ CODE("\x40\x88\xc6\x53"), PLACE_ABI_C3, 0, 0 },
-	{ CODE("\x48\x87\xfe\x53"), PLACE_ABI_C3, 0, 0 },
-	{ CODE("\xff\xd0\x53"), PLACE_ABI_C3, 0, 0 },
-	{ CODE("\xc3\x53"), PLACE_ABI_C3, 0, 0 },
+	{ CODE("\x48\x89\xfe\x53"), PROBE_ABI_C3, 0, 0 },
+	{ CODE("\x40\x88\xc6\x53"), PROBE_ABI_C3, 0, 0 },
+	{ CODE("\x48\x87\xfe\x53"), PROBE_ABI_C3, 0, 0 },
+	{ CODE("\xff\xd0\x53"), PROBE_ABI_C3, 0, 0 },
+	{ CODE("\xc3\x53"), PROBE_ABI_C3, 0, 0 },
 	/* no instruction; none at all */
-	{ CODE("\x06\x53"), PLACE_ABI_C3, 0, 0 },
-	{ CODE(""), PLACE_ABI_C3, 0, 0 },
+	{ CODE("\x06\x53"), PROBE_ABI_C3, 0, 0 },
+	{ CODE(""), PROBE_ABI_C3, 0, 0 },
 	/* cmp rsp, [r14+0x10]; jbe. lea r12, [rsp-0x40]; cmp r12, [r14+0x10]; jbe */
-	{ CODE("\x49\x3b\x66\x10\x0f\x86\xc2\x03\x00\x00"), PLACE_ABI_GO, 4, 0 },
-	{ CODE("\x4c\x8d\x64\x24\xc0\x4d\x3b\x66\x10\x76\x20"), PLACE_ABI_GO, 9, 0 },
+	{ CODE("\x49\x3b\x66\x10\x0f\x86\xc2\x03\x00\x00"), PROBE_ABI_GO, 4, 0 },
+	{ CODE("\x4c\x8d\x64\x24\xc0\x4d\x3b\x66\x10\x76\x20"), PROBE_ABI_GO, 9, 0 },
 	/* the same, after xor eax, eax: the receiver is gone, which C would not mind */
-	{ CODE("\x31\xc0\x49\x3b\x66\x10\x0f\x86\xc2\x03\x00\x00"), PLACE_ABI_GO, 0, 0 },
-	{ CODE("\x31\xc0\x49\x3b\x66\x10\x0f\x86\xc2\x03\x00\x00"), PLACE_ABI_C4, 6, 0 },
+	{ CODE("\x31\xc0\x49\x3b\x66\x10\x0f\x86\xc2\x03\x00\x00"), PROBE_ABI_GO, 0, 0 },
+	{ CODE("\x31\xc0\x49\x3b\x66\x10\x0f\x86\xc2\x03\x00\x00"), PROBE_ABI_C4, 6, 0 },
 };
 
 START_TEST(the_first_cheap_instruction)
 {
 	if (!has_disassembler())
 		return;
-	ck_assert_uint_eq(place__in(&disassembler, places[_i].abi, places[_i].code,
-				    places[_i].bytes),
+	ck_assert_uint_eq(probe_point__in(&disassembler, places[_i].abi, places[_i].code,
+					  places[_i].bytes),
 			  places[_i].place);
-	ck_assert_uint_eq(place__in(NULL, places[_i].abi, places[_i].code, places[_i].bytes),
+	ck_assert_uint_eq(probe_point__in(NULL, places[_i].abi, places[_i].code, places[_i].bytes),
 			  places[_i].place_without);
 }
 END_TEST
@@ -138,8 +138,8 @@ START_TEST(what_a_function_calls)
 
 	if (!has_disassembler())
 		return;
-	does = place__calls(&disassembler, calls[_i].form, calls[_i].code, calls[_i].bytes, 0x1000,
-			    &target);
+	does = probe_point__calls(&disassembler, calls[_i].form, calls[_i].code, calls[_i].bytes,
+				  0x1000, &target);
 	ck_assert_int_eq(does, calls[_i].target != 0);
 	ck_assert_uint_eq(target, does ? 0x1000 + calls[_i].bytes + calls[_i].target : 0);
 }
@@ -214,7 +214,7 @@ START_TEST(a_real_library)
 	first_line("ldconfig -p | awk '/libssl\\.so\\.3 .*x86-64/ {print $NF; exit}'", path,
 		   sizeof(path));
 	if (!path[0]) {
-		fprintf(stderr, "SKIP probes_place: no libssl.so.3 of x86-64\n");
+		fprintf(stderr, "SKIP probe_point: no libssl.so.3 of x86-64\n");
 		return;
 	}
 	if (!has_disassembler())
@@ -232,7 +232,7 @@ START_TEST(a_real_library)
 		snprintf(name, sizeof(name), "tls_%s_enter", directions[i]);
 		if (probes_of(name, &first)) {
 			fprintf(stderr,
-				"SKIP probes_place: SSL_%s of this libssl.so.3 is by itself\n",
+				"SKIP probe_point: SSL_%s of this libssl.so.3 is by itself\n",
 				directions[i]);
 			close(fd);
 			continue;
@@ -291,7 +291,7 @@ static bool plan_assembled(const char *text)
 	if (done)
 		plan_file(path, "libssl.so.3");
 	else
-		fprintf(stderr, "SKIP probes_place: gcc does not assemble for x86-64\n");
+		fprintf(stderr, "SKIP probe_point: gcc does not assemble for x86-64\n");
 	unlink(path);
 	rmdir(folder);
 	return done;
@@ -390,10 +390,10 @@ START_TEST(one_form_alone_stays_where_it_begins)
 }
 END_TEST
 
-Suite *probes_place_suite(void)
+Suite *probe_point_suite(void)
 {
-	Suite *suite = suite_create("probes_place");
-	TCase *tc = tcase_create("probes_place");
+	Suite *suite = suite_create("probe_point");
+	TCase *tc = tcase_create("probe_point");
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, NULL, close_disassembler);
