@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: where there are pods, the series of everybody have their labels
 """Containers of a real OCI runtime: their names, their separate series, their death."""
 import os
 import time

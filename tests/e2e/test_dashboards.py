@@ -69,7 +69,7 @@ def family(name):
 
 def known():
     """What the views' tables can show."""
-    text = "".join(path.read_text() for path in VIEWS.glob("*.c"))
+    text = "".join(path.read_text() for path in VIEWS.rglob("*.c"))
     return set(re.findall(r'"((?:edgetap|fly|pg)_[a-z0-9_]+)"', text))
 
 

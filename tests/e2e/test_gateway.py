@@ -190,7 +190,7 @@ def test_reload(env):
     more = head + tokens + f"  - {{ token_file: {env.dir}/all.token }}\n"
     reload(more, "configuration read again\n")
     equal([status(t) for t in (alfa, everything)], [200, 200], "statuses after SIGHUP")
-    reload(more + "query_org: other\n", "take a restart")
+    reload(more + "query_org: other\n", "cannot be changed while running")
     reload(more + "query_org: [\n", "the configuration stays as it was")
     reload(tokens, "the configuration stays as it was")
     equal([status(t) for t in (alfa, everything)], [200, 200], "statuses after files that cannot be used")

@@ -45,6 +45,8 @@ USAGE = (
     ("token create --key-file=", "--key-file"), ("token create --key-file /x --app=", "--app"),
     ("token create --key-file /x --org=", "--org"), ("token attenuate", "--app"), ("token inspect --bogus", "--bogus"),
     ("token inspect a b", '"b"'), ("token create --key-file", "needs a value"), ("token create --listen x", "--listen"),
+    ("gateway --allow-root", "query_url"), ("gateway --allow-root --query-url=ftp://x", "http://HOST:PORT"),
+    ("gateway --allow-root --max-apps=1", "--max-apps"),
 )
 
 # The same of each command that has the options of the configuration.
@@ -54,7 +56,7 @@ USAGE_OF_OPTIONS = (
     ("--retention=-1s", "0s to 30d"), ("--retention=31d", "0s to 30d"), ("--connection-memory=1KiB", "1MiB to 1024GiB"),
     ("--buckets=1,nan", "0.000000001 to 65536"), ("--scrapers=10.0.0.1/8", "networks"), ("--tls-libraries=nss", "openssl, gnutls, go"),
     ("--postgres=yes", "true or false"), ("--collector.postgres=", "true or false"), ("--listen=:x", "ADDRESS:PORT"),
-    ("--region=\x1b[2J", "\\x1b[2J"), ("--web-config-file=", "a path"), ("--query-url=ftp://x", "http://HOST:PORT"),
+    ("--region=\x1b[2J", "\\x1b[2J"), ("--web-config-file=", "a path"), ("--query-url=http://h:1", "edgetap gateway"),
 )
 
 

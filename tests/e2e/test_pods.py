@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: where there are pods, the series of everybody have their labels
 """Pods in a real containerd: what only its API knows of them, and what becomes of a pod when it does not answer."""
 import os
 import re

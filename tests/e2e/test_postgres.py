@@ -108,7 +108,8 @@ def pg_series(scrape, app):
         if name.startswith("pg_") and labels.get("app") == app:
             for label in ("app", "region", "host", "instance"):
                 labels.pop(label, None)
-            found[(name, tuple(sorted(labels.items())))] = value
+            # an empty label is none: the machine may have pods
+            found[(name, tuple(sorted((k, v) for k, v in labels.items() if v)))] = value
     return found
 
 
