@@ -157,5 +157,17 @@ def test_running(env):
     equal(agent.stop(), 0, "exit status")
 
 
+def test_collectors(env):
+    """Each can be left out, and nothing else goes with it."""
+    off = env.agent(flags=[f"--no-collector.{name}" for name in ("host", "unix", "tls", "postgres", "endpoints")])
+    scrape = off.scrape()
+    for prefix in ("edgetap_instance_memory_", "edgetap_unix_stream_listeners", "edgetap_custom_"):
+        equal([name for name, _ in scrape.series if name.startswith(prefix)], [], f"families {prefix}*")
+    equal(off.stop(), 0, "exit status")
+    one = env.agent(flags=["--no-collector.unix"])
+    one.expect(lambda s: [name for name, _ in s.series if name.startswith("edgetap_instance_memory_")])
+    equal(one.scrape().select("edgetap_unix_stream_listeners"), [], "UNIX sockets")
+
+
 if __name__ == "__main__":
     lib.main(globals())

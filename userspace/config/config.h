@@ -148,6 +148,9 @@ struct config {
 	uint32_t query_timeout_ms;
 	uint32_t query_threads;
 
+	bool collect_host; /* files of the machine, its containers and units */
+	bool collect_unix; /* listening UNIX sockets */
+
 	bool tls_uprobes;	/* see plain text inside TLS, through uprobes */
 	uint32_t tls_libraries; /* of these: bits TLS_OPENSSL ... */
 

@@ -27,8 +27,13 @@ static int start(void **ret_state, const struct collector_env *env)
 		.thin = ask_thin,
 		.thin_ctx = env->broker,
 	};
-	struct host *host = calloc(1, sizeof(*host));
-	int err = host ? system__new(&host->system, &options) : -ENOMEM;
+	struct host *host;
+	int err;
+
+	if (!env->config->collect_host)
+		return 1;
+	host = calloc(1, sizeof(*host));
+	err = host ? system__new(&host->system, &options) : -ENOMEM;
 
 	if (err) {
 		free(host);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/collectors.h"
+#include "config/config.h"
 #include "defaults.h"
 #include "loader/loader.h"
 
@@ -308,8 +309,11 @@ static void read_listeners(void *state, struct readings *readings)
 
 static int start(void **ret_state, const struct collector_env *env)
 {
-	struct unix_sockets *sockets = calloc(1, sizeof(*sockets));
+	struct unix_sockets *sockets;
 
+	if (!env->config->collect_unix)
+		return 1;
+	sockets = calloc(1, sizeof(*sockets));
 	if (!sockets)
 		return -ENOMEM;
 	sockets->env = *env;
