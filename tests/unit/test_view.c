@@ -184,8 +184,31 @@ static uint64_t read_varint(const unsigned char **p)
 	return value;
 }
 
-/* Every message but that of the losses as protoc prints it, one after the other. */
-static char *decode_all(const char *data, size_t length)
+/* One of each form: a counter, a gauge, two kinds of histogram, labels that are odd. */
+static const char *const in_golden[] = {
+	"edgetap_build_info",
+	"edgetap_app_concurrency",
+	"edgetap_app_http_responses_total",
+	"edgetap_outbound_tcp_connect_time_seconds",
+	"edgetap_outbound_destination_connects_total",
+	"edgetap_instance_up",
+};
+
+static bool is_in_golden(const char *message)
+{
+	char name[128];
+
+	for (size_t i = 0; i < sizeof(in_golden) / sizeof(in_golden[0]); i++) {
+		snprintf(name, sizeof(name), "name: \"%s\"\n", in_golden[i]);
+		if (strncmp(message, name, strlen(name)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Every message as protoc prints it, one after the other; some of them to few as well (may be
+ * NULL). */
+static char *decode_all(const char *data, size_t length, FILE *few)
 {
 	const unsigned char *p = (const void *)data, *end = p + length;
 	size_t size = 0;
@@ -205,8 +228,9 @@ static char *decode_all(const char *data, size_t length)
 		ck_assert_uint_le(bytes, (uint64_t)(end - p));
 		text = run_tool(command, (const char *)p, bytes, &status);
 		ck_assert_msg(status == 0, "%s", text);
-		if (!strstr(text, "edgetap_losses_total"))
-			fputs(text, out);
+		fputs(text, out);
+		if (few && is_in_golden(text))
+			fputs(text, few);
 		free(text);
 		p += bytes;
 	}
@@ -218,18 +242,22 @@ START_TEST(protoc_decodes_what_is_meant)
 {
 	uint64_t count = 0, native = 0, histograms = 0;
 	int64_t bucket = 0;
-	size_t length;
-	char *data, *text;
+	size_t length, few_length = 0;
+	char *data, *text, *few_text = NULL;
+	FILE *few;
 
 	if (!have("protoc_decodes_what_is_meant", "command -v protoc", "protoc is not installed"))
 		return;
 	data = sample__render(&sample, rollup, &view_native, &encoder_protobuf, &length);
-	text = decode_all(data, length);
+	few = open_memstream(&few_text, &few_length);
+	text = decode_all(data, length, few);
+	fclose(few);
 	free(data);
 	/* What the description lacks shows as a bare field number. */
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
 		ck_assert_msg(!strchr("0123456789", line[strspn(line, " ")]), "%.40s", line);
-	golden__check("golden/native.protobuf", text);
+	golden__check("golden/native.protobuf", few_text);
+	free(few_text);
 
 	/* In each histogram the native buckets hold as many values as its count says. */
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
@@ -317,12 +345,12 @@ START_TEST(protobuf_has_labels_without_a_value)
 		  "protoc is not installed"))
 		return;
 	data = sample__render(&sample, rollup, &view_native, &encoder_protobuf, &length);
-	before = decode_all(data, length);
+	before = decode_all(data, length, NULL);
 	free(data);
 	series = count_of(before, "\nmetric {");
 	sample.source.has_pods = has_pods;
 	data = sample__render(&sample, rollup, &view_native, &encoder_protobuf, &length);
-	text = decode_all(data, length);
+	text = decode_all(data, length, NULL);
 	free(data);
 	for (int i = 0; i < 3; i++) {
 		snprintf(label, sizeof(label), "    name: \"%s\"\n", of_pods[i]);
