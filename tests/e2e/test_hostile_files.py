@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: whoever looks at files of processes meets what hangs here
 """
 Processes whose files are traps: links to devices, pipes, file systems that stop answering, a
 memory map that nobody may read. Nothing of it is opened, and nobody else waits.

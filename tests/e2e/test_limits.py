@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: it takes the slots of whatever agent runs
 """Many instances: all are there within the memory budget; beyond a limit they are __other__, and counted."""
 import shutil
 import subprocess

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: every agent of the machine pays for its connections
 """
 What is remembered of others' connections is paid for by the agent's memory cgroup. Idle
 connections of several apps, in the clear, in TLS and HTTP/2, fill what there is for them: the agent

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: an agent asks every server of the machine, one after the other
 """
 Statistics of Postgres servers in containers, which nothing was set up for, against
 psql and against Prometheus' exporter; servers that refuse, hang, stop and die.

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: an agent asks every server of the machine, one after the other
 """
 Who gets the password of a rule: real servers that are named by what they cannot choose,
 and programs that call themselves postgres, take an app's name and ask for it.
