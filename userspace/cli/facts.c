@@ -114,20 +114,20 @@ static void report_lockdown(struct report *report)
 	free(text);
 }
 
-static void report_filesystem(struct report *report, const char *topic, const char *path,
-			      long magic, const char *use)
+static void report_tracefs(struct report *report)
 {
+	static const char path[] = "/sys/kernel/tracing";
 	struct statfs stat;
 	struct finding *finding;
 
-	if (statfs(path, &stat) == 0 && (long)stat.f_type == magic) {
-		report__add(report, topic, GRADE_GOOD, "%s", path);
+	if (statfs(path, &stat) == 0 && (long)stat.f_type == TRACEFS_MAGIC) {
+		report__add(report, "tracefs", GRADE_GOOD, "%s", path);
 		return;
 	}
-	finding = report__add(report, topic, GRADE_NOTE, "not mounted at %s; %s", path, use);
-	snprintf(finding->remedy, sizeof(finding->remedy), "mount -t %s %s %s",
-		 strcmp(topic, "bpffs") == 0 ? "bpf" : topic,
-		 strcmp(topic, "bpffs") == 0 ? "bpf" : topic, path);
+	finding = report__add(
+		report, "tracefs", GRADE_NOTE,
+		"not mounted at %s; only needed where kprobes stand in for tracepoints", path);
+	snprintf(finding->remedy, sizeof(finding->remedy), "mount -t tracefs tracefs %s", path);
 }
 
 static void report_privilege(struct report *report, const struct privilege *privilege)
@@ -156,10 +156,7 @@ void facts__report_machine(struct report *report)
 		report_kernel(report, &name);
 	report_btf(report);
 	report_lockdown(report);
-	report_filesystem(report, "tracefs", "/sys/kernel/tracing", TRACEFS_MAGIC,
-			  "only needed where kprobes stand in for tracepoints");
-	report_filesystem(report, "bpffs", "/sys/fs/bpf", BPF_FS_MAGIC,
-			  "only needed to keep counting while edgetap is restarted");
+	report_tracefs(report);
 }
 
 void facts__report_privileges(struct report *report, unsigned int uses)
