@@ -114,9 +114,9 @@ $(BUILD)/gen/build.h: FORCE
 		$(if $(WITHOUT),printf ' X("%s", false)' $(WITHOUT);) echo; } > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(foreach root,obj fuzz/obj,$(BUILD)/$(root)/userspace/agent/agent.o): $(BUILD)/gen/collectors.h
+$(foreach root,obj fuzz/obj,$(BUILD)/$(root)/userspace/agent/agent.o): $(BUILD)/gen/collector_list.h
 # A line for each folder of userspace/collect. Rewritten only when it changes.
-$(BUILD)/gen/collectors.h: FORCE
+$(BUILD)/gen/collector_list.h: FORCE
 	@mkdir -p $(@D)
 	@printf 'COLLECTOR(%s)\n' $(sort $(notdir $(patsubst %/,%,$(wildcard userspace/collect/*/)))) > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
@@ -237,7 +237,7 @@ asan:			## run the unit tests under AddressSanitizer and UBSan
 	$(SUBMAKE) BUILD=$(BUILD)/asan SAN=address,undefined unit
 
 lint: install-lint-deps	## check format, comments, scripts; static analysis
-	$(SUBMAKE) $(BPF_SKEL) $(addprefix $(BUILD)/gen/,suites.h build.h collectors.h)
+	$(SUBMAKE) $(BPF_SKEL) $(addprefix $(BUILD)/gen/,suites.h build.h collector_list.h)
 	$(Q)CPPFLAGS='$(CPPFLAGS)' LIBS='$(LIBS)' V=$(V) tests/lint.sh
 
 format:			## format every C file in place

@@ -35,12 +35,12 @@ static uint32_t agent__slots(const struct agent *agent)
 
 /* Every folder of collect/ has one, under its name: the Makefile lists them. */
 #define COLLECTOR(name) extern const struct collector collector_##name;
-#include "collectors.h"
+#include "collector_list.h"
 #undef COLLECTOR
 
 static const struct collector *const collector_table[] = {
 #define COLLECTOR(name) &collector_##name,
-#include "collectors.h"
+#include "collector_list.h"
 #undef COLLECTOR
 };
 

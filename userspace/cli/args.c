@@ -312,13 +312,13 @@ int args__load(const struct args *args, struct config *config, struct config_err
 	return config__load(config, &sources, error);
 }
 
-static void print_option(const struct config_option *option)
+static void print_option(const struct config_option *option, enum config_role role)
 {
 	char flag[OPTION_SPELLING_BYTES], left[2 * OPTION_SPELLING_BYTES];
 	char facts[OPTION_FACTS_BYTES];
 
 	config_option__flag(option->name, flag);
-	config_option__facts(option, facts);
+	config_option__facts(option, role, facts);
 	if (option->type == OPTION_BOOL)
 		snprintf(left, sizeof(left), "[no-]%s", flag);
 	else
@@ -363,7 +363,7 @@ static void print_options(enum command command)
 		return;
 	for (size_t i = 0; i < count; i++)
 		if (config_role__takes(role, options[i].name))
-			print_option(&options[i]);
+			print_option(&options[i], role);
 	printf("\nIn brackets: the default, what is allowed, and whether SIGHUP changes it. Each\n"
 	       "of these has the same name in the file (http_timeout) and in the environment\n"
 	       "(EDGETAP_HTTP_TIMEOUT). A flag is stronger than the environment, and that than\n"

@@ -18,7 +18,6 @@
 
 #define REGION_AUTO "auto"
 #define VARIABLE_CONFIG "EDGETAP_CONFIG"
-#define DEFAULT_GATEWAY_LISTEN "127.0.0.1:9778"
 
 int config__init(struct config *config, struct config_error *error)
 {
@@ -263,16 +262,23 @@ static int apply_file(struct config *config, const struct config_sources *source
 	return 0;
 }
 
-/* Before anything else: the gateway listens somewhere else. */
+/* Before anything else: some defaults of the gateway are others. */
 static int take_role(struct config *config, enum config_role role, struct config_error *error)
 {
-	const struct config_source source = { .where = "listen", .spelling = "listen" };
+	const struct config_option *options;
+	size_t count = config_option__all(&options);
+	int err = 0;
 
 	config->role = role;
-	if (role == CONFIG_AGENT)
-		return 0;
-	return config_option__set(config_option__find("listen"), config, DEFAULT_GATEWAY_LISTEN,
-				  &source, error);
+	for (size_t i = 0; i < count && role == CONFIG_GATEWAY && !err; i++) {
+		const struct config_source source = { .where = options[i].name,
+						      .spelling = options[i].name };
+
+		if (options[i].standard_of_gateway)
+			err = config_option__set(&options[i], config,
+						 options[i].standard_of_gateway, &source, error);
+	}
+	return err;
 }
 
 static int find_upstream(const struct config *config, struct config_error *error)

@@ -157,13 +157,17 @@ void config_option__form(const struct config_option *option, char buffer[OPTION_
 		 forms[option->type].behind);
 }
 
-void config_option__facts(const struct config_option *option, char buffer[OPTION_FACTS_BYTES])
+void config_option__facts(const struct config_option *option, enum config_role role,
+			  char buffer[OPTION_FACTS_BYTES])
 {
+	const char *standard = role == CONFIG_GATEWAY && option->standard_of_gateway
+				       ? option->standard_of_gateway
+				       : option->standard;
 	char bounds[BOUNDS_BYTES];
 
 	format_bounds(option, bounds);
 	snprintf(buffer, OPTION_FACTS_BYTES, "default: %s%s%s%s",
-		 option->standard ? option->standard : option->unset, bounds[0] ? "; " : "", bounds,
+		 standard ? standard : option->unset, bounds[0] ? "; " : "", bounds,
 		 option->reloads ? "; reloadable" : "");
 }
 

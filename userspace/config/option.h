@@ -43,7 +43,8 @@ struct config_option {
 	size_t offset;	      /* in struct config */
 	uint64_t min, max;    /* in the field's unit; of a list: how many it may have */
 	const char *standard; /* the default, as it would be given; NULL: it is not set */
-	const char *unset;    /* what that means, for people */
+	const char *standard_of_gateway; /* its default, if that is another one; or NULL */
+	const char *unset;		 /* what that means, for people */
 	enum option_owner of;
 	bool reloads; /* a new value counts when the configuration is read again */
 	const char *argument;
@@ -78,7 +79,8 @@ void config_option__variable(const char *spelling, char *buffer);
 void config_option__form(const struct config_option *option, char buffer[OPTION_VALUE_BYTES]);
 
 /* The default, the bounds, and whether it reloads: "default: 5m; 0s to 30d; reloadable". */
-void config_option__facts(const struct config_option *option, char buffer[OPTION_FACTS_BYTES]);
+void config_option__facts(const struct config_option *option, enum config_role role,
+			  char buffer[OPTION_FACTS_BYTES]);
 
 /* Sets one option from its text. 0 or a negative errno. */
 int config_option__set(const struct config_option *option, struct config *config, const char *text,

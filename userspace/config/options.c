@@ -23,6 +23,7 @@
 /* clang-format off */
 static const struct config_option options[] = {
 	{ "listen", OPTION_LISTEN, FIELD(listen), .of = OF_BOTH, .standard = "127.0.0.1:9777",
+	  .standard_of_gateway = "127.0.0.1:9778",
 	  .begins = "The page and its labels", .argument = "ADDR:PORT",
 	  .help = "where to serve" },
 	{ "region", OPTION_LABEL, FIELD(region), .standard = "auto", .reloads = true,

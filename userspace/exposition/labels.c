@@ -4,6 +4,10 @@
 
 #include "exposition/writer.h"
 
+/* One that is missing here would be MODEL_APP. */
+_Static_assert(STANDARD_LABELS == 8,
+	       "a new standard label needs its line below, and in value_of()");
+
 /* MODEL_LABELS: of the machine, not of an entity. */
 static const enum model_label model_label_of[STANDARD_LABELS] = {
 	[STANDARD_APP] = MODEL_APP,
