@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# alone: which files of the machine agents attach to is counted
 """
 The agent under what the systemd unit allows (unit_box.py), by what it then observes for real; and
 with each single capability less: doctor names it and says what does not work without it, and
