@@ -30,7 +30,7 @@
 
 #define TIMEOUT_S 300
 #define TIMEOUT_ALL_S 1200 /* of a script that runs at full size */
-#define LANES 2
+#define LANES 2		   /* unless CHECK_LANES in the environment is another number */
 #define EXIT_SKIPPED 77
 #define HEAD_BYTES 1024
 #define TAIL_BYTES (64 * 1024)
@@ -84,6 +84,13 @@ static int timeout_s(void)
 }
 
 /* Does one of its first lines ask for a machine without other scripts? */
+static size_t lanes(void)
+{
+	const char *wanted = getenv("CHECK_LANES");
+
+	return wanted && atoi(wanted) > 0 ? (size_t)atoi(wanted) : LANES;
+}
+
 static bool wants_to_be_alone(const char *path)
 {
 	char head[HEAD_BYTES + 1] = "";
@@ -249,7 +256,7 @@ static void run_all(void)
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	for (size_t i = 0; i < script_count; i++) {
-		size_t room = i < first_alone ? LANES : 1;
+		size_t room = i < first_alone ? lanes() : 1;
 		pid_t pid;
 
 		for (; running >= room; running--)
