@@ -62,13 +62,7 @@ int targets__add(struct targets *targets, const struct identity_instance *instan
 		.pid = pid,
 		.cgroup = instance->cgroup,
 		.by_executable = identity->kind == INSTANCE_EXECUTABLE,
-		.labels = { {
-			[MODEL_APP] = identity->app,
-			[MODEL_NAMESPACE] = identity->namespace_,
-			[MODEL_INSTANCE] = identity->instance,
-			[MODEL_POD] = identity->pod,
-			[MODEL_CONTAINER] = identity->container,
-		} },
+		.labels = model_labels__of(identity),
 	};
 	size_t first = targets->count;
 	int err = 0;

@@ -240,13 +240,7 @@ static void add_mounts(struct instance_reader *reader, const struct instance *in
 void instance__read(struct instance_reader *reader, struct instance *instance,
 		    const struct identity *identity)
 {
-	const struct model_labels labels = { {
-		[MODEL_APP] = identity->app,
-		[MODEL_NAMESPACE] = identity->namespace_,
-		[MODEL_INSTANCE] = identity->instance,
-		[MODEL_POD] = identity->pod,
-		[MODEL_CONTAINER] = identity->container,
-	} };
+	const struct model_labels labels = model_labels__of(identity);
 	struct facts facts;
 	int64_t owner;
 
