@@ -11,12 +11,12 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "conn/state.h"
 #include "defaults.h"
 #include "event.h"
 #include "loss.h"
 #include "pools.h"
 #include "row.h"
-#include "state.h"
 
 /* Nothing reads it here: see abi.h. */
 const volatile struct abi cfg_abi = { .version = ABI_VERSION };
@@ -203,7 +203,7 @@ struct {
 } listener_by_port SEC(".maps");
 
 /* Plain text of a TLS connection, by the connection's number. Added when a call of a TLS
- * library is tied to the connection, deleted with the socket. Full: a loss. */
+ * library is bound to the connection, deleted with the socket. Full: a loss. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -271,10 +271,10 @@ struct segment {
  * Working memory of one read or write. A program never runs twice at once on a
  * CPU, but behind fexit a reader may be preempted by a writer: one for each.
  */
-enum { WORK_READ, WORK_WRITE, WORKS };
+enum { IO_READ, IO_WRITE, IO_N };
 
-struct work {
-	struct http_window window;
+struct io {
+	struct cursor cursor;
 	struct segment segment[SEGMENTS];
 	__u64 now_ns;
 	__u64 at;     /* offset in segment[current] */
@@ -296,10 +296,10 @@ struct work {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, WORKS);
+	__uint(max_entries, IO_N);
 	__type(key, __u32);
-	__type(value, struct work);
-} work_by_cpu SEC(".maps");
+	__type(value, struct io);
+} io_by_cpu SEC(".maps");
 
 /* Zeroes that new entries begin as; too large for a program's stack. */
 struct blank {
@@ -338,9 +338,9 @@ struct thread {
 	struct library_call call;
 	struct candidate candidate;
 	__u64 begun_ns;	  /* of the call that moved them */
-	__u32 connection; /* whose plain bytes are in `work` */
+	__u32 connection; /* whose plain bytes are in `io` */
 	__u32 pad;
-	struct work work;
+	struct io io;
 };
 
 struct {
@@ -377,8 +377,8 @@ struct {
 /* Programs that go on where one sees a protocol that is followed frame by frame; apart,
  * because the verifier's patience is for each program. The agent fills in what the kernel
  * takes. Those of sockets, and those of libraries. */
-enum { TAIL_READ, TAIL_WRITE, TAIL_FRAMED_READ, TAIL_FRAMED_WRITE, TAILS };
-#define TAIL_FRAMED 0 /* the one program of those of sockets */
+enum { TAIL_READ, TAIL_WRITE, TAIL_FRAMES_READ, TAIL_FRAMES_WRITTEN, TAILS };
+#define TAIL_FRAMES 0 /* the one program of those of sockets */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

@@ -7,7 +7,7 @@
 #ifndef EDGETAP_UNIX_H
 #define EDGETAP_UNIX_H
 
-#include "owner.h"
+#include "conn/owner.h"
 #include "unix_listener.h"
 
 #define AF_UNIX 1

@@ -83,7 +83,7 @@ static void compare(const char *what, const struct h2d *a, const struct h2d *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct h2d whole, pieces, bytes;
-	static struct http_window window;
+	static struct cursor cursor;
 	size_t n;
 
 	if (size < 2)
@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	compare("pieces", &whole, &pieces);
 	compare("bytes", &whole, &bytes);
 	in_range(&whole);
-	n = size - 1 < HTTP_WINDOW ? size - 1 : HTTP_WINDOW;
+	n = size - 1 < CURSOR_BYTES ? size - 1 : CURSOR_BYTES;
 	memcpy(window.byte, data + 1, n);
 	window.bytes = (uint32_t)n;
 	window.pos = data[0] < n ? data[0] : 0;

@@ -8,7 +8,7 @@
 #include "event.h"
 #include "loss.h"
 #include "row.h"
-#include "state.h"
+#include "conn/state.h"
 
 /* Maps as small as the tests need them. */
 #undef DEFAULT_MAX_INSTANCES
@@ -74,18 +74,18 @@ static struct sock *shim_sk; /* of the read or write under way */
 static int shim_tail(const void *map, __u32 at)
 {
 	if (map == &socket_read_tail)
-		return framed_read(shim_sk, 0, 0);
+		return frames_read(shim_sk, 0, 0);
 	if (map == &socket_write_tail)
-		return framed_write(shim_sk, 0, 0);
+		return frames_written(shim_sk, 0, 0);
 	switch (at) {
 	case TAIL_READ:
 		return plain_text_read(NULL);
 	case TAIL_WRITE:
 		return plain_text_write(NULL);
-	case TAIL_FRAMED_READ:
-		return plain_framed_read(NULL);
+	case TAIL_FRAMES_READ:
+		return plain_frames_read(NULL);
 	}
-	return plain_framed_write(NULL);
+	return plain_frames_written(NULL);
 }
 
 static const char *wrong(const char *format, ...)

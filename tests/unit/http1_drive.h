@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http1.h"
+#include "proto/http1.h"
 
 #define DRIVE_EVENTS 256
 #define DRIVE_CHUNK_WINDOW 128
@@ -78,7 +78,7 @@ static inline int drive_phase_after_head(const struct http_parser *p)
 
 struct drive {
 	struct http_parser parser;
-	struct http_window window;
+	struct cursor cursor;
 	struct drive_trace trace;
 	size_t offset;
 	uint8_t stale; /* what the window holds behind its bytes */
@@ -99,7 +99,7 @@ static inline size_t drive_step(struct drive *d, const uint8_t *data, size_t n)
 {
 	struct http_parser *p = &d->parser;
 	uint32_t carry = p->carry_bytes, used;
-	size_t most = p->phase == HTTP_CHUNK_SIZE ? DRIVE_CHUNK_WINDOW : HTTP_WINDOW;
+	size_t most = p->phase == HTTP_CHUNK_SIZE ? DRIVE_CHUNK_WINDOW : CURSOR_BYTES;
 	int result;
 
 	if (p->phase == HTTP_BODY_CLOSE)
@@ -121,15 +121,15 @@ static inline size_t drive_step(struct drive *d, const uint8_t *data, size_t n)
 		n = most;
 	if (carry > HTTP_CARRY)
 		abort();
-	memset(d->window.byte, d->stale, sizeof(d->window.byte));
-	memcpy(d->window.byte, p->carry, carry);
-	memcpy(d->window.byte + carry, data, n);
-	d->window.pos = 0;
-	d->window.bytes = carry + (uint32_t)n;
-	result = http_scan(p, &d->window);
-	if (d->window.pos > d->window.bytes || d->window.pos <= carry)
+	memset(d->cursor.byte, d->stale, sizeof(d->cursor.byte));
+	memcpy(d->cursor.byte, p->carry, carry);
+	memcpy(d->cursor.byte + carry, data, n);
+	d->cursor.pos = 0;
+	d->cursor.bytes = carry + (uint32_t)n;
+	result = http_scan(p, &d->cursor);
+	if (d->cursor.pos > d->cursor.bytes || d->cursor.pos <= carry)
 		abort(); /* beyond what was given, or no progress: the caller would not end */
-	used = d->window.pos - carry;
+	used = d->cursor.pos - carry;
 	switch (result) {
 	case HTTP_HEAD:
 		p->phase = (uint8_t)drive_phase_after_head(p);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http2.h"
+#include "proto/http2.h"
 
 #define H2D_EVENTS 4096
 #define H2D_PATHS 512
@@ -35,7 +35,7 @@ struct h2d_path {
 
 struct h2d {
 	struct h2_parser parser;
-	struct http_window window;
+	struct cursor cursor;
 	struct h2d_event event[H2D_EVENTS];
 	size_t events;
 	struct h2d_path path[H2D_PATHS];
@@ -54,7 +54,7 @@ static inline void h2d_begin(struct h2d *d, bool response, bool older, uint8_t s
 	d->events = 0;
 	d->paths = 0;
 	d->offset = 0;
-	d->most = HTTP_WINDOW;
+	d->most = CURSOR_BYTES;
 	d->pass = stale & 1;
 	d->all_requests = false;
 	d->stale = stale;
@@ -132,7 +132,7 @@ static inline void h2d_report(struct h2d *d, int result)
 static inline void h2d_piece(struct h2d *d, const uint8_t *data, size_t n)
 {
 	struct h2_parser *p = &d->parser;
-	struct http_window *w = &d->window;
+	struct cursor *cur = &d->cursor;
 
 	while (n && !d->bad) {
 		uint32_t some = (uint32_t)(n < d->most ? n : d->most), idle = 0;
@@ -150,24 +150,24 @@ static inline void h2d_piece(struct h2d *d, const uint8_t *data, size_t n)
 				h2d_report(d, result);
 			continue;
 		}
-		memset(w->byte, d->stale, sizeof(w->byte));
-		memcpy(w->byte, data, some);
-		w->pos = 0;
-		w->bytes = some;
+		memset(cur->byte, d->stale, sizeof(cur->byte));
+		memcpy(cur->byte, data, some);
+		cur->pos = 0;
+		cur->bytes = some;
 		do {
-			uint32_t from = w->pos;
+			uint32_t from = cur->pos;
 
-			result = h2_scan(p, w);
-			if (w->pos < from || w->pos > w->bytes)
+			result = h2_scan(p, cur);
+			if (cur->pos < from || cur->pos > cur->bytes)
 				abort();
-			idle = w->pos == from ? idle + 1 : 0;
+			idle = cur->pos == from ? idle + 1 : 0;
 			if (idle > 4)
 				abort(); /* no progress: the caller would not end */
-			d->offset += w->pos - from;
+			d->offset += cur->pos - from;
 			if (result != H2_MORE && result != H2_AGAIN)
 				h2d_report(d, result);
 		} while (result != H2_MORE && result != H2_BAD);
-		if (result == H2_MORE && w->pos != w->bytes)
+		if (result == H2_MORE && cur->pos != cur->bytes)
 			abort();
 		data += some;
 		n -= some;

@@ -75,16 +75,16 @@ START_TEST(test_better_first)
 	has_function("tcp_sendmsg", 3);
 	choose(&none, true);
 	ck_assert(lines[HOOK_sock_recv_length].chosen);
-	ck_assert(lines[HOOK_framed_read].chosen);
+	ck_assert(lines[HOOK_frames_read].chosen);
 	ck_assert(lines[HOOK_tcp_recvmsg].available && !lines[HOOK_tcp_recvmsg].chosen);
 	ck_assert_str_eq(lines[HOOK_tcp_recvmsg].reason, "a better hook gives the same fact");
-	ck_assert(!lines[HOOK_framed_tcp_recvmsg].chosen);
+	ck_assert(!lines[HOOK_frames_tcp_recvmsg].chosen);
 	ck_assert_str_eq(lines[HOOK_tcp_recvmsg].hook, "fexit/tcp_recvmsg of 5");
 	ck_assert_str_eq(lines[HOOK_sk_data_ready].reason,
 			 "this kernel does not have it in this form");
 	ck_assert_str_eq(lines[HOOK_tcp_probe].reason,
 			 "no queue time, and the edge clock starts when a request is read");
-	ck_assert(lines[HOOK_plain_text_read].chosen && lines[HOOK_plain_framed_read].chosen);
+	ck_assert(lines[HOOK_plain_text_read].chosen && lines[HOOK_plain_frames_read].chosen);
 }
 END_TEST
 
@@ -96,9 +96,9 @@ START_TEST(test_older_kernel)
 	has_function("tcp_sendpage", 5);
 	choose(&none, false);
 	ck_assert(lines[HOOK_tcp_recvmsg_nonblock].chosen && !lines[HOOK_tcp_recvmsg].chosen);
-	ck_assert(lines[HOOK_framed_tcp_recvmsg_nonblock].chosen);
+	ck_assert(lines[HOOK_frames_tcp_recvmsg_nonblock].chosen);
 	ck_assert(lines[HOOK_tcp_sendpage].chosen);
-	ck_assert(!lines[HOOK_plain_text_read].chosen && !lines[HOOK_plain_framed_read].chosen);
+	ck_assert(!lines[HOOK_plain_text_read].chosen && !lines[HOOK_plain_frames_read].chosen);
 	ck_assert_str_eq(lines[HOOK_plain_text_read].reason, "tls_uprobes is false");
 }
 END_TEST

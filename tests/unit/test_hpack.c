@@ -179,25 +179,25 @@ static uint8_t method_of(const char *text)
 	return METHOD_OTHER;
 }
 
-static void want_field(struct want *w, const char *name, const char *value)
+static void want_field(struct want *cur, const char *name, const char *value)
 {
 	char *end;
 	long number = strtol(value, &end, 10);
 	bool digits = *value >= '0' && *value <= '9' && !*end;
 
 	if (!strcmp(name, ":status"))
-		w->status = digits && strlen(value) == 3 && number >= 100 ? (uint16_t)number
+		cur->status = digits && strlen(value) == 3 && number >= 100 ? (uint16_t)number
 									  : H2_STATUS_UNKNOWN;
 	else if (!strcmp(name, ":method"))
-		w->method = method_of(value);
+		cur->method = method_of(value);
 	else if (!strcmp(name, ":path"))
-		strcpy(w->path, value);
+		strcpy(cur->path, value);
 	else if (!strcmp(name, "content-type"))
-		w->grpc = !strncmp(value, "application/grpc", 16) && strchr("+;", value[16])
+		cur->grpc = !strncmp(value, "application/grpc", 16) && strchr("+;", value[16])
 				  ? H2_GRPC_YES
 				  : H2_GRPC_NO;
 	else if (!strcmp(name, "grpc-status"))
-		w->grpc_status = digits && strlen(value) <= 2 && number <= 16
+		cur->grpc_status = digits && strlen(value) <= 2 && number <= 16
 					 ? (uint8_t)number
 					 : H2_GRPC_STATUS_UNKNOWN;
 }
@@ -257,12 +257,12 @@ static void block_field(const char *name, const char *value)
 
 static void block_begin(void)
 {
-	struct want *w = &stream.want[stream.blocks];
+	struct want *cur = &stream.want[stream.blocks];
 
 	block.n = 0;
-	memset(w, 0, sizeof(*w));
-	w->method = H2_METHOD_NONE;
-	w->grpc_status = H2_GRPC_STATUS_NONE;
+	memset(cur, 0, sizeof(*cur));
+	cur->method = H2_METHOD_NONE;
+	cur->grpc_status = H2_GRPC_STATUS_NONE;
 }
 
 static void block_end(void)
@@ -395,7 +395,7 @@ static size_t unknowns(const struct h2d *d, size_t first)
 	ck_assert(!d->bad);
 	for (size_t i = 0; i < d->events; i++) {
 		const struct h2d_event *e = &d->event[i];
-		const struct want *w = &stream.want[at];
+		const struct want *cur = &stream.want[at];
 		const struct h2_block *b = &e->block;
 		bool all = true, no_path = !e->path;
 
@@ -403,33 +403,33 @@ static size_t unknowns(const struct h2d *d, size_t first)
 			continue;
 		ck_assert_int_eq(e->result, H2_BLOCK);
 		ck_assert_uint_eq(e->stream, 2 * at + 1);
-		if (b->status != w->status) {
+		if (b->status != cur->status) {
 			ck_assert_msg(b->status == H2_STATUS_UNKNOWN,
-				      "block %zu: status %u, not %u", at, b->status, w->status);
+				      "block %zu: status %u, not %u", at, b->status, cur->status);
 			all = false;
 		}
-		if (b->method != w->method) {
+		if (b->method != cur->method) {
 			ck_assert_msg(b->method == H2_METHOD_UNKNOWN,
-				      "block %zu: method %u, not %u", at, b->method, w->method);
+				      "block %zu: method %u, not %u", at, b->method, cur->method);
 			all = false;
 		}
-		if (b->grpc != w->grpc) {
+		if (b->grpc != cur->grpc) {
 			ck_assert_msg(b->grpc == H2_GRPC_UNKNOWN, "block %zu: grpc %u, not %u", at,
-				      b->grpc, w->grpc);
+				      b->grpc, cur->grpc);
 			all = false;
 		}
-		if (b->grpc_status != w->grpc_status) {
+		if (b->grpc_status != cur->grpc_status) {
 			ck_assert_msg(b->grpc_status == H2_GRPC_STATUS_UNKNOWN,
 				      "block %zu: grpc-status %u, not %u", at, b->grpc_status,
-				      w->grpc_status);
+				      cur->grpc_status);
 			all = false;
 		}
 		if (!no_path)
-			ck_assert_msg(is_path(&d->path[e->path - 1], w->path),
-				      "block %zu: not the path %s", at, w->path);
-		else if (*w->path && strlen(w->path) < 60)
+			ck_assert_msg(is_path(&d->path[e->path - 1], cur->path),
+				      "block %zu: not the path %s", at, cur->path);
+		else if (*cur->path && strlen(cur->path) < 60)
 			all = false;
-		if (!*w->path)
+		if (!*cur->path)
 			ck_assert(no_path &&
 				  (b->path == H2_PATH_NONE || b->path == H2_PATH_UNKNOWN));
 		unknown += !all;

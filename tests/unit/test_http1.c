@@ -546,7 +546,7 @@ START_TEST(full_windows)
 {
 	char text[4096], pad[2048];
 
-	for (size_t n = HTTP_WINDOW - 60; n < HTTP_WINDOW + 4; n++) {
+	for (size_t n = CURSOR_BYTES - 60; n < CURSOR_BYTES + 4; n++) {
 		int at;
 
 		memset(pad, 'x', n);

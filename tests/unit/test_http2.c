@@ -11,7 +11,7 @@
 
 Suite *http2_suite(void);
 
-#define REQUESTS 120
+#define PENDING 120
 
 static const char *const methods[] = { "GET", "POST", "PUT", "DELETE", "PATCH", "BREW" };
 static const uint8_t method_ids[] = { METHOD_GET,    METHOD_POST,  METHOD_PUT,
@@ -46,13 +46,13 @@ static struct exchange {
 	uint8_t grpc_status;
 	size_t request_left, response_left;
 	size_t request_body, response_body;
-} exchange[REQUESTS];
+} exchange[PENDING];
 
 static nghttp2_session *client, *server;
 
 static struct exchange *of(int32_t id)
 {
-	ck_assert_int_lt(id / 2, REQUESTS);
+	ck_assert_int_lt(id / 2, PENDING);
 	return &exchange[id / 2];
 }
 
@@ -225,7 +225,7 @@ static void converse(void)
 	nghttp2_submit_settings(client, 0, &settings, 1);
 	nghttp2_submit_settings(server, 0, NULL, 0);
 	pump();
-	for (uint32_t i = 0; i < REQUESTS; i++) {
+	for (uint32_t i = 0; i < PENDING; i++) {
 		ask(i, large);
 		if (!roll(10)) {
 			settings.value = roll(3) ? roll(4097) : 0;
@@ -237,7 +237,7 @@ static void converse(void)
 			pump();
 	}
 	pump();
-	nghttp2_submit_goaway(server, 0, 2 * REQUESTS - 1, NGHTTP2_ENHANCE_YOUR_CALM, NULL, 0);
+	nghttp2_submit_goaway(server, 0, 2 * PENDING - 1, NGHTTP2_ENHANCE_YOUR_CALM, NULL, 0);
 	pump();
 	nghttp2_session_del(client);
 	nghttp2_session_del(server);
@@ -267,7 +267,7 @@ static void same_paths(const struct h2d *d)
 
 static void check_requests(const struct h2d *d)
 {
-	size_t blocks = 0, ends = 0, data[REQUESTS] = { 0 };
+	size_t blocks = 0, ends = 0, data[PENDING] = { 0 };
 
 	ck_assert(!d->bad);
 	for (size_t i = 0; i < d->events; i++) {
@@ -291,10 +291,10 @@ static void check_requests(const struct h2d *d)
 			break;
 		}
 	}
-	for (size_t i = 0; i < REQUESTS; i++)
+	for (size_t i = 0; i < PENDING; i++)
 		ck_assert_uint_ge(data[i], exchange[i].request_body);
-	ck_assert_uint_eq(blocks, REQUESTS);
-	ck_assert_uint_eq(ends, REQUESTS);
+	ck_assert_uint_eq(blocks, PENDING);
+	ck_assert_uint_eq(ends, PENDING);
 	same_paths(d);
 }
 
@@ -309,7 +309,7 @@ static void check_responses(const struct h2d *d)
 
 		if (e->result == H2_GOAWAY) {
 			ck_assert_uint_eq(e->error_code, NGHTTP2_ENHANCE_YOUR_CALM);
-			ck_assert_uint_eq(e->last_stream, 2 * REQUESTS - 1);
+			ck_assert_uint_eq(e->last_stream, 2 * PENDING - 1);
 			ck_assert_uint_eq(i, d->events - 1);
 			continue;
 		}
@@ -342,13 +342,13 @@ static void check_responses(const struct h2d *d)
 			ck_assert_uint_eq(e->block.grpc_status, x->grpc_status);
 		}
 	}
-	for (size_t i = 0; i < REQUESTS; i++) {
+	for (size_t i = 0; i < PENDING; i++) {
 		wanted_resets += exchange[i].reset;
 		wanted_pushes += exchange[i].push && !exchange[i].reset;
 	}
 	ck_assert_uint_eq(resets, wanted_resets);
 	ck_assert_uint_eq(pushed, wanted_pushes);
-	ck_assert_uint_eq(ends, REQUESTS - wanted_resets);
+	ck_assert_uint_eq(ends, PENDING - wanted_resets);
 }
 
 static void drive(struct h2d *d, bool response, uint8_t stale, const uint8_t *data, size_t n,
@@ -548,18 +548,18 @@ END_TEST
 
 static bool plausible(bool response)
 {
-	static struct http_window w;
+	static struct cursor cur;
 	bool alone;
 
-	memset(w.byte, 0xff, sizeof(w.byte));
-	memcpy(w.byte, made.byte, made.n);
-	w.pos = 0;
-	w.bytes = (uint32_t)made.n;
-	alone = h2_plausible(&w, response);
-	memset(w.byte + made.n, 0, 64);
-	ck_assert(h2_plausible(&w, response) == alone);
-	w.bytes = 8;
-	ck_assert(!h2_plausible(&w, response));
+	memset(cur.byte, 0xff, sizeof(cur.byte));
+	memcpy(cur.byte, made.byte, made.n);
+	cur.pos = 0;
+	cur.bytes = (uint32_t)made.n;
+	alone = h2_plausible(&cur, response);
+	memset(cur.byte + made.n, 0, 64);
+	ck_assert(h2_plausible(&cur, response) == alone);
+	cur.bytes = 8;
+	ck_assert(!h2_plausible(&cur, response));
 	return alone;
 }
 

@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls.h"
+#include "proto/tls.h"
 
 struct drive {
 	struct tls_state state;
-	struct http_window window;
+	struct cursor cursor;
 	int result;
 	bool foreign;  /* TLS_NOT was said of the client's bytes */
 	bool skips;    /* passes over what need not be shown */
@@ -41,11 +41,11 @@ static inline void drive_hello(struct drive *d)
 {
 	const struct tls_state *t = &d->state;
 
-	if (!t->hello_piece || t->hello_piece > d->window.pos ||
+	if (!t->hello_piece || t->hello_piece > d->cursor.pos ||
 	    t->hello_bytes - t->hello_piece != d->hello_bytes)
 		abort();
 	if (t->hello_bytes <= sizeof(d->hello))
-		memcpy(d->hello + d->hello_bytes, d->window.byte + d->window.pos - t->hello_piece,
+		memcpy(d->hello + d->hello_bytes, d->cursor.byte + d->cursor.pos - t->hello_piece,
 		       t->hello_piece);
 	d->hello_bytes = t->hello_bytes;
 }
@@ -62,14 +62,14 @@ static inline void drive_piece(struct drive *d, bool from_server, const uint8_t 
 			used = used < n ? used : n;
 			result = tls_skip(&d->state, from_server, (uint32_t)used, now_ns);
 		} else {
-			size_t shown = n < HTTP_WINDOW ? n : HTTP_WINDOW;
+			size_t shown = n < CURSOR_BYTES ? n : CURSOR_BYTES;
 
-			memset(d->window.byte, d->stale, sizeof(d->window.byte));
-			memcpy(d->window.byte, data, shown);
-			d->window.pos = 0;
-			d->window.bytes = (uint32_t)shown;
-			result = tls_scan(&d->state, &d->window, from_server, now_ns);
-			used = d->window.pos;
+			memset(d->cursor.byte, d->stale, sizeof(d->cursor.byte));
+			memcpy(d->cursor.byte, data, shown);
+			d->cursor.pos = 0;
+			d->cursor.bytes = (uint32_t)shown;
+			result = tls_scan(&d->state, &d->cursor, from_server, now_ns);
+			used = d->cursor.pos;
 			if (!used || used > shown)
 				abort(); /* no progress, or beyond what was given */
 		}

@@ -182,7 +182,7 @@ static void serve__announce(struct serve *serve)
 		  serve->agent.config.host, chosen,
 		  (unsigned long long)agent__connections(&serve->agent));
 	if (serve->agent.config.tls_uprobes &&
-	    !loader__has_probe(serve->agent.loader, "plain_framed_read"))
+	    !loader__has_probe(serve->agent.loader, "plain_frames_read"))
 		log__warn(
 			"this kernel refuses programs for TLS libraries: %s inside TLS will not be "
 			"seen; EDGETAP_LIBBPF_LOG=1 shows its reasons",

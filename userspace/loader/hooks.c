@@ -51,13 +51,13 @@ static bool has_run_delay(const struct btf *btf)
 	return false;
 }
 
-/* Those of plain_framed_read are all that go on frame by frame. */
+/* Those of plain_frames_read are all that go on frame by frame. */
 bool hook__has_probe(enum hook_id hook, const struct bpf_program *program)
 {
-	static const char framed[] = "plain_framed_";
-	bool is_framed = !strncmp(bpf_program__name(program), framed, sizeof(framed) - 1);
+	static const char frames[] = "plain_frames_";
+	bool has_frames = !strncmp(bpf_program__name(program), frames, sizeof(frames) - 1);
 
-	return probes__is_probe(program) && is_framed == (hook == HOOK_plain_framed_read);
+	return probes__is_probe(program) && has_frames == (hook == HOOK_plain_frames_read);
 }
 
 bool hook__is_required(enum hook_id hook)

@@ -61,11 +61,11 @@ struct btf;
 	X(WRITES, sock_send_length, TRACEPOINT, "sock_send_length", 0, NONE)                       \
 	X(WRITES, tcp_sendmsg, FEXIT, "tcp_sendmsg", 3, NONE)                                      \
 	X(FILE_WRITES, tcp_sendpage, FEXIT, "tcp_sendpage", 5, tcp_sendmsg)                        \
-	X(FRAMES_READ, framed_read, TRACEPOINT, "sock_recv_length", 0, sock_recv_length)           \
-	X(FRAMES_READ, framed_tcp_recvmsg, FEXIT, "tcp_recvmsg", 5, tcp_recvmsg)                   \
-	X(FRAMES_READ, framed_tcp_recvmsg_nonblock, FEXIT, "tcp_recvmsg", 6, tcp_recvmsg_nonblock) \
-	X(FRAMES_WRITTEN, framed_write, TRACEPOINT, "sock_send_length", 0, sock_send_length)       \
-	X(FRAMES_WRITTEN, framed_tcp_sendmsg, FEXIT, "tcp_sendmsg", 3, tcp_sendmsg)                \
+	X(FRAMES_READ, frames_read, TRACEPOINT, "sock_recv_length", 0, sock_recv_length)           \
+	X(FRAMES_READ, frames_tcp_recvmsg, FEXIT, "tcp_recvmsg", 5, tcp_recvmsg)                   \
+	X(FRAMES_READ, frames_tcp_recvmsg_nonblock, FEXIT, "tcp_recvmsg", 6, tcp_recvmsg_nonblock) \
+	X(FRAMES_WRITTEN, frames_written, TRACEPOINT, "sock_send_length", 0, sock_send_length)       \
+	X(FRAMES_WRITTEN, frames_tcp_sendmsg, FEXIT, "tcp_sendmsg", 3, tcp_sendmsg)                \
 	X(ARRIVAL, sk_data_ready, TRACEPOINT, "sk_data_ready", 0, NONE)                            \
 	X(ARRIVAL, tcp_probe, TRACEPOINT, "tcp_probe", 0, NONE)                                    \
 	X(FIRST_BYTE, tcp_sendmsg_locked, TRACEPOINT, "tcp_sendmsg_locked", 0, NONE)               \
@@ -82,7 +82,7 @@ struct btf;
 	X(OLDER_SOCKETS, adopt_sockets, ITERATOR, "task_file", 0, NONE)                            \
 	X(UNIX_LISTENERS, unix_listeners, ITERATOR, "task_file", 0, NONE)                          \
 	X(PLAIN_TEXT, plain_text_read, PROBE, "uprobe", 0, NONE)                                   \
-	X(PLAIN_FRAMES, plain_framed_read, PROBE, "uprobe", 0, plain_text_read)
+	X(PLAIN_FRAMES, plain_frames_read, PROBE, "uprobe", 0, plain_text_read)
 /* clang-format on */
 
 enum hook_fact {

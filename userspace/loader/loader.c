@@ -408,8 +408,8 @@ static int set_library_tails(const struct edgetap *s)
 	const struct bpf_program *const programs[] = {
 		s->progs.plain_text_read,
 		s->progs.plain_text_write,
-		s->progs.plain_framed_read,
-		s->progs.plain_framed_write,
+		s->progs.plain_frames_read,
+		s->progs.plain_frames_written,
 	};
 	int err = 0;
 

@@ -29,7 +29,7 @@ int loader__slot_detach(struct loader *loader, uint32_t slot)
 	return 0;
 }
 
-/* As share_give() (bpf/share.h). */
+/* As share_give() (bpf/conn/share.h). */
 static void give_shares(const struct loader *loader, uint32_t index, const uint32_t given[POOL_N])
 {
 	struct account *account;

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where the bytes of a read or write are. The socket tracepoints tell the
+ * socket and the length; the memory is found through the registers of the
+ * system call that is being carried out. They are believed only if they fit:
+ * right direction, enough room, and, where a completion of io_uring may be
+ * running inside some other system call, a descriptor that is this very socket.
+ */
+#ifndef EDGETAP_CONN_PAYLOAD_H
+#define EDGETAP_CONN_PAYLOAD_H
+
+#include "../compat.h"
+#include "count.h"
+
+enum payload_source {
+	PAYLOAD_NONE,	 /* nowhere that can be read; the reason has been counted */
+	PAYLOAD_USER,	 /* io->segment */
+	PAYLOAD_FILE,	 /* sendfile or splice: file pages */
+	PAYLOAD_UNKNOWN, /* not looked for yet */
+};
+
+static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd, __u64 socket)
+{
+	struct file **table, *file = NULL;
+	unsigned int max = BPF_CORE_READ(task, files, fdt, max_fds);
+	void *private = NULL;
+
+	if (fd >= max)
+		return false;
+	table = BPF_CORE_READ(task, files, fdt, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), table + fd) || !file)
+		return false;
+	private = BPF_CORE_READ(file, private_data);
+	return (__u64) private == (__u64)BPF_CORE_READ((const struct sock *)socket, sk_socket);
+}
+
+static __always_inline int one_segment(struct io *io, __u64 base, __u64 bytes)
+{
+	if (bytes < io->bytes) {
+		count_loss(LOSS_SYSCALL);
+		return PAYLOAD_NONE;
+	}
+	io->segment[0].base = base;
+	io->segment[0].bytes = io->bytes;
+	io->segments = 1;
+	io->more = 0;
+	return PAYLOAD_USER;
+}
+
+/* Reads of the next segments where they are; false, and counted, if that fails. */
+static __always_inline bool next_segments(struct io *io)
+{
+	/* struct iovec of a 64-bit task is a base and a length, as struct segment is */
+	__u64 n = at_most(io->more, SEGMENTS);
+
+	if (n == 0 ||
+	    bpf_probe_read_user(io->segment, n * sizeof(struct segment), (void *)io->vector)) {
+		count_loss(n ? LOSS_FAULT : LOSS_IOVEC);
+		return false;
+	}
+	io->vector += n * sizeof(struct segment);
+	io->more -= n;
+	io->segments = n;
+	io->current = 0;
+	return true;
+}
+
+static __always_inline int many_segments(struct io *io, __u64 vector, __u64 n)
+{
+	io->vector = vector;
+	io->more = n;
+	return next_segments(io) ? PAYLOAD_USER : PAYLOAD_NONE;
+}
+
+/* Fills segment[] for a call of io->bytes bytes. Returns enum payload_source. */
+static __always_inline int payload_find(struct io *io, bool sending)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct user_msghdr message;
+	struct syscall call;
+
+	if (task->flags & (PF_KTHREAD | PF_IO_WORKER)) {
+		count_loss(task->flags & PF_IO_WORKER ? LOSS_IO_URING : LOSS_KERNEL_SOCKET);
+		return PAYLOAD_NONE;
+	}
+	syscall_read(task, &call);
+	if (call.compat) {
+		count_loss(LOSS_COMPAT);
+		return PAYLOAD_NONE;
+	}
+	if (call.number == NR_IO_URING_ENTER) {
+		count_loss(LOSS_IO_URING);
+		return PAYLOAD_NONE;
+	}
+	if (bpf_core_field_exists(task->io_uring) && task->io_uring) {
+		__u64 fd = sending && call.number == NR_SPLICE ? call.arg2 : call.arg0;
+
+		if (!is_this_socket(task, fd, io->socket)) {
+			count_loss(LOSS_IO_URING);
+			return PAYLOAD_NONE;
+		}
+	}
+	if (sending) {
+		switch (call.number) {
+		case NR_WRITE:
+		case NR_SENDTO:
+			return one_segment(io, call.arg1, call.arg2);
+		case NR_WRITEV:
+			return many_segments(io, call.arg1, call.arg2);
+		case NR_SENDFILE:
+		case NR_SPLICE:
+			return PAYLOAD_FILE;
+		case NR_SENDMSG:
+			break;
+		default:
+			count_loss(LOSS_SYSCALL);
+			return PAYLOAD_NONE;
+		}
+	} else {
+		switch (call.number) {
+		case NR_READ:
+		case NR_RECVFROM:
+			return one_segment(io, call.arg1, call.arg2);
+		case NR_READV:
+			return many_segments(io, call.arg1, call.arg2);
+		case NR_RECVMSG:
+			break;
+		default:
+			count_loss(LOSS_SYSCALL);
+			return PAYLOAD_NONE;
+		}
+	}
+	if (bpf_probe_read_user(&message, sizeof(message), (void *)call.arg1)) {
+		count_loss(LOSS_FAULT);
+		return PAYLOAD_NONE;
+	}
+	return many_segments(io, (__u64)message.msg_iov, message.msg_iovlen);
+}
+
+/* Moves on by `bytes` bytes of the call. */
+static __always_inline void payload_skip(struct io *io, __u64 bytes)
+{
+	if (bytes > io->left)
+		bytes = io->left;
+	io->left -= (__u32)bytes;
+	io->sequence += (__u32)bytes;
+	io->at += bytes;
+}
+
+/* The same behind the first ones; alone, because the verifier walks it for each that is passed. */
+VERIFIED_ALONE int further_segments(struct io *io)
+{
+	return io && next_segments(io);
+}
+
+/* Goes on to the segment that io->at falls in. False, and counted, if there are too many before it.
+ */
+VERIFIED_ALONE int payload_seek(struct io *io)
+{
+	if (!io)
+		return 0;
+	for (int i = 0; i < SEGMENTS_FOLLOWED; i++) {
+		__u32 current = io->current;
+
+		if (current >= SEGMENTS || current >= io->segments) {
+			if (!further_segments(io))
+				return 0;
+			continue;
+		}
+		if (io->at < io->segment[current].bytes)
+			return 1;
+		io->at -= io->segment[current].bytes;
+		io->current = current + 1;
+	}
+	count_loss(LOSS_IOVEC);
+	return 0;
+}
+
+/* Takes back what the last payload_skip() passed over, within the same segment. */
+static __always_inline void payload_back(struct io *io, __u64 bytes)
+{
+	io->left += (__u32)bytes;
+	io->sequence -= (__u32)bytes;
+	io->at -= bytes;
+}
+
+/* A buffer of plain text that a TLS library gave or took. */
+static __always_inline void payload_plain(struct io *io, __u64 buffer, __u32 bytes)
+{
+	io->segment[0].base = buffer;
+	io->segment[0].bytes = bytes;
+	io->segments = 1;
+	io->more = 0;
+	io->at = 0;
+	io->current = 0;
+	io->source = PAYLOAD_USER;
+	io->can_block = 0;
+	io->bytes = bytes;
+	io->left = bytes;
+	io->unseen = 0;
+	io->plain = 1;
+}
+
+/*
+ * Puts the parser's carry and the next bytes into the window, at most `most`
+ * fresh ones and none of the next segment. Returns how many fresh ones, or 0
+ * if they cannot be read; the reason has been counted.
+ */
+static __always_inline __u32 payload_show(struct io *io, const struct http_parser *p, __u32 most)
+{
+	struct cursor *cur = &io->cursor;
+	__u32 current = io->current, carry = p ? p->carry_bytes : 0;
+	__u64 n, *byte = (__u64 *)cur->byte;
+	const __u64 *kept = p ? (const __u64 *)p->carry : NULL;
+
+	if (io->source != PAYLOAD_USER)
+		return 0;
+	if (current >= SEGMENTS || io->at >= io->segment[current].bytes) {
+		if (!payload_seek(io))
+			return 0;
+		current = io->current;
+		if (current >= SEGMENTS)
+			return 0;
+	}
+	n = io->segment[current].bytes - io->at;
+	if (n > io->left)
+		n = io->left;
+	if (n > most)
+		n = most;
+	if (n == 0 || n > CURSOR_BYTES || carry > HTTP_CARRY)
+		return 0;
+	if (carry) {
+		byte[0] = kept[0];
+		byte[1] = kept[1];
+		byte[2] = kept[2];
+	}
+	if (bpf_probe_read_user(&cur->byte[carry], n,
+				(void *)(io->segment[current].base + io->at))) {
+		count_loss(LOSS_FAULT);
+		return 0;
+	}
+	cur->pos = 0;
+	cur->bytes = carry + (__u32)n;
+	return (__u32)n;
+}
+
+#endif

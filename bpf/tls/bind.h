@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which object of which TLS library has the plain text of a connection. They are
+ * bound by what happens on one thread: a read of the socket inside a call with
+ * the object is that object's. Where the application reads the socket itself
+ * and hands the bytes to the library (memory BIOs), the call that the thread
+ * makes next after it has read a ClientHello is the one. Nothing of an object's
+ * memory is looked at.
+ */
+#ifndef EDGETAP_TLS_BIND_H
+#define EDGETAP_TLS_BIND_H
+
+#include "../http/protocol.h"
+
+#define BIND_READS 8	 /* reads in which a connection's object is looked for */
+#define UNBOUND_READS 64 /* of so many */
+
+/* State for the plain text of a connection, which nobody shows yet; null if there is no memory. */
+static __always_inline struct plain *plain_new(__u32 connection, struct owner owner, bool older)
+{
+	__u64 taken = memory_take(owner.slot, owner.generation, MEMORY_PLAIN);
+	struct blank *zero = blank();
+	struct plain *plain = NULL;
+	struct server_state *s;
+
+	if (taken == MEMORY_REFUSED)
+		return NULL;
+	if (zero &&
+	    !bpf_map_update_elem(&plain_by_connection, &connection, &zero->plain, BPF_NOEXIST))
+		plain = plain_of(connection);
+	if (!plain) {
+		memory_give((__u32)taken, taken >> 32, MEMORY_PLAIN);
+		return NULL;
+	}
+	plain->charge = charge_of(taken);
+	plain->connection = connection;
+	s = &plain->s;
+	s->slot = owner.slot;
+	s->generation = owner.generation;
+	s->role = ROLE_SERVER;
+	s->accepted = 1;
+	s->connect_counted = CONNECT_OLDER;
+	s->response.flags = HTTP_F_RESPONSE;
+	if (older) {
+		s->desync = DESYNC_OLDER;
+		s->request.phase = HTTP_RESYNC;
+		s->response.phase = HTTP_RESYNC;
+	}
+	return plain;
+}
+
+/*
+ * The object, which a call was made with, has the plain text, and no other has. Programs
+ * of handshakes are attached last: if one saw the call, no plain bytes went by unseen.
+ */
+static __always_inline void bind_object(struct plain *plain, __u64 object, bool moves_bytes,
+					__u32 tgid)
+{
+	struct object_key key = { .object = object, .tgid = tgid };
+	__u32 connection = plain->connection;
+
+	if (bpf_map_update_elem(&connection_by_object, &key, &connection, BPF_ANY)) {
+		count_loss(LOSS_CONNECTIONS_FULL);
+		return;
+	}
+	if (!plain->object)
+		plain->whole = !moves_bytes;
+	plain->object = object;
+	plain->tgid = tgid;
+}
+
+/* What is remembered of the current thread, from now on; null if there is no memory. */
+static __noinline struct thread *thread_new(struct task_struct *task)
+{
+	struct owner owner = owner_known(task);
+	__u64 taken = memory_take(owner.slot, owner.generation, MEMORY_THREAD);
+	struct thread *thread;
+
+	if (taken == MEMORY_REFUSED)
+		return NULL;
+	thread = bpf_task_storage_get(&thread_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (thread)
+		thread->charge = charge_of(taken);
+	else
+		memory_give((__u32)taken, taken >> 32, MEMORY_THREAD);
+	return thread;
+}
+
+static __always_inline struct thread *thread_of(struct task_struct *task)
+{
+	struct thread *thread = bpf_task_storage_get(&thread_by_task, task, 0, 0);
+
+	return thread ? thread : thread_new(task);
+}
+
+/* The thread ends, in its own context: it calls no library any more. */
+static __always_inline void thread_over(struct task_struct *task)
+{
+	struct thread *thread = bpf_task_storage_get(&thread_by_task, task, 0, 0);
+	struct charge charge;
+
+	if (!thread)
+		return;
+	charge = thread->charge;
+	if (!bpf_task_storage_delete(&thread_by_task, task))
+		memory_give(charge.slot, charge.generation, MEMORY_THREAD);
+}
+
+/* The library call that the current goroutine is in, or null. */
+static __always_inline struct library_call *call_of_goroutine(struct task_struct *task)
+{
+	struct goroutine key = { .g = goroutine_in_syscall(task), .tgid = task->tgid };
+
+	return bpf_map_lookup_elem(&call_by_goroutine, &key);
+}
+
+/* The library call that the current thread, or goroutine, is in, or null. */
+static __always_inline struct library_call *call_of_current(struct task_struct *task, bool *ret_go)
+{
+	struct thread *thread = bpf_task_storage_get(&thread_by_task, task, 0, 0);
+
+	*ret_go = !(thread && thread->call.object);
+	return *ret_go ? call_of_goroutine(task) : &thread->call;
+}
+
+/*
+ * Ciphertext has been written to a socket, which has taken everything up to `sent`:
+ * within Go's Write, it is not over before that returns.
+ */
+static __always_inline void tls_data_written(struct server_state *s, __u32 sent)
+{
+	struct library_call *call;
+	struct plain *plain = plain_of(s->tls.handshake.hello);
+
+	if (!plain || !plain->go)
+		return;
+	plain->sent = sent;
+	call = call_of_goroutine(bpf_get_current_task_btf());
+	if (call && call->writes)
+		plain->writing = 1;
+}
+
+/* Tells the agent, once, of a process whose plain text is not seen. */
+static __always_inline void tell_unseen(const struct server_state *s, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	__u8 one = 1;
+
+	if (bpf_map_update_elem(&unseen_processes, &tgid, &one, BPF_NOEXIST))
+		return;
+	emit_process(EVENT_TLS_UNSEEN, task, slot_current(s->slot, s->generation), s->generation);
+}
+
+/* A ClientHello has been read outside of any call: maybe for the thread's next one. */
+static __always_inline void set_candidate(struct task_struct *task, __u32 connection)
+{
+	struct thread *thread = thread_of(task);
+
+	if (!thread)
+		return;
+	thread->candidate.connection = connection;
+	thread->candidate.since_ns = bpf_ktime_get_ns();
+}
+
+/*
+ * The thread has answered a ClientHello that it read outside of any call, and no
+ * call came in between: the library is not one that is seen, or its call began
+ * before it was.
+ */
+static __always_inline void forget_candidate(void)
+{
+	struct thread *thread;
+
+	if (!cfg_libraries)
+		return;
+	thread = bpf_task_storage_get(&thread_by_task, bpf_get_current_task_btf(), 0, 0);
+	if (thread)
+		thread->candidate.connection = 0;
+}
+
+/* Ciphertext is being read: binds its connection to the object of the call that does it, if any. */
+static __always_inline struct plain *tls_data_bind(struct server_state *s, struct plain *plain)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct owner owner = { .slot = s->slot, .generation = s->generation };
+	struct library_call *call;
+	bool go;
+
+	/* behind the handshake plain bytes may have gone by unseen */
+	if (!plain)
+		plain = plain_new(s->tls.handshake.hello, owner, s->protocol == PROTOCOL_TLS_DATA);
+	if (!plain && !s->tls.refused) {
+		s->tls.refused = 1;
+		connection_unobserved(s->slot, s->generation, LOSS_CONNECTIONS_FULL);
+	}
+	if (!plain)
+		return NULL;
+	call = call_of_current(task, &go);
+	if (plain->object && !(call && call->object == plain->object))
+		return plain; /* another's call, or none: what is known stays */
+	if (call) {
+		bind_object(plain, call->object, call->buffer, task->tgid);
+		plain->go = go;
+	} else if (s->protocol == PROTOCOL_TLS_HANDSHAKE) {
+		set_candidate(task, plain->connection);
+	} else {
+		tell_unseen(s, task);
+	}
+	return plain;
+}
+
+/*
+ * Ciphertext has been read from a socket, io->sequence on: finds out who has its
+ * plain text, and notes when it arrived. Task context.
+ */
+static __always_inline void tls_data_read(struct server_state *s, const struct tcp_sock *tp,
+					  const struct io *io)
+{
+	struct plain *plain;
+
+	if (!cfg_libraries || s->role != ROLE_SERVER)
+		return;
+	plain = plain_of(s->tls.handshake.hello);
+	/*
+	 * Some reads of many: probes may be attached while it lives. In the handshake all: the
+	 * end of the connection that had the object before may take the binding with it.
+	 */
+	if (plain && plain->object ? s->protocol == PROTOCOL_TLS_HANDSHAKE
+				   : (s->tls.unbound_reads++ % UNBOUND_READS) < BIND_READS)
+		plain = tls_data_bind(s, plain);
+	if (plain && plain->go)
+		plain->sent_at_read = tp->write_seq;
+	if (plain && !plain->fresh) {
+		plain->arrived_ns = arrival_of(s, io->sequence);
+		if (!plain->arrived_ns)
+			plain->arrived_ns = arrivals_of(&plain->arrivals, io->sequence);
+		plain->fresh = 1;
+	}
+}
+
+/*
+ * A handshake has ended within a read, of which `left` bytes follow. Those before
+ * are no request's: when they arrived must not be taken for when a request did.
+ */
+static __always_inline void tls_handshake_over(struct server_state *s, __u32 left)
+{
+	struct plain *plain = plain_of(s->tls.handshake.hello);
+
+	if (plain && !left)
+		plain->fresh = 0;
+	s->tls.taken = left < 0x7fff ? (__u16)left : 0x7fff;
+}
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Plain text inside TLS, where a TLS library gives it to the application (its
+ * read functions) and takes it (its write functions). The calls run in the
+ * application's threads; what a call is for is remembered from its begin to its
+ * return. The plain bytes go through the same state machines as those of a
+ * socket in the clear.
+ */
+#ifndef EDGETAP_TLS_LIBRARY_H
+#define EDGETAP_TLS_LIBRARY_H
+
+#include "../http/teardown.h"
+#include "bind.h"
+
+static __always_inline struct thread *thread_of_current(void)
+{
+	return thread_of(bpf_get_current_task_btf());
+}
+
+/* The plain text of an object, or null if it is no observed server connection's. */
+static __always_inline struct plain *plain_of_object(__u64 object)
+{
+	struct object_key key = { .object = object, .tgid = bpf_get_current_pid_tgid() >> 32 };
+	__u32 *connection = bpf_map_lookup_elem(&connection_by_object, &key);
+
+	return connection ? plain_of(*connection) : NULL;
+}
+
+#define CANDIDATE_NS 100000000 /* for so long a thread may do something else in between */
+
+/*
+ * Binds the object to the connection whose ClientHello this thread has read just
+ * before, if that lives and has none, and the object is not bound to one that lives.
+ */
+static __always_inline void take_candidate(struct thread *thread, __u64 object, bool moves_bytes)
+{
+	__u32 connection = thread->candidate.connection;
+	struct plain *plain, *wanted;
+
+	if (!connection)
+		return;
+	wanted = plain_of(connection);
+	if (!wanted || wanted->object || wanted->s.torn_down ||
+	    bpf_ktime_get_ns() - thread->candidate.since_ns > CANDIDATE_NS) {
+		thread->candidate.connection = 0;
+		return;
+	}
+	plain = plain_of_object(object);
+	if (plain && !plain->s.torn_down)
+		return;
+	bind_object(wanted, object, moves_bytes, bpf_get_current_pid_tgid() >> 32);
+	thread->candidate.connection = 0;
+}
+
+static __always_inline void call_begin(struct library_call *call, __u64 object, __u64 buffer,
+				       __u64 length, __u64 result)
+{
+	call->object = object;
+	call->buffer = buffer;
+	call->length = length;
+	call->result = result;
+	/* a long write has its first byte out when it begins, as far as can be told */
+	call->begun_ns = length > SMALL_WRITE ? bpf_ktime_get_ns() : 0;
+}
+
+/* A thread calls a library with an object; buffer is 0 unless plain bytes are read or written. */
+static __always_inline int library_enter(__u64 object, __u64 buffer, __u64 length, __u64 result)
+{
+	struct thread *thread = thread_of_current();
+
+	if (!thread) {
+		count_loss(LOSS_TLS_CALL);
+		return 0;
+	}
+	take_candidate(thread, object, buffer);
+	call_begin(&thread->call, object, buffer, length, result);
+	return 0;
+}
+
+/* A thread calls a library for something else than plain bytes; maybe within a call for such. */
+static __always_inline int library_other_enter(__u64 object)
+{
+	struct thread *thread = thread_of_current();
+
+	if (thread && thread->call.object == object && thread->call.buffer)
+		return 0;
+	return library_enter(object, 0, 0, 0);
+}
+
+/* Plain bytes that a call has moved: `returned`, or what it left in memory; 0 if none. */
+static __always_inline __u32 call_bytes(const struct library_call *call, __s64 returned)
+{
+	__u64 bytes = (__u64)returned;
+
+	if (returned <= 0)
+		return 0;
+	if (call->result && bpf_probe_read_user(&bytes, sizeof(bytes), (const void *)call->result))
+		return 0;
+	return bytes > call->length || bytes > 0x7fffffff ? 0 : (__u32)bytes;
+}
+
+/* The connection's plain text is followed no further. */
+static __always_inline void plain_lost(struct plain *plain)
+{
+	http2_forget(&plain->s);
+	plain->s.protocol = PROTOCOL_OTHER;
+}
+
+/*
+ * A call that reads or writes returns. True if plain bytes of an observed
+ * connection were moved: they are in thread->io then, and the program behind
+ * the tail call follows them.
+ */
+static __always_inline bool library_moved(struct thread *thread, const struct library_call *call,
+					  __s64 returned)
+{
+	__u32 bytes = call_bytes(call, returned);
+	struct plain *plain;
+
+	if (returned <= 0)
+		return false;
+	plain = plain_of_object(call->object);
+	if (!plain || plain->s.torn_down)
+		return false;
+	plain->seen = 1;
+	if (!bytes && !call->result) {
+		count_loss(LOSS_FAULT); /* more than there was room for: not what it seems to be */
+		plain_lost(plain);
+	}
+	if (!bytes)
+		return false;
+	thread->connection = plain->connection;
+	thread->begun_ns = call->begun_ns;
+	payload_plain(&thread->io, call->buffer, bytes);
+	thread->io.now_ns = bpf_ktime_get_ns();
+	return true;
+}
+
+/* Bytes that the application has been given. True if another program is to go on. */
+static __always_inline bool plain_read(struct plain *plain, struct io *io)
+{
+	struct server_state *s = &plain->s;
+
+	if (!server_slot_in_task(s))
+		return false;
+	io->sequence = s->read_next;
+	io->end = s->read_next + io->bytes;
+	if (plain->arrived_ns)
+		arrival_add(s, io->end, s->read_next, plain->arrived_ns);
+	plain->fresh = 0;
+	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
+		upgraded_bytes(s, io->bytes, true);
+	if (s->protocol == PROTOCOL_HTTP1) {
+		if (!request_step_alone(s, io) && io->left)
+			request_follow(s, io);
+		request_over(s, io);
+	}
+	return io->left && has_frames(s);
+}
+
+/* Bytes that the application has handed over in a call that began at begun_ns (0: just now). */
+static __always_inline bool plain_write(struct plain *plain, struct io *io, __u64 begun_ns)
+{
+	struct server_state *s = &plain->s;
+
+	if (!server_slot_in_task(s))
+		return false;
+	s->last_write_ns = io->now_ns;
+	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
+		upgraded_bytes(s, io->bytes, false);
+	if (s->protocol == PROTOCOL_HTTP1) {
+		/* an answer to what was read before the programs were attached */
+		if (!plain->whole && !s->read_next)
+			s->desync = DESYNC_OLDER;
+		if (begun_ns && http_at_start(&s->response) && !s->first_byte_ns)
+			s->first_byte_ns = begun_ns;
+		if (!response_step_alone(s, io) && io->left)
+			response_follow(s, io);
+		if (s->protocol == PROTOCOL_HTTP1)
+			io->left = 0;
+		upgraded_behind(s, io);
+	}
+	return io->left && has_frames(s);
+}
+
+static __always_inline bool library_return(__s64 returned)
+{
+	struct thread *thread = thread_of_current();
+	struct library_call call;
+
+	if (!thread)
+		return false;
+	call = thread->call;
+	thread->call.object = 0;
+	if (!call.object) {
+		if (returned > 0)
+			count_loss(LOSS_TLS_CALL); /* it began before the programs were attached */
+		return false;
+	}
+	return library_moved(thread, &call, returned);
+}
+
+/* A call that neither reads nor writes plain bytes returns: a handshake, a shutdown. */
+static __always_inline int library_other_return(void)
+{
+	struct thread *thread = thread_of_current();
+	struct plain *plain;
+
+	if (!thread || !thread->call.object)
+		return 0;
+	plain = plain_of_object(thread->call.object);
+	if (plain)
+		plain->fresh = 0; /* what it has read of the socket was the handshake's */
+	if (!thread->call.buffer)
+		thread->call.object = 0;
+	return 0;
+}
+
+/* ---- Go: a goroutine may go on on another thread ---- */
+
+/* A call that writes has returned, and what it wrote has been followed. */
+static __always_inline void plain_written(struct plain *plain)
+{
+	/* an exchange, so that `over` is looked at behind it; plain_teardown() does the reverse */
+	if (plain && plain->writing && __sync_lock_test_and_set(&plain->writing, 0))
+		plain_over(plain);
+}
+
+static __always_inline struct goroutine goroutine_of(__u64 g)
+{
+	struct goroutine key = { .g = g, .tgid = bpf_get_current_pid_tgid() >> 32 };
+
+	return key;
+}
+
+static __always_inline int go_enter(__u64 g, __u64 object, __u64 buffer, __u64 length, bool writes)
+{
+	struct goroutine key = goroutine_of(g);
+	struct library_call call = {};
+
+	call_begin(&call, object, buffer, length, 0);
+	call.writes = writes;
+	bpf_map_update_elem(&call_by_goroutine, &key, &call, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int go_other_enter(__u64 g, __u64 object)
+{
+	struct goroutine key = goroutine_of(g);
+	struct library_call *known = bpf_map_lookup_elem(&call_by_goroutine, &key);
+
+	if (known && known->object == object && known->buffer)
+		return 0;
+	return go_enter(g, object, 0, 0, false);
+}
+
+static __always_inline bool go_return(__u64 g, __s64 returned)
+{
+	struct goroutine key = goroutine_of(g);
+	struct library_call *known = bpf_map_lookup_elem(&call_by_goroutine, &key), call;
+	struct thread *thread;
+
+	if (!known) {
+		if (returned > 0)
+			count_loss(LOSS_TLS_CALL);
+		return false;
+	}
+	call = *known;
+	bpf_map_delete_elem(&call_by_goroutine, &key);
+	thread = thread_of_current();
+	if (!thread && returned > 0)
+		count_loss(LOSS_TLS_CALL);
+	if (thread && library_moved(thread, &call, returned))
+		return true;
+	if (call.writes)
+		plain_written(plain_of_object(call.object));
+	return false;
+}
+
+static __always_inline int go_other_return(__u64 g)
+{
+	struct goroutine key = goroutine_of(g);
+	struct library_call *known = bpf_map_lookup_elem(&call_by_goroutine, &key);
+	struct plain *plain;
+
+	if (!known)
+		return 0;
+	plain = plain_of_object(known->object);
+	if (plain)
+		plain->fresh = 0;
+	if (!known->buffer)
+		bpf_map_delete_elem(&call_by_goroutine, &key);
+	return 0;
+}
+
+#endif
