@@ -162,9 +162,7 @@ static __always_inline __u64 goroutine_in_syscall(struct task_struct *task)
 #define GO_REGISTER_G(ctx) (((const volatile struct user_pt_regs *)(ctx))->regs[28])
 #endif
 
-/* 6.2; a cast that costs nothing, where bpf_skc_to_tcp_sock (5.9) is a call. */
-extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-
+/* A cast (skb.h) where there is one; bpf_skc_to_tcp_sock (5.9) is a call. */
 static __always_inline struct tcp_sock *tcp_of(const struct sock *sk)
 {
 	if (bpf_rdonly_cast)

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "conn/skb.h"
 #include "conn/state.h"
 #include "defaults.h"
 #include "event.h"
@@ -34,6 +35,9 @@ const volatile __u32 cfg_pool_size[POOL_N] = { DEFAULT_MAX_INSTANCES,
 #undef COUNT_SIZE
 const volatile __u32 cfg_user_accounts = DEFAULT_MAX_INSTANCES + 1; /* index of the first */
 const volatile __u8 has_accept;					    /* accept() can be seen */
+const volatile __u64 cfg_page_base; /* a page's address is (page << shift) + base, see skb.h */
+const volatile __u32 cfg_page_shift;
+const volatile __u8 has_queues;	   /* bytes can be read in sockets' queues (skb.h) */
 const volatile __u8 has_run_delay; /* threads' waiting for a CPU can be read */
 const volatile __u8 cfg_libraries; /* programs are attached to TLS libraries */
 
@@ -259,13 +263,7 @@ struct {
 	__uint(max_entries, DEFAULT_EVENT_RING_BYTES);
 } events SEC(".maps");
 
-#define SEGMENTS 8	      /* read of at once */
 #define SEGMENTS_FOLLOWED 128 /* passed over to reach the next bytes that matter */
-
-struct segment {
-	__u64 base;
-	__u64 bytes;
-};
 
 /*
  * Working memory of one read or write. A program never runs twice at once on a
@@ -278,8 +276,9 @@ struct io {
 	struct segment segment[SEGMENTS];
 	__u64 now_ns;
 	__u64 at;     /* offset in segment[current] */
-	__u64 vector; /* where the segments behind these are told of */
+	__u64 vector; /* where the segments behind these are told of: struct iovec, fragments */
 	__u64 more;   /* how many they are */
+	__u64 list;   /* PAYLOAD_QUEUE: the buffer behind them; 0: none */
 	__u64 socket; /* address of the struct sock, to be compared and read of only */
 	__u32 current;
 	__u32 segments;

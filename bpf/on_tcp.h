@@ -57,6 +57,21 @@ int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
 		frames_missing(sk);                                                                \
 	} while (0)
 
+/* Where has_queues (skb.h). Nothing else knows of reads that no system call makes. */
+SEC("tp_btf/tcp_rcv_space_adjust") /* 4.16; the cast: 6.2 */
+int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
+{
+	if (handle_taken(sk))
+		GO_ON(ctx, socket_read_tail, sk);
+	return 0;
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(frames_taken, struct sock *sk)
+{
+	return handle_frames_read(sk);
+}
+
 SEC("tp_btf/sock_recv_length") /* 6.3 */
 int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
 {

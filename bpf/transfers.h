@@ -156,21 +156,17 @@ static __always_inline struct server_state *unknown_socket(struct sock *sk, stru
 	return adopt(sk, tp, read_end(sk, tp) - just_read, owner);
 }
 
-/* A read of a server socket. Returns true if the program behind the tail call is to go on. */
+/*
+ * A read of a server socket, for which read_begin() has prepared; before it `gap` bytes went by
+ * unseen. Returns true if the program behind the tail call is to go on.
+ */
 static __always_inline bool server_read(struct sock *sk, struct server_state *s,
-					struct tcp_sock *tp, __u32 ret, int flags)
+					struct tcp_sock *tp, struct io *io, __s32 gap, int flags)
 {
-	__u32 way = IO_READ;
-	struct io *io = bpf_map_lookup_elem(&io_by_cpu, &way);
-	__s32 gap;
-
-	if (!io)
-		return false;
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
-		upgraded_bytes(s, ret, true);
+		upgraded_bytes(s, io->bytes, true);
 	if (s->protocol == PROTOCOL_OTHER || s->protocol == PROTOCOL_TUNNEL)
 		return false;
-	gap = read_begin(sk, s, tp, io, ret);
 	if (s->protocol == PROTOCOL_HTTP1) {
 		request_read(sk, s, io, gap, flags);
 		if (s->protocol != PROTOCOL_TLS_DATA)
@@ -178,7 +174,7 @@ static __always_inline bool server_read(struct sock *sk, struct server_state *s,
 	}
 	if (s->protocol == PROTOCOL_TLS_DATA) {
 		if (s->tls.taken < 0x8000)
-			s->tls.taken += ret < 0x7fff ? (__u16)ret : 0x7fff;
+			s->tls.taken += io->bytes < 0x7fff ? (__u16)io->bytes : 0x7fff;
 		tls_data_read(s, tp, io);
 		read_finish(s, io);
 		return false;
@@ -214,8 +210,7 @@ static __always_inline void tls_unknown_to_server(const struct sock *sk, struct 
 static __always_inline bool server_write(struct sock *sk, struct server_state *s,
 					 struct tcp_sock *tp, __u32 ret)
 {
-	__u32 way = IO_WRITE;
-	struct io *io = bpf_map_lookup_elem(&io_by_cpu, &way);
+	struct io *io = io_of(IO_WRITE);
 
 	if (!io)
 		return false;
@@ -236,6 +231,21 @@ static __always_inline bool server_write(struct sock *sk, struct server_state *s
 	return io->left && has_frames(s);
 }
 
+/* Bytes up to `end` have been read, and followed. False if they are no server's. */
+static __always_inline bool server_has_read(struct sock *sk, struct server_state *s,
+					    struct tcp_sock *tp, struct instance_slot *slot,
+					    __u32 end)
+{
+	if (s->role == ROLE_UNKNOWN) {
+		if (s->protocol != PROTOCOL_HTTP1)
+			to_client(sk, s);
+		return false;
+	}
+	bytes_in(slot, s, end);
+	bytes_out(slot, s, tp);
+	return true;
+}
+
 /*
  * The application has read `ret` bytes (or failed). Task context. Returns true
  * if the program behind the tail call is to go on; if there is none, frames_missing().
@@ -246,6 +256,8 @@ static __always_inline bool handle_read(struct sock *sk, int ret, int flags)
 	struct server_state *s;
 	struct tcp_sock *tp;
 	bool more = false;
+	struct io *io;
+	__u32 end;
 
 	if (ret <= 0 || (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)) || !is_tcp(sk))
 		return false; /* nothing of the stream was taken */
@@ -261,18 +273,58 @@ static __always_inline bool handle_read(struct sock *sk, int ret, int flags)
 	if (!(s->tcp & TCP_LIVE) && !server_begin(sk, s, tp, read_end(sk, tp) - ret))
 		return false;
 	slot = server_slot_in_task(s);
-	if (!slot)
+	io = io_of(IO_READ);
+	if (!slot || !io)
 		return false;
-	if (!s->torn_down)
-		more = server_read(sk, s, tp, ret, flags);
-	if (s->role == ROLE_UNKNOWN) {
-		if (s->protocol != PROTOCOL_HTTP1)
-			to_client(sk, s);
+	end = read_end(sk, tp);
+	if (!s->torn_down) {
+		__s32 gap = sequence_after(end, s->read_next + ret);
+
+		read_begin(sk, io, end, ret, tcp_time(tp));
+		more = server_read(sk, s, tp, io, gap, flags);
+	}
+	return server_has_read(sk, s, tp, slot, end) && more;
+}
+
+/*
+ * Bytes have been copied to who reads, and lie still in the first buffer of the queue. Under the
+ * socket's lock, before TCP looks at the clock. Also for a look that takes nothing (MSG_PEEK), and
+ * when splice has taken the buffers away. Returns as handle_read().
+ */
+static __always_inline bool handle_taken(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_of(sk);
+	struct instance_slot *slot;
+	struct server_state *s;
+	struct sk_buff *skb;
+	struct queued part;
+	bool more = false;
+	struct io *io;
+
+	if (!tp)
+		return false;
+	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	if (!s) {
+		unknown_socket(sk, tp, 0);
 		return false;
 	}
-	bytes_in(slot, s, read_end(sk, tp));
-	bytes_out(slot, s, tp);
-	return more;
+	skb = skb_cast(sk->sk_receive_queue.next);
+	if (!(s->tcp & TCP_LIVE) && !server_begin(sk, s, tp, skb_sequence(skb)))
+		return false;
+	part = queued_part(sk, skb, s->read_next, tp->copied_seq);
+	if (!part.bytes && part.gap <= 0)
+		return false;
+	slot = server_slot_in_task(s);
+	io = io_of(IO_READ);
+	if (!slot || !io)
+		return false;
+	if (!s->torn_down) {
+		read_begin(sk, io, part.end, part.bytes, bpf_ktime_get_ns());
+		if (part.bytes)
+			payload_queued(io, skb, part.offset);
+		more = server_read(sk, s, tp, io, part.gap, 0);
+	}
+	return server_has_read(sk, s, tp, slot, part.end) && more;
 }
 
 /* The kernel has taken `ret` bytes of a write (or none). Task context. Returns as handle_read(). */
@@ -320,8 +372,7 @@ static __always_inline bool handle_write(struct sock *sk, int ret)
 static __always_inline int handle_frames_read(struct sock *sk)
 {
 	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
-	__u32 way = IO_READ;
-	struct io *io = bpf_map_lookup_elem(&io_by_cpu, &way);
+	struct io *io = io_of(IO_READ);
 	struct tcp_sock *tp = tcp_of(sk);
 
 	if (!s || !io || !tp)
@@ -348,8 +399,7 @@ static __always_inline int handle_frames_read(struct sock *sk)
 static __always_inline int handle_frames_written(struct sock *sk)
 {
 	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
-	__u32 way = IO_WRITE;
-	struct io *io = bpf_map_lookup_elem(&io_by_cpu, &way);
+	struct io *io = io_of(IO_WRITE);
 	struct tcp_sock *tp = tcp_of(sk);
 
 	if (!s || !io || !tp)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where the bytes of a read or write are. The socket tracepoints tell the
- * socket and the length; the memory is found through the registers of the
- * system call that is being carried out. They are believed only if they fit:
- * right direction, enough room, and, where a completion of io_uring may be
- * running inside some other system call, a descriptor that is this very socket.
+ * Where the bytes of a read or write are: in the socket's queue, where the kernel's
+ * memory can be read (skb.h), whoever asked for them and how. Else in the memory of
+ * who reads or writes, which is found through the registers of the system call that
+ * is being carried out. These are believed only if they fit: right direction, enough
+ * room, and, where a completion of io_uring may be running inside some other system
+ * call, a descriptor that is this very socket.
  */
 #ifndef EDGETAP_CONN_PAYLOAD_H
 #define EDGETAP_CONN_PAYLOAD_H
@@ -14,10 +15,16 @@
 
 enum payload_source {
 	PAYLOAD_NONE,	 /* nowhere that can be read; the reason has been counted */
-	PAYLOAD_USER,	 /* io->segment */
+	PAYLOAD_USER,	 /* io->segment, memory of the task */
+	PAYLOAD_QUEUE,	 /* io->segment, memory of the kernel */
 	PAYLOAD_FILE,	 /* sendfile or splice: file pages */
 	PAYLOAD_UNKNOWN, /* not looked for yet */
 };
+
+static __always_inline struct io *io_of(__u32 which)
+{
+	return bpf_map_lookup_elem(&io_by_cpu, &which);
+}
 
 static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd, __u64 socket)
 {
@@ -48,7 +55,7 @@ static __always_inline int one_segment(struct io *io, __u64 base, __u64 bytes)
 }
 
 /* Reads of the next segments where they are; false, and counted, if that fails. */
-static __always_inline bool next_segments(struct io *io)
+static __always_inline bool next_vector(struct io *io)
 {
 	/* struct iovec of a 64-bit task is a base and a length, as struct segment is */
 	__u64 n = at_most(io->more, SEGMENTS);
@@ -65,11 +72,135 @@ static __always_inline bool next_segments(struct io *io)
 	return true;
 }
 
+/* A fragment's address; 0 if it is in no memory of the kernel's (devmem). */
+static __always_inline __u64 fragment_address(const struct fragment *f)
+{
+	return f->page & 1 ? 0 : (f->page << cfg_page_shift) + cfg_page_base + f->offset;
+}
+
+/* The same of a socket buffer's fragments. */
+static __always_inline bool next_fragments(struct io *io)
+{
+	__u64 n = at_most(io->more, SEGMENTS);
+
+	if (bpf_probe_read_kernel(io->segment, n * sizeof(struct segment), (void *)io->vector)) {
+		count_loss(LOSS_FAULT);
+		return false;
+	}
+	for (__u32 i = 0; i < SEGMENTS; i++) {
+		struct fragment f;
+
+		if (i >= n)
+			break;
+		__builtin_memcpy(&f, &io->segment[i], sizeof(f));
+		io->segment[i].base = fragment_address(&f);
+		io->segment[i].bytes = f.bytes;
+	}
+	io->vector += n * sizeof(struct segment);
+	io->more -= n;
+	io->segments = n;
+	io->current = 0;
+	return true;
+}
+
+/* Begins with a socket buffer; what it has becomes segments as it is come to. */
+static __always_inline void buffer_begin(struct io *io, const struct sk_buff *skb)
+{
+	struct skb_view view;
+	struct fragment f;
+
+	skb_look(skb, &view);
+	io->vector = view.fragment;
+	io->more = view.fragments;
+	io->current = 0;
+	io->segments = 0;
+	if (view.linear) {
+		io->segment[0].base = view.data;
+		io->segment[0].bytes = view.linear;
+		io->segments = 1;
+	}
+	if (!view.fragments)
+		return;
+	skb_fragment(&view, &f);
+	io->segment[io->segments & 1].base = fragment_address(&f);
+	io->segment[io->segments & 1].bytes = f.bytes;
+	io->segments++;
+	io->vector += sizeof(f);
+	io->more--;
+}
+
+/* The buffer behind the one at hand in a list. */
+static __always_inline bool next_buffer(struct io *io)
+{
+	struct sk_buff *skb = skb_cast((const void *)io->list);
+
+	if (!io->list) {
+		count_loss(LOSS_FAULT);
+		return false;
+	}
+	buffer_begin(io, skb);
+	io->list = (__u64)skb->next;
+	return true;
+}
+
+static __always_inline bool next_segments(struct io *io)
+{
+	if (io->source != PAYLOAD_QUEUE)
+		return next_vector(io);
+	return io->more ? next_fragments(io) : next_buffer(io);
+}
+
+/* The bytes begin `offset` bytes into the payload of a buffer. */
+static __always_inline void payload_queued(struct io *io, const struct sk_buff *skb, __u32 offset)
+{
+	buffer_begin(io, skb);
+	io->at = offset;
+	io->list = (__u64)((struct skb_shared_info *)bpf_rdonly_cast(
+				   skb->head + skb->end,
+				   bpf_core_type_id_kernel(struct skb_shared_info)))
+			   ->frag_list;
+	io->source = PAYLOAD_QUEUE;
+}
+
 static __always_inline int many_segments(struct io *io, __u64 vector, __u64 n)
 {
 	io->vector = vector;
 	io->more = n;
-	return next_segments(io) ? PAYLOAD_USER : PAYLOAD_NONE;
+	return next_vector(io) ? PAYLOAD_USER : PAYLOAD_NONE;
+}
+
+/* Sequence number of a buffer's first byte. */
+static __always_inline __u32 skb_sequence(const struct sk_buff *skb)
+{
+	const struct tcp_skb_cb *cb = skb_cb(skb);
+
+	return cb->seq + (cb->tcp_flags & TCP_FLAG_SYN ? 1 : 0);
+}
+
+/* What was taken of the queue, as far as the first buffer still has it. */
+struct queued {
+	__u32 end;    /* sequence number behind it */
+	__u32 bytes;  /* that the buffer has; 0: none */
+	__u32 offset; /* of them in the buffer */
+	__s32 gap;    /* bytes before them that were taken and are gone */
+};
+
+static __always_inline struct queued queued_part(const struct sock *sk, const struct sk_buff *skb,
+						 __u32 from, __u32 end)
+{
+	__u32 first = skb_sequence(skb);
+	struct queued part = { .end = end };
+
+	part.gap = (__s32)(end - from);
+	if ((__u64)skb == (__u64)&sk->sk_receive_queue || (__s32)(end - first) < 0 ||
+	    (__s32)(skb_cb(skb)->end_seq - end) < 0)
+		return part; /* it is not this one's */
+	if ((__s32)(first - from) > 0)
+		from = first;
+	part.bytes = end - from;
+	part.offset = from - first;
+	part.gap -= (__s32)part.bytes;
+	return part;
 }
 
 /* Fills segment[] for a call of io->bytes bytes. Returns enum payload_source. */
@@ -201,9 +332,35 @@ static __always_inline void payload_plain(struct io *io, __u64 buffer, __u32 byt
 	io->plain = 1;
 }
 
+static __always_inline long payload_copy(const struct io *io, void *to, __u32 bytes, __u64 from)
+{
+	return io->source == PAYLOAD_QUEUE ? bpf_probe_read_kernel(to, bytes, (void *)from)
+					   : bpf_probe_read_user(to, bytes, (void *)from);
+}
+
+/*
+ * A message's first bytes are often in the linear part of a buffer, the others in a fragment: also
+ * shows what is in the next segment, if it is known. Behind `before` bytes. Returns how many.
+ */
+static __always_inline __u32 payload_behind(const struct io *io, void *to, __u32 most, __u32 before)
+{
+	__u32 next = io->current + 1;
+	__u64 n = io->left - before;
+
+	if (next >= io->segments || next >= SEGMENTS)
+		return 0;
+	if (n > io->segment[next].bytes)
+		n = io->segment[next].bytes;
+	if (n > most)
+		n = most;
+	n = at_most(n, CURSOR_BYTES);
+	return n && !bpf_probe_read_kernel(to, (__u32)n, (void *)io->segment[next].base) ? (__u32)n
+											 : 0;
+}
+
 /*
  * Puts the parser's carry and the next bytes into the window, at most `most`
- * fresh ones and none of the next segment. Returns how many fresh ones, or 0
+ * fresh ones. Returns how many fresh ones, or 0
  * if they cannot be read; the reason has been counted.
  */
 static __always_inline __u32 payload_show(struct io *io, const struct http_parser *p, __u32 most)
@@ -213,9 +370,10 @@ static __always_inline __u32 payload_show(struct io *io, const struct http_parse
 	__u64 n, *byte = (__u64 *)cur->byte;
 	const __u64 *kept = p ? (const __u64 *)p->carry : NULL;
 
-	if (io->source != PAYLOAD_USER)
+	if (io->source != PAYLOAD_USER && io->source != PAYLOAD_QUEUE)
 		return 0;
-	if (current >= SEGMENTS || io->at >= io->segment[current].bytes) {
+	if (current >= SEGMENTS || current >= io->segments ||
+	    io->at >= io->segment[current].bytes) {
 		if (!payload_seek(io))
 			return 0;
 		current = io->current;
@@ -234,11 +392,13 @@ static __always_inline __u32 payload_show(struct io *io, const struct http_parse
 		byte[1] = kept[1];
 		byte[2] = kept[2];
 	}
-	if (bpf_probe_read_user(&cur->byte[carry], n,
-				(void *)(io->segment[current].base + io->at))) {
+	if (payload_copy(io, &cur->byte[carry], n, io->segment[current].base + io->at)) {
 		count_loss(LOSS_FAULT);
 		return 0;
 	}
+	if (io->source == PAYLOAD_QUEUE && n < most)
+		n += payload_behind(io, &cur->byte[at_most(carry + n, CURSOR_MASK)],
+				    most - (__u32)n, (__u32)n);
 	cur->pos = 0;
 	cur->bytes = carry + (__u32)n;
 	return (__u32)n;

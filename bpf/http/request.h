@@ -274,24 +274,21 @@ static __always_inline void request_over(struct server_state *s, struct io *io)
 	request_finish(s, io);
 }
 
-/* Prepares to look at a read of `ret` bytes; the bytes before it that were not seen, if any. */
-static __always_inline __s32 read_begin(const struct sock *sk, const struct server_state *s,
-					const struct tcp_sock *tp, struct io *io, __u32 ret)
+/* Prepares to look at a read of `bytes` bytes, the last of which is before `end`. */
+static __always_inline void read_begin(const struct sock *sk, struct io *io, __u32 end, __u32 bytes,
+				       __u64 now_ns)
 {
-	__s32 gap = sequence_after(read_end(sk, tp), s->read_next + ret);
-
-	io->now_ns = tcp_time(tp);
-	io->bytes = ret;
-	io->left = ret;
-	io->sequence = s->read_next + gap;
-	io->end = io->sequence + ret;
+	io->now_ns = now_ns;
+	io->bytes = bytes;
+	io->left = bytes;
+	io->sequence = end - bytes;
+	io->end = end;
 	io->source = PAYLOAD_UNKNOWN;
 	io->socket = (__u64)sk;
 	io->at = 0;
 	io->current = 0;
 	io->segments = 0;
 	io->plain = 0;
-	return gap;
 }
 
 /* The same for any piece but a read's first, which is followed without a call. */
@@ -334,7 +331,7 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 		io->left = 0;
 	}
 	if (io->left) {
-		if (http_wants_bytes(&s->request))
+		if (io->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->request))
 			io->source = payload_find(io, false);
 		if (!request_step(s, io) && io->left)
 			request_follow(s, io);

@@ -139,7 +139,9 @@ static __always_inline void tls_handshake_follow(struct server_state *s, struct 
 	io->cursor.pos = 0;
 	io->cursor.bytes = 0;
 	bpf_loop(TLS_HANDSHAKE_STEPS, tls_handshake_step, &walk, 0);
-	if (s->protocol == PROTOCOL_TLS_HANDSHAKE && io->left)
+	/* of what is no TLS the rest need not be followed */
+	if (s->protocol == PROTOCOL_TLS_HANDSHAKE && io->left &&
+	    s->tls.handshake.phase != TLS_PHASE_FOREIGN)
 		tls_handshake_end(s, TLS_LOST);
 }
 

@@ -4,11 +4,12 @@
 
 #include "bpf_shim/kernel.h"
 
+#include "conn/skb.h"
+#include "conn/state.h"
 #include "defaults.h"
 #include "event.h"
 #include "loss.h"
 #include "row.h"
-#include "conn/state.h"
 
 /* Maps as small as the tests need them. */
 #undef DEFAULT_MAX_INSTANCES
@@ -74,7 +75,7 @@ static struct sock *shim_sk; /* of the read or write under way */
 static int shim_tail(const void *map, __u32 at)
 {
 	if (map == &socket_read_tail)
-		return frames_read(shim_sk, 0, 0);
+		return has_queues ? frames_taken(shim_sk) : frames_read(shim_sk, 0, 0);
 	if (map == &socket_write_tail)
 		return frames_written(shim_sk, 0, 0);
 	switch (at) {
@@ -140,6 +141,7 @@ static void sock_init(struct tcp_sock *tp, int state, uint32_t sequence)
 	tp->sk.__sk_common.skc_state = (__u8)state;
 	tp->sk.__sk_common.skc_net.net = &net;
 	tp->sk.sk_protocol = PROTOCOL_TCP;
+	tp->sk.sk_receive_queue.next = (struct sk_buff *)&tp->sk.sk_receive_queue;
 	tp->copied_seq = sequence;
 	tp->rcv_nxt = sequence;
 	tp->snd_una = sequence * 3;
@@ -184,6 +186,16 @@ void world__begin(void)
 	free(listener.sk.storage[0]);
 	sock_init(&listener, TCP_CLOSE, 0);
 	set_state(&listener.sk, TCP_LISTEN);
+}
+
+void world__queues(bool read)
+{
+	has_queues = read;
+}
+
+bool world__reads_queues(void)
+{
+	return has_queues;
 }
 
 void world__sleep(uint64_t ns)
@@ -509,6 +521,78 @@ void connection__reset(struct connection *c)
 	set_state(sk, TCP_CLOSE);
 }
 
+/*
+ * The first buffer of the receive queue, with what is unread in it: a linear part, fragments, and
+ * a list of further buffers, cut where sequence numbers say. `before` bytes of it were read before.
+ */
+struct buffer {
+	struct sk_buff skb[3];
+	struct skb_shared_info shared[3];
+	uint8_t *bytes[3 * 3]; /* of each a linear part and two fragments */
+};
+
+static void buffer_part(struct buffer *b, int i, const uint8_t *data, size_t n, size_t linear,
+			size_t first)
+{
+	struct skb_shared_info *shared = &b->shared[i];
+	const size_t part[3] = { linear, first, n - linear - first };
+	struct sk_buff *skb = &b->skb[i];
+
+	skb->len = (unsigned int)n;
+	skb->data_len = (unsigned int)(n - linear);
+	skb->head = (unsigned char *)shared;
+	for (int k = 0; k < 3; k++) {
+		uint8_t *bytes = aligned_alloc(8, (part[k] + 15) / 8 * 8);
+
+		if (!bytes)
+			abort();
+		memset(bytes, '\n', (part[k] + 15) / 8 * 8);
+		memcpy(bytes, data, part[k]);
+		data += part[k];
+		b->bytes[i * 3 + k] = bytes;
+		if (k == 0)
+			skb->data = bytes;
+		else if (part[k])
+			shared->frags[shared->nr_frags++] =
+				(struct iovec){ .iov_base = bytes, .iov_len = part[k] };
+	}
+}
+
+/* A buffer of n bytes, cut as `seed` says. */
+static void buffer_make(struct buffer *b, const uint8_t *data, size_t n, uint32_t sequence,
+			uint32_t seed)
+{
+	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)b->skb[0].cb;
+	size_t cut[3] = { n, 0, 0 };
+
+	memset(b, 0, sizeof(*b));
+	if (seed % 3 == 0) {
+		cut[0] = n / 3;
+		cut[1] = (n - cut[0]) / 2;
+		cut[2] = n - cut[0] - cut[1];
+	}
+	for (int i = 0; i < 3; i++) {
+		size_t linear = seed % 4 < 2 ? 0 : cut[i] / (seed % 4), left = cut[i] - linear;
+
+		buffer_part(b, i, data, cut[i], linear, seed % 5 < 2 ? left : left / 3);
+		data += cut[i];
+	}
+	b->skb[0].data_len += (unsigned int)(n - cut[0]); /* the list is of it */
+	b->skb[0].len = (unsigned int)n;
+	if (cut[1] + cut[2]) {
+		b->shared[0].frag_list = &b->skb[1];
+		b->skb[1].next = &b->skb[2];
+	}
+	cb->seq = sequence;
+	cb->end_seq = sequence + (uint32_t)n;
+}
+
+static void buffer_free(struct buffer *b)
+{
+	for (int i = 0; i < 9; i++)
+		free(b->bytes[i]);
+}
+
 /* User memory of one call: segments of their own, so that a read beyond one is seen. */
 struct memory {
 	struct iovec segment[CALL_SEGMENTS];
@@ -601,6 +685,34 @@ static void take(struct connection *c, size_t n)
 	}
 }
 
+/* Of the bytes that are unread, `got` are taken, from one buffer that has `n` of them. */
+static void take_from_buffer(struct connection *c, size_t n, size_t got, bool peek)
+{
+	struct sock *sk = &c->tp.sk;
+	struct buffer b;
+
+	buffer_make(&b, c->queue, n, c->tp.copied_seq, c->tp.copied_seq + (uint32_t)n);
+	sk->sk_receive_queue.next = &b.skb[0];
+	if (!peek)
+		take(c, got);
+	tcp_rcv_space_adjust(shim_sk = sk);
+	sk->sk_receive_queue.next = (struct sk_buff *)&sk->sk_receive_queue;
+	buffer_free(&b);
+}
+
+/* As the kernel copies: from one buffer after the other. */
+static size_t take_from_queue(struct connection *c, size_t got, int flags)
+{
+	size_t first = c->tp.copied_seq % 4 ? 0 : got / 2;
+
+	if (first)
+		take_from_buffer(c, first, first, flags & MSG_PEEK);
+	if (got - first)
+		take_from_buffer(c, flags & MSG_PEEK ? got : c->unread,
+				 flags & MSG_PEEK ? got : got - first, flags & MSG_PEEK);
+	return got;
+}
+
 size_t connection__read_flags(struct connection *c, size_t n, enum call call, int flags)
 {
 	size_t got = n < c->unread ? n : c->unread;
@@ -613,9 +725,12 @@ size_t connection__read_flags(struct connection *c, size_t n, enum call call, in
 			c->fin_read = true;
 			c->tp.copied_seq++;
 		}
-		sock_recv_length(shim_sk = &c->tp.sk, c->fin ? 0 : EAGAIN_RET, flags);
+		if (!has_queues)
+			sock_recv_length(shim_sk = &c->tp.sk, c->fin ? 0 : EAGAIN_RET, flags);
 		return 0;
 	}
+	if (has_queues)
+		return take_from_queue(c, got, flags);
 	memory_make(&m, n, call);
 	if (!(flags & MSG_TRUNC))
 		memory_fill(&m, c->queue, got);
@@ -636,8 +751,11 @@ size_t connection__splice(struct connection *c, size_t n)
 {
 	if (n > c->unread)
 		n = c->unread;
-	if (n && !c->closed)
-		take(c, n);
+	if (!n || c->closed)
+		return n;
+	take(c, n);
+	if (has_queues)
+		tcp_rcv_space_adjust(shim_sk = &c->tp.sk);
 	return n;
 }
 

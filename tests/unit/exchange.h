@@ -34,6 +34,10 @@ struct connection;
 /* An empty world at an arbitrary time, with a server that listens. Ends the one before. */
 void world__begin(void);
 
+/* From now on, in all worlds, bytes are read in sockets' queues, or by system calls' registers. */
+void world__queues(bool read);
+bool world__reads_queues(void);
+
 /* Time passes: ns. */
 void world__sleep(uint64_t ns);
 

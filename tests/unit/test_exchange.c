@@ -27,6 +27,12 @@ static void setup(void)
 	world__begin();
 }
 
+static void setup_queues(void)
+{
+	world__queues(true);
+	setup();
+}
+
 static void teardown(void)
 {
 	const char *problem = world__inconsistency();
@@ -527,13 +533,13 @@ START_TEST(large_writes)
 }
 END_TEST
 
-Suite *exchange_suite(void)
+/* The same, wherever bytes are read. */
+static void add_tests(Suite *suite, const char *order_name, const char *ends_name, SFun begin)
 {
-	Suite *suite = suite_create("exchange");
-	TCase *order = tcase_create("order"), *ends = tcase_create("ends");
+	TCase *order = tcase_create(order_name), *ends = tcase_create(ends_name);
 
-	tcase_add_checked_fixture(order, setup, teardown);
-	tcase_add_checked_fixture(ends, setup, teardown);
+	tcase_add_checked_fixture(order, begin, teardown);
+	tcase_add_checked_fixture(ends, begin, teardown);
 	tcase_set_timeout(order, 60);
 	tcase_add_test(order, keep_alive);
 	tcase_add_test(order, calls_and_pieces);
@@ -557,5 +563,13 @@ Suite *exchange_suite(void)
 	tcase_add_test(ends, server_speaks_first);
 	suite_add_tcase(suite, order);
 	suite_add_tcase(suite, ends);
+}
+
+Suite *exchange_suite(void)
+{
+	Suite *suite = suite_create("exchange");
+
+	add_tests(suite, "order", "ends", setup);
+	add_tests(suite, "order, queues", "ends, queues", setup_queues);
 	return suite;
 }

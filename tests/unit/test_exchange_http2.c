@@ -32,6 +32,12 @@ static void setup(void)
 	both = connection__open(1000);
 }
 
+static void setup_queues(void)
+{
+	world__queues(true);
+	setup();
+}
+
 static void teardown(void)
 {
 	const char *problem;
@@ -352,12 +358,12 @@ START_TEST(end_with_reset)
 }
 END_TEST
 
-Suite *exchange_http2_suite(void)
+/* The same, wherever bytes are read. */
+static void add_tests(Suite *suite, const char *name, SFun before)
 {
-	Suite *suite = suite_create("exchange_http2");
-	TCase *core = tcase_create("core");
+	TCase *core = tcase_create(name);
 
-	tcase_add_checked_fixture(core, setup, teardown);
+	tcase_add_checked_fixture(core, before, teardown);
 	tcase_add_test(core, settings_within_preface);
 	tcase_add_test(core, reader_within_writer);
 	tcase_add_test(core, writer_within_reader);
@@ -369,5 +375,13 @@ Suite *exchange_http2_suite(void)
 	tcase_add_test(core, many_resets);
 	tcase_add_test(core, end_with_reset);
 	suite_add_tcase(suite, core);
+}
+
+Suite *exchange_http2_suite(void)
+{
+	Suite *suite = suite_create("exchange_http2");
+
+	add_tests(suite, "core", setup);
+	add_tests(suite, "core, queues", setup_queues);
 	return suite;
 }

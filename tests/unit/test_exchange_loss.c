@@ -28,6 +28,12 @@ static void setup(void)
 	world__begin();
 }
 
+static void setup_queues(void)
+{
+	world__queues(true);
+	setup();
+}
+
 static void teardown(void)
 {
 	const char *problem = world__inconsistency();
@@ -96,7 +102,8 @@ START_TEST(memory_for_two)
 	ck_assert_uint_eq(world__count(COUNT_CONNECTIONS_UNOBSERVED), 1);
 	ck_assert_uint_eq(world__count(COUNT_EDGE_CONNECTS), 2);
 	ck_assert_uint_eq(world__lost(LOSS_SOCKETS_FULL), 1);
-	ck_assert_uint_eq(world__responses(200, METHOD_GET), 3);
+	/* of a buffer that was met in its midst it is not known what was read before */
+	ck_assert_uint_eq(world__responses(200, METHOD_GET), world__reads_queues() ? 2 : 3);
 }
 END_TEST
 
@@ -236,10 +243,11 @@ START_TEST(unseen_header)
 		exchange(c, POST BODY, OK);
 		finish(c);
 	}
-	ck_assert_uint_eq(world__lost(LOSS_GAP), 3);
-	ck_assert_uint_ge(world__lost(LOSS_RESYNC), 3);
+	/* bytes that are read to be dropped (MSG_TRUNC) have been in the queue */
+	ck_assert_uint_eq(world__lost(LOSS_GAP), world__reads_queues() ? 2 : 3);
+	ck_assert_uint_ge(world__lost(LOSS_RESYNC), world__lost(LOSS_GAP));
 	ck_assert_uint_eq(world__responses(200, METHOD_POST), 3);
-	ck_assert_uint_eq(world__responses(0, METHOD_N), 6);
+	ck_assert_uint_eq(world__responses(0, METHOD_N), world__reads_queues() ? 9 : 6);
 }
 END_TEST
 
@@ -470,13 +478,12 @@ START_TEST(random_scripts)
 }
 END_TEST
 
-Suite *exchange_loss_suite(void)
+/* The same, wherever bytes are read. */
+static void add_tests(Suite *suite, const char *name, SFun begin)
 {
-	Suite *suite = suite_create("exchange_loss");
-	TCase *core = tcase_create("core"), *random = tcase_create("random");
+	TCase *core = tcase_create(name);
 
-	tcase_add_checked_fixture(core, setup, teardown);
-	tcase_set_timeout(random, 120);
+	tcase_add_checked_fixture(core, begin, teardown);
 	tcase_add_test(core, memory_for_two);
 	tcase_add_test(core, memory_for_http2);
 	tcase_add_test(core, memory_is_shared);
@@ -485,15 +492,26 @@ Suite *exchange_loss_suite(void)
 	tcase_add_test(core, unseen_content);
 	tcase_add_test(core, unseen_header);
 	tcase_add_test(core, splice_of_everything);
-	tcase_add_test(core, unreadable);
 	tcase_add_test(core, sendfile_of_the_body);
 	tcase_add_test(core, invalid_messages);
 	tcase_add_test(core, many_arrivals);
 	tcase_add_test(core, older);
 	tcase_add_test(core, slot_retired);
 	tcase_add_test(core, too_much_at_once);
-	tcase_add_test(random, random_scripts);
+	if (begin == setup)
+		tcase_add_test(core, unreadable);
 	suite_add_tcase(suite, core);
+}
+
+Suite *exchange_loss_suite(void)
+{
+	Suite *suite = suite_create("exchange_loss");
+	TCase *random = tcase_create("random");
+
+	tcase_set_timeout(random, 120);
+	tcase_add_test(random, random_scripts);
+	add_tests(suite, "core", setup);
+	add_tests(suite, "core, queues", setup_queues);
 	suite_add_tcase(suite, random);
 	return suite;
 }

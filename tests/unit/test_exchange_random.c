@@ -307,6 +307,7 @@ START_TEST(connections)
 
 	seed = 0x853c49e6748fea9bULL;
 	memset(&truth, 0, sizeof(truth));
+	world__queues(_i);
 	world__begin();
 	for (int i = 0; i < 20000; i++)
 		one_connection();
@@ -353,7 +354,7 @@ Suite *exchange_random_suite(void)
 	TCase *core = tcase_create("core");
 
 	tcase_set_timeout(core, 120);
-	tcase_add_test(core, connections);
+	tcase_add_loop_test(core, connections, 0, 2); /* registers, queues */
 	suite_add_tcase(suite, core);
 	return suite;
 }

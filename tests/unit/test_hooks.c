@@ -51,9 +51,10 @@ static void has_connections(void)
 
 static void choose(const struct hook_set *refused, bool probes)
 {
+	struct hook_conditions conditions = { .refused = *refused, .probes = probes };
 	const char *missing = NULL;
 
-	ck_assert_int_eq(hooks__choose(lines, btf, refused, probes, &missing), 0);
+	ck_assert_int_eq(hooks__choose(lines, btf, &conditions, &missing), 0);
 	ck_assert_ptr_null(missing);
 }
 
@@ -106,22 +107,23 @@ END_TEST
 /* Also the last row of the table, whatever its number is. */
 START_TEST(test_refused)
 {
-	struct hook_set refused = { .has = { [HOOK_sock_recv_length] = true } };
+	struct hook_conditions conditions = { .refused.has[HOOK_sock_recv_length] = true,
+					      .probes = true };
 	const char *missing;
 
 	has_connections();
 	has_tracepoint("sock_recv_length");
 	has_tracepoint("sock_send_length");
 	has_function("tcp_recvmsg", 5);
-	refused.has[HOOK_N - 1] = true;
-	choose(&refused, true);
+	conditions.refused.has[HOOK_N - 1] = true;
+	choose(&conditions.refused, true);
 	ck_assert(!lines[HOOK_sock_recv_length].available && lines[HOOK_tcp_recvmsg].chosen);
 	ck_assert_str_eq(lines[HOOK_sock_recv_length].reason,
 			 "the kernel has it but refuses the program");
 	ck_assert(!lines[HOOK_N - 1].chosen);
 
-	refused.has[HOOK_tcp_recvmsg] = true;
-	ck_assert_int_eq(hooks__choose(lines, btf, &refused, true, &missing), -EOPNOTSUPP);
+	conditions.refused.has[HOOK_tcp_recvmsg] = true;
+	ck_assert_int_eq(hooks__choose(lines, btf, &conditions, &missing), -EOPNOTSUPP);
 	ck_assert_str_eq(missing, "reads");
 }
 END_TEST

@@ -151,6 +151,7 @@ struct config {
 	bool collect_host; /* files of the machine, its containers and units */
 	bool collect_unix; /* listening UNIX sockets */
 
+	bool read_queues;	/* of sockets, instead of the memory of those who read and write */
 	bool tls_uprobes;	/* see plain text inside TLS, through uprobes */
 	uint32_t tls_libraries; /* of these: bits TLS_OPENSSL ... */
 

@@ -39,6 +39,8 @@ static const struct config_option options[] = {
 	  .standard = "0.0001,0.00025,0.0005,0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10",
 	  .argument = "SECONDS,...",
 	  .help = "upper bounds of the classic histogram buckets" },
+	{ "read_queues", OPTION_BOOL, FIELD(read_queues), .standard = "true",
+	  .help = "read bytes in the kernel's queues where it lets one, else by system calls" },
 	{ "status_by_code", OPTION_BOOL, FIELD(status_by_code), .standard = "false",
 	  .help = "histograms by exact status instead of its class" },
 

@@ -130,19 +130,27 @@ static bool has_chosen(const struct loader_hook *lines, size_t count, enum hook_
 	return false;
 }
 
-static void choose(struct loader_hook *lines, enum hook_id id, const struct btf *btf, bool refused,
-		   bool probes)
+/* Programs that read the bytes of sockets' queues. */
+static bool needs_queues(enum hook_id id)
 {
+	return id == HOOK_tcp_rcv_space_adjust || id == HOOK_frames_taken;
+}
+
+static void choose(struct loader_hook *lines, enum hook_id id, const struct btf *btf,
+		   const struct hook_conditions *conditions)
+{
+	bool refused = conditions->refused.has[id];
+	const char *no_queues = needs_queues(id) ? conditions->no_queues : NULL;
 	const struct hook *hook = &hooks[id];
 	struct loader_hook *line = &lines[id];
 	bool partner = hook->beside == HOOK_NONE || lines[hook->beside].chosen;
 	bool taken = has_chosen(lines, id, hook->fact);
 	bool is_last = id + 1 == HOOK_N || hooks[id + 1].fact != hook->fact;
-	bool is_off = !probes && hook->kind == HOOK_PROBE;
+	bool is_off = !conditions->probes && hook->kind == HOOK_PROBE;
 
 	line->fact = facts[hook->fact].name;
 	line->hook = label_of(id);
-	line->available = is_in_btf(id, btf) && !refused;
+	line->available = is_in_btf(id, btf) && !refused && !no_queues;
 	line->chosen = line->available && !taken && partner && !is_off;
 	if (is_off)
 		line->reason = "tls_uprobes is false";
@@ -150,6 +158,8 @@ static void choose(struct loader_hook *lines, enum hook_id id, const struct btf 
 		line->reason = "";
 	else if (is_last && !taken && partner && facts[hook->fact].without)
 		line->reason = facts[hook->fact].without;
+	else if (no_queues && is_in_btf(id, btf))
+		line->reason = no_queues;
 	else if (refused)
 		line->reason = "the kernel has it but refuses the program";
 	else if (!line->available)
@@ -161,10 +171,10 @@ static void choose(struct loader_hook *lines, enum hook_id id, const struct btf 
 }
 
 int hooks__choose(struct loader_hook ret_lines[HOOK_N], const struct btf *btf,
-		  const struct hook_set *refused, bool probes, const char **ret_missing)
+		  const struct hook_conditions *conditions, const char **ret_missing)
 {
 	for (enum hook_id id = 0; id < HOOK_N; id++)
-		choose(ret_lines, id, btf, refused->has[id], probes);
+		choose(ret_lines, id, btf, conditions);
 	for (enum hook_fact fact = 0; fact < HOOK_FACT_N; fact++) {
 		if (!facts[fact].required || has_chosen(ret_lines, HOOK_N, fact))
 			continue;

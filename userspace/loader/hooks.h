@@ -55,12 +55,14 @@ struct btf;
 #define HOOK_ROWS(X)                                                                               \
 	X(CONNECTIONS, inet_sock_set_state, TRACEPOINT, "inet_sock_set_state", 0, NONE)            \
 	X(ENDS, tcp_destroy_sock, TRACEPOINT, "tcp_destroy_sock", 0, NONE)                         \
+	X(READS, tcp_rcv_space_adjust, TRACEPOINT, "tcp_rcv_space_adjust", 0, NONE)                \
 	X(READS, sock_recv_length, TRACEPOINT, "sock_recv_length", 0, NONE)                        \
 	X(READS, tcp_recvmsg, FEXIT, "tcp_recvmsg", 5, NONE)                                       \
 	X(READS, tcp_recvmsg_nonblock, FEXIT, "tcp_recvmsg", 6, NONE)                              \
 	X(WRITES, sock_send_length, TRACEPOINT, "sock_send_length", 0, NONE)                       \
 	X(WRITES, tcp_sendmsg, FEXIT, "tcp_sendmsg", 3, NONE)                                      \
 	X(FILE_WRITES, tcp_sendpage, FEXIT, "tcp_sendpage", 5, tcp_sendmsg)                        \
+	X(FRAMES_READ, frames_taken, TRACEPOINT, "tcp_rcv_space_adjust", 0, tcp_rcv_space_adjust)  \
 	X(FRAMES_READ, frames_read, TRACEPOINT, "sock_recv_length", 0, sock_recv_length)           \
 	X(FRAMES_READ, frames_tcp_recvmsg, FEXIT, "tcp_recvmsg", 5, tcp_recvmsg)                   \
 	X(FRAMES_READ, frames_tcp_recvmsg_nonblock, FEXIT, "tcp_recvmsg", 6, tcp_recvmsg_nonblock) \
@@ -129,12 +131,18 @@ bool hook__is_required(enum hook_id hook);
 /* Whether the program is one of those that the hook, a HOOK_PROBE, stands for. */
 bool hook__has_probe(enum hook_id hook, const struct bpf_program *program);
 
+/* What the choice depends on beside the kernel's BTF. */
+struct hook_conditions {
+	struct hook_set refused; /* programs that the kernel has been seen to refuse */
+	bool probes;		 /* those of uprobes are wanted */
+	const char *no_queues;	 /* why the bytes of queues cannot be read there; NULL: they can */
+};
+
 /*
- * Chooses by BTF, except for programs that the kernel has been seen to refuse and, without
- * probes, those of uprobes. Fills one line per hook. Returns 0, or -EOPNOTSUPP and the name of
- * the fact that has no program.
+ * Chooses by BTF and the conditions. Fills one line per hook. Returns 0, or -EOPNOTSUPP and the
+ * name of the fact that has no program.
  */
 int hooks__choose(struct loader_hook ret_lines[HOOK_N], const struct btf *btf,
-		  const struct hook_set *refused, bool probes, const char **ret_missing);
+		  const struct hook_conditions *conditions, const char **ret_missing);
 
 #endif

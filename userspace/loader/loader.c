@@ -167,6 +167,9 @@ static struct edgetap *open_object(const struct loader *loader)
 	skeleton->rodata->cfg_cgroup_subsys = loader->cgroup_subsys;
 	skeleton->rodata->cfg_memory = config->connection_memory_bytes;
 	skeleton->rodata->cfg_status_by_code = config->status_by_code;
+	skeleton->rodata->cfg_page_base = loader->queues.page_base;
+	skeleton->rodata->cfg_page_shift = loader->queues.page_shift;
+	skeleton->rodata->has_queues = loader__has_hook(loader, HOOK_tcp_rcv_space_adjust);
 	probes__prepare(skeleton->obj, config->tls_uprobes, loader->probe_links);
 	for (enum hook_id id = 0; id < HOOK_N; id++)
 		set_autoload(skeleton, id, loader->lines[id].chosen);
@@ -224,7 +227,7 @@ static bool trial(const struct loader *loader, enum hook_id hook)
 
 /* What has been found out about hooks beyond BTF. */
 struct findings {
-	struct hook_set refused;
+	struct hook_conditions conditions;
 	struct hook_set tried;	  /* their programs were loaded alone */
 	struct hook_set attached; /* something was attached there, or could not be */
 	bool any_refused;
@@ -232,7 +235,7 @@ struct findings {
 
 static void refuse(struct findings *findings, enum hook_id hook)
 {
-	findings->refused.has[hook] = true;
+	findings->conditions.refused.has[hook] = true;
 	findings->any_refused = true;
 }
 
@@ -296,13 +299,14 @@ static bool refuse_unattachable(const struct loader *loader, struct findings *fi
 /* Takes programs that the kernel refuses out of the choice until what is left loads. */
 static int settle(struct loader *loader, const char **ret_message)
 {
-	struct findings findings = {};
+	struct findings findings = { .conditions.probes = loader->config->tls_uprobes };
 	const char *missing;
 	int err;
 
+	findings.conditions.no_queues = loader->config->read_queues ? queues__try(&loader->queues)
+								    : "read_queues is false";
 	for (;;) {
-		err = hooks__choose(loader->lines, loader->btf, &findings.refused,
-				    loader->config->tls_uprobes, &missing);
+		err = hooks__choose(loader->lines, loader->btf, &findings.conditions, &missing);
 		if (err && findings.any_refused)
 			return explain(
 				err, ret_message,

@@ -11,12 +11,14 @@
 #include "loader/hooks.h"
 #include "loader/loader.h"
 #include "loader/pool.h"
+#include "loader/queues.h"
 
 struct loader {
 	const struct config *config;
 	struct btf *btf;
 	struct grid grid;
 	int cgroup_subsys;
+	struct queues queues;
 	bool probe_links; /* many uprobes by one link */
 	struct loader_hook lines[HOOK_N];
 	struct bpf_link *links[HOOK_N];

@@ -159,8 +159,38 @@ struct sock_common {
 	} skc_net;
 };
 struct socket;
+struct rb_node {
+	struct rb_node *rb_right, *rb_left;
+};
+struct sk_buff {
+	union {
+		struct {
+			struct sk_buff *next, *prev;
+		};
+		struct rb_node rbnode;
+	};
+	char cb[48] __attribute__((aligned(8)));
+	unsigned char *head, *data;
+	unsigned int len, data_len, end;
+};
+struct sk_buff_head {
+	struct sk_buff *next, *prev;
+};
+struct skb_shared_info {
+	__u8 nr_frags;
+	struct sk_buff *frag_list;
+	struct iovec frags[17]; /* as two words */
+};
+struct tcp_skb_cb {
+	__u32 seq, end_seq;
+	__u16 tcp_flags;
+};
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue, sk_write_queue;
+	struct {
+		struct rb_node *rb_node;
+	} tcp_rtx_queue;
 	__u16 sk_protocol, sk_type;
 	int sk_err;
 	__u32 sk_ack_backlog, sk_max_ack_backlog;
@@ -178,10 +208,6 @@ struct tcp_sock {
 	struct sock sk;
 	__u32 copied_seq, rcv_nxt, snd_una, write_seq, srtt_us;
 	__u64 bytes_received, bytes_acked, tcp_clock_cache;
-};
-struct sk_buff {
-	unsigned char *data;
-	unsigned int len;
 };
 struct tcphdr {
 	__u32 seq;
@@ -242,6 +268,7 @@ struct bpf_iter__task_file {
 #define BPF_CORE_READ_INTO(to, s, field) memcpy(to, &(s)->field, sizeof(*(to)))
 #define BPF_CORE_READ_BITFIELD_PROBED(s, field) ((s)->field)
 #define bpf_core_field_exists(field) 1
+#define bpf_core_field_offset(type, field) offsetof(type, field)
 #define bpf_core_enum_value(type, value) (value)
 #define bpf_core_type_id_kernel(type) 0
 
@@ -304,6 +331,14 @@ static inline long bpf_seq_write(struct seq_file *seq, const void *bytes, __u32 
 	(void)count;
 	return 0;
 }
+
+static void *shim_cast(const void *object, __u32 id)
+{
+	(void)id;
+	return (void *)(uintptr_t)object;
+}
+
+static void *(*bpf_rdonly_cast)(const void *, __u32) = shim_cast;
 
 static inline long bpf_probe_read_kernel(void *to, __u32 bytes, const void *from)
 {
