@@ -278,6 +278,7 @@ struct io {
 	__u64 at;     /* offset in segment[current] */
 	__u64 vector; /* where the segments behind these are told of: struct iovec, fragments */
 	__u64 more;   /* how many they are */
+	__u64 buffer; /* PAYLOAD_QUEUE of a write: the buffer; 0: of a read */
 	__u64 list;   /* PAYLOAD_QUEUE: the buffer behind them; 0: none */
 	__u64 socket; /* address of the struct sock, to be compared and read of only */
 	__u32 current;
@@ -286,11 +287,13 @@ struct io {
 	__u32 sequence; /* of the next byte */
 	__u32 source;	/* where the bytes are: enum payload_source */
 	__u32 can_block;
-	__u32 bytes;  /* of the whole call */
-	__u32 end;    /* sequence number behind them; of a write: behind what was read before */
-	__u32 plain;  /* the bytes are plain text inside TLS */
-	__u32 sent;   /* HTTP/2: what the socket had taken (write_seq) when they were moved */
-	__u32 unseen; /* of a write: nobody waits, and not all that was read has been seen */
+	__u32 bytes;	/* of the whole call */
+	__u32 end;	/* sequence number behind them */
+	__u32 read;	/* of a write: behind what was read before */
+	__u32 plain;	/* the bytes are plain text inside TLS */
+	__u32 sent;	/* HTTP/2: what the socket had taken (write_seq) when they were moved */
+	__u32 in_order; /* of a write: it follows the one that was seen before */
+	__u32 unseen;	/* of a write: nobody waits, and not all that was read has been seen */
 };
 
 struct {

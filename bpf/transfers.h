@@ -100,6 +100,7 @@ static __always_inline struct server_state *adopt(struct sock *sk, struct tcp_so
 	s->response.phase = HTTP_RESYNC;
 	s->response.flags = HTTP_F_RESPONSE;
 	s->read_next = unread_from;
+	s->written = tp->write_seq;
 	s->arrival_seen = tp->rcv_nxt - (got_fin(sk) ? 1 : 0);
 	s->arrival_skip = s->arrival_seen;
 	s->in_counted = unread_from;
@@ -194,7 +195,7 @@ static __always_inline void tls_unknown_to_server(const struct sock *sk, struct 
 
 	if (t->phase > TLS_PHASE_FOREIGN || t->server.have)
 		return;
-	io->source = payload_find(io, true);
+	payload_locate(io, true);
 	if (!payload_show(io, NULL, 8) || (cursor_load(&io->cursor, 0) & 0xffffffffffffffULL) !=
 						  CHARS('H', 'T', 'T', 'P', '/', '1', '.', 0))
 		return;
@@ -208,7 +209,7 @@ static __always_inline void tls_unknown_to_server(const struct sock *sk, struct 
 
 /* The same for a write. */
 static __always_inline bool server_write(struct sock *sk, struct server_state *s,
-					 struct tcp_sock *tp, __u32 ret)
+					 struct tcp_sock *tp, __u32 ret, __u32 end)
 {
 	struct io *io = io_of(IO_WRITE);
 
@@ -218,10 +219,10 @@ static __always_inline bool server_write(struct sock *sk, struct server_state *s
 		upgraded_bytes(s, ret, false);
 	if (cfg_libraries &&
 	    (s->protocol == PROTOCOL_TLS_DATA || s->protocol == PROTOCOL_TLS_HANDSHAKE))
-		tls_data_written(s, tp->write_seq);
+		tls_data_written(s, end);
 	if (s->protocol != PROTOCOL_HTTP1 && !has_frames(s))
 		return false;
-	write_begin(sk, io, ret);
+	write_begin(sk, s, io, ret, end);
 	if (s->protocol == PROTOCOL_TLS_HANDSHAKE)
 		tls_unknown_to_server(sk, s, io);
 	if (s->protocol != PROTOCOL_HTTP1)
@@ -334,6 +335,7 @@ static __always_inline bool handle_write(struct sock *sk, int ret)
 	struct server_state *s;
 	struct tcp_sock *tp;
 	bool more = false;
+	__u32 end;
 
 	if (!is_tcp(sk))
 		return false;
@@ -358,8 +360,10 @@ static __always_inline bool handle_write(struct sock *sk, int ret)
 	slot = server_slot_in_task(s);
 	if (!slot)
 		return false;
+	end = tp->write_seq;
 	if (!s->torn_down)
-		more = server_write(sk, s, tp, ret);
+		more = server_write(sk, s, tp, ret, end);
+	s->written = end;
 	if (s->role == ROLE_UNKNOWN)
 		return false;
 	if ((__u32)tp->bytes_acked - s->out_counted >= 65536)
@@ -379,7 +383,7 @@ static __always_inline int handle_frames_read(struct sock *sk)
 		return 0;
 	io->sent = tp->write_seq;
 	if (io->source == PAYLOAD_UNKNOWN)
-		io->source = payload_find(io, false);
+		payload_locate(io, false);
 	if (s->protocol == PROTOCOL_TLS_HANDSHAKE) {
 		__u32 left = io->left;
 
@@ -406,7 +410,7 @@ static __always_inline int handle_frames_written(struct sock *sk)
 		return 0;
 	io->sent = tp->write_seq;
 	if (io->source == PAYLOAD_UNKNOWN)
-		io->source = payload_find(io, true);
+		payload_locate(io, true);
 	if (s->protocol != PROTOCOL_TLS_HANDSHAKE) {
 		frames_follow(s, io, true);
 		return 0;

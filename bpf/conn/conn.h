@@ -356,6 +356,7 @@ static __always_inline bool server_begin(const struct sock *sk, struct server_st
 	}
 	s->tcp |= TCP_LIVE;
 	s->read_next = start;
+	s->written = tp->write_seq;
 	s->in_counted = start;
 	s->arrival_seen = start;
 	s->arrival_skip = start;

@@ -13,6 +13,8 @@
 #include "../compat.h"
 #include "count.h"
 
+#define QUEUE_DEPTH 24 /* of a balanced tree: of more buffers than wait anywhere */
+
 enum payload_source {
 	PAYLOAD_NONE,	 /* nowhere that can be read; the reason has been counted */
 	PAYLOAD_USER,	 /* io->segment, memory of the task */
@@ -25,6 +27,10 @@ static __always_inline struct io *io_of(__u32 which)
 {
 	return bpf_map_lookup_elem(&io_by_cpu, &which);
 }
+
+_Static_assert(__builtin_offsetof(struct user_msghdr, msg_iovlen) ==
+		       __builtin_offsetof(struct user_msghdr, msg_iov) + 8,
+	       "two words are read at once");
 
 static __always_inline bool is_this_socket(struct task_struct *task, __u64 fd, __u64 socket)
 {
@@ -72,6 +78,13 @@ static __always_inline bool next_vector(struct io *io)
 	return true;
 }
 
+/* Bytes in a queue could not be read: a loss, if they cannot be found elsewhere. */
+static __always_inline void queue_fault(const struct io *io)
+{
+	if (!io->buffer)
+		count_loss(LOSS_FAULT);
+}
+
 /* A fragment's address; 0 if it is in no memory of the kernel's (devmem). */
 static __always_inline __u64 fragment_address(const struct fragment *f)
 {
@@ -84,7 +97,7 @@ static __always_inline bool next_fragments(struct io *io)
 	__u64 n = at_most(io->more, SEGMENTS);
 
 	if (bpf_probe_read_kernel(io->segment, n * sizeof(struct segment), (void *)io->vector)) {
-		count_loss(LOSS_FAULT);
+		queue_fault(io);
 		return false;
 	}
 	for (__u32 i = 0; i < SEGMENTS; i++) {
@@ -135,7 +148,7 @@ static __always_inline bool next_buffer(struct io *io)
 	struct sk_buff *skb = skb_cast((const void *)io->list);
 
 	if (!io->list) {
-		count_loss(LOSS_FAULT);
+		queue_fault(io);
 		return false;
 	}
 	buffer_begin(io, skb);
@@ -154,7 +167,7 @@ static __always_inline bool next_segments(struct io *io)
 static __always_inline void payload_queued(struct io *io, const struct sk_buff *skb, __u32 offset)
 {
 	buffer_begin(io, skb);
-	io->at = offset;
+	io->at += offset; /* some may have been passed over */
 	io->list = (__u64)((struct skb_shared_info *)bpf_rdonly_cast(
 				   skb->head + skb->end,
 				   bpf_core_type_id_kernel(struct skb_shared_info)))
@@ -207,7 +220,7 @@ static __always_inline struct queued queued_part(const struct sock *sk, const st
 static __always_inline int payload_find(struct io *io, bool sending)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct user_msghdr message;
+	struct segment vector; /* of a struct user_msghdr: where, and how many */
 	struct syscall call;
 
 	if (task->flags & (PF_KTHREAD | PF_IO_WORKER)) {
@@ -261,11 +274,13 @@ static __always_inline int payload_find(struct io *io, bool sending)
 			return PAYLOAD_NONE;
 		}
 	}
-	if (bpf_probe_read_user(&message, sizeof(message), (void *)call.arg1)) {
+	if (bpf_probe_read_user(
+		    &vector, sizeof(vector),
+		    (void *)(call.arg1 + __builtin_offsetof(struct user_msghdr, msg_iov)))) {
 		count_loss(LOSS_FAULT);
 		return PAYLOAD_NONE;
 	}
-	return many_segments(io, (__u64)message.msg_iov, message.msg_iovlen);
+	return many_segments(io, vector.base, vector.bytes);
 }
 
 /* Moves on by `bytes` bytes of the call. */
@@ -315,6 +330,73 @@ static __always_inline void payload_back(struct io *io, __u64 bytes)
 	io->at -= bytes;
 }
 
+/* The last buffer that was queued to be sent, or waits for its acknowledgement; 0: none. */
+static __always_inline const struct sk_buff *queue_tail(const struct sock *sk)
+{
+	const struct sk_buff *last = sk->sk_write_queue.prev;
+	const struct rb_node *node, *right;
+
+	if ((__u64)last != (__u64)sk + bpf_core_field_offset(struct sock, sk_write_queue))
+		return last;
+	node = sk->tcp_rtx_queue.rb_node;
+	for (int i = 0; i < QUEUE_DEPTH && node; i++) {
+		right = node->rb_right;
+		if (!right)
+			return skb_cast((const __u8 *)node -
+					bpf_core_field_offset(struct sk_buff, rbnode));
+		node = right;
+	}
+	return NULL;
+}
+
+static __always_inline const struct sock *sock_of(const struct io *io)
+{
+	return bpf_rdonly_cast((const void *)io->socket, bpf_core_type_id_kernel(struct sock));
+}
+
+/*
+ * Finds the bytes of a write in the last buffer to be sent. Not under the socket's lock: what is
+ * read may be acknowledged and gone meanwhile, see queue_holds(). False if they are not there.
+ */
+static __always_inline bool payload_sent(struct io *io)
+{
+	const struct sk_buff *skb = queue_tail(sock_of(io));
+	const struct tcp_skb_cb *cb;
+	__u32 from = io->end - io->bytes;
+
+	if (!skb)
+		return false;
+	skb = skb_cast(skb);
+	cb = skb_cb(skb);
+	if (cb->end_seq != io->end || (__s32)(from - cb->seq) < 0)
+		return false;
+	payload_queued(io, skb, from - cb->seq);
+	io->buffer = (__u64)skb;
+	return true;
+}
+
+/*
+ * Whether the buffer that bytes have been copied from held them all the while: it is still the
+ * last one, and not all of it is acknowledged, which comes before it is given back.
+ */
+static __always_inline bool queue_holds(const struct io *io)
+{
+	const struct sock *sk = sock_of(io);
+	const struct tcp_sock *tp =
+		bpf_rdonly_cast((const void *)io->socket, bpf_core_type_id_kernel(struct tcp_sock));
+
+	barrier();
+	return (__s32)(tp->snd_una - io->end) < 0 && (__u64)queue_tail(sk) == io->buffer;
+}
+
+/* Finds the bytes of a read or write, for the first time. */
+static __always_inline void payload_locate(struct io *io, bool sending)
+{
+	if (sending && has_queues && io->in_order && payload_sent(io))
+		return;
+	io->source = payload_find(io, sending);
+}
+
 /* A buffer of plain text that a TLS library gave or took. */
 static __always_inline void payload_plain(struct io *io, __u64 buffer, __u32 bytes)
 {
@@ -329,6 +411,7 @@ static __always_inline void payload_plain(struct io *io, __u64 buffer, __u32 byt
 	io->bytes = bytes;
 	io->left = bytes;
 	io->unseen = 0;
+	io->buffer = 0;
 	io->plain = 1;
 }
 
@@ -358,12 +441,9 @@ static __always_inline __u32 payload_behind(const struct io *io, void *to, __u32
 											 : 0;
 }
 
-/*
- * Puts the parser's carry and the next bytes into the window, at most `most`
- * fresh ones. Returns how many fresh ones, or 0
- * if they cannot be read; the reason has been counted.
- */
-static __always_inline __u32 payload_show(struct io *io, const struct http_parser *p, __u32 most)
+/* As payload_show(), which bytes of a write's queue may be gone behind. */
+static __always_inline __u32 payload_show_once(struct io *io, const struct http_parser *p,
+					       __u32 most)
 {
 	struct cursor *cur = &io->cursor;
 	__u32 current = io->current, carry = p ? p->carry_bytes : 0;
@@ -402,6 +482,34 @@ static __always_inline __u32 payload_show(struct io *io, const struct http_parse
 	cur->pos = 0;
 	cur->bytes = carry + (__u32)n;
 	return (__u32)n;
+}
+
+/*
+ * What was found in the queue of a write is not there any more: the same, and what follows, where
+ * the task has it. Alone, because it is rare.
+ */
+VERIFIED_ALONE int payload_show_again(struct io *io, const struct http_parser *p, __u32 most)
+{
+	if (!io)
+		return 0;
+	io->buffer = 0;
+	io->source = payload_find(io, true);
+	io->current = 0;
+	io->at = io->bytes - io->left;
+	return (int)payload_show_once(io, p, most);
+}
+
+/*
+ * Puts the parser's carry and the next bytes under the cursor, at most `most` fresh ones. Returns
+ * how many fresh ones, or 0 if they cannot be read; the reason has been counted.
+ */
+static __always_inline __u32 payload_show(struct io *io, const struct http_parser *p, __u32 most)
+{
+	__u32 n = payload_show_once(io, p, most);
+
+	if (!has_queues || io->source != PAYLOAD_QUEUE || !io->buffer || (n && queue_holds(io)))
+		return n;
+	return (__u32)payload_show_again(io, p, most);
 }
 
 #endif

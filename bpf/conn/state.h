@@ -108,6 +108,7 @@ struct server_state {
 	__u32 out_counted; /* bytes_acked up to which they are, modulo 2^32 */
 
 	__u32 read_next;    /* sequence number of the next byte to be read */
+	__u32 written;	    /* what the socket had taken (write_seq) at the last write */
 	__u32 arrival_seen; /* end of what has arrived */
 	__u32 arrival_skip; /* up to here no request can start */
 	__u32 arrival_end[ARRIVALS];

@@ -8,6 +8,7 @@
 
 #include "../conn/conn.h"
 #include "../conn/payload.h"
+#include "../proto/http1_glance.h"
 #include "protocol.h"
 
 #define STEPS 64  /* pieces of one read or write that are followed */
@@ -197,7 +198,11 @@ static __always_inline int request_step(struct server_state *s, struct io *io)
 	}
 	if (http_at_start(p))
 		request_begin(s, io);
-	result = http_scan(p, &io->cursor);
+	result = HTTP_MORE;
+	if (!carry && p->phase == HTTP_START && p->line_kind == HTTP_LINE_WHOLE)
+		result = http_glance(p, &io->cursor);
+	if (result == HTTP_MORE)
+		result = http_scan(p, &io->cursor);
 	payload_skip(io, io->cursor.pos - carry);
 	if (result == HTTP_MORE || result == HTTP_DONE) {
 		if (http_at_start(p))
@@ -285,6 +290,7 @@ static __always_inline void read_begin(const struct sock *sk, struct io *io, __u
 	io->end = end;
 	io->source = PAYLOAD_UNKNOWN;
 	io->socket = (__u64)sk;
+	io->buffer = 0;
 	io->at = 0;
 	io->current = 0;
 	io->segments = 0;
@@ -297,7 +303,7 @@ VERIFIED_ALONE int request_step_alone(struct server_state *s, struct io *io)
 	if (!s || !io)
 		return 1;
 	if (io->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->request))
-		io->source = payload_find(io, false);
+		payload_locate(io, false);
 	return request_step(s, io);
 }
 
@@ -332,7 +338,7 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 	}
 	if (io->left) {
 		if (io->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->request))
-			io->source = payload_find(io, false);
+			payload_locate(io, false);
 		if (!request_step(s, io) && io->left)
 			request_follow(s, io);
 	}

@@ -302,11 +302,11 @@ static __always_inline bool speaks_http2_first(const struct server_state *s,
  */
 VERIFIED_ALONE int response_to_unseen(struct server_state *s, const struct io *io)
 {
-	if (!s || !io || sequence_after(io->end, s->read_next) <= 0)
+	if (!s || !io || sequence_after(io->read, s->read_next) <= 0)
 		return 0;
 	count_loss(LOSS_GAP);
 	request_lost(s);
-	s->read_next = io->end;
+	s->read_next = io->read;
 	return 0;
 }
 
@@ -355,7 +355,11 @@ static __always_inline int response_step(struct server_state *s, struct io *io)
 		s->first_byte_ns = io->now_ns;
 		s->first_byte_unseen = io->can_block;
 	}
-	result = http_scan(p, &io->cursor);
+	result = HTTP_MORE;
+	if (!carry && p->phase == HTTP_START && p->line_kind == HTTP_LINE_WHOLE)
+		result = http_glance(p, &io->cursor);
+	if (result == HTTP_MORE)
+		result = http_scan(p, &io->cursor);
 	payload_skip(io, io->cursor.pos - carry);
 	switch (result) {
 	case HTTP_MORE:
@@ -416,13 +420,17 @@ VERIFIED_ALONE int response_step_alone(struct server_state *s, struct io *io)
 	if (!s || !io)
 		return 1;
 	if (io->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->response))
-		io->source = payload_find(io, true);
+		payload_locate(io, true);
 	return response_step(s, io);
 }
 
-/* Prepares to look at a write of `ret` bytes. */
-static __always_inline void write_begin(const struct sock *sk, struct io *io, __u32 ret)
+/* Prepares to look at a write of `ret` bytes, which the socket has taken up to `end`. */
+static __always_inline void write_begin(const struct sock *sk, struct server_state *s,
+					struct io *io, __u32 ret, __u32 end)
 {
+	io->end = end;
+	io->in_order = end - ret == s->written;
+	io->buffer = 0;
 	io->now_ns = bpf_ktime_get_ns();
 	io->bytes = ret;
 	io->left = ret;
@@ -461,14 +469,14 @@ static __always_inline void response_write(struct sock *sk, struct server_state 
 {
 	if (s->pending_head == s->pending_tail && !s->request_open &&
 	    s->response.phase != HTTP_RESYNC) {
-		io->end = read_end(sk, tp);
-		io->unseen = sequence_after(io->end, s->read_next) > 0;
+		io->read = read_end(sk, tp);
+		io->unseen = sequence_after(io->read, s->read_next) > 0;
 	}
 	s->last_write_ns = io->now_ns;
 	if (io->bytes > SMALL_WRITE)
 		io->can_block = !(BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK);
 	if (http_wants_bytes(&s->response))
-		io->source = payload_find(io, true);
+		payload_locate(io, true);
 	if (!response_step(s, io) && io->left)
 		response_follow(s, io);
 	if (s->protocol == PROTOCOL_HTTP1)

@@ -141,6 +141,7 @@ static void sock_init(struct tcp_sock *tp, int state, uint32_t sequence)
 	tp->sk.__sk_common.skc_state = (__u8)state;
 	tp->sk.__sk_common.skc_net.net = &net;
 	tp->sk.sk_protocol = PROTOCOL_TCP;
+	tp->sk.sk_write_queue.prev = (struct sk_buff *)&tp->sk.sk_write_queue;
 	tp->sk.sk_receive_queue.next = (struct sk_buff *)&tp->sk.sk_receive_queue;
 	tp->copied_seq = sequence;
 	tp->rcv_nxt = sequence;
@@ -774,6 +775,40 @@ void connection__taken(struct connection *c, size_t n)
 	c->tp.bytes_acked += n;
 }
 
+/*
+ * Puts what was written where it waits to be sent, or to be acknowledged, or nowhere, since it has
+ * been already, and takes it away again. Some of what was written before may be in the buffer.
+ */
+static void queue_written(struct connection *c, const void *data, size_t n, bool there)
+{
+	static struct buffer b;
+	struct sock *sk = &c->tp.sk;
+	uint32_t before = (c->tp.write_seq + (uint32_t)n) % 5 * 3;
+	uint8_t *all;
+
+	if (!has_queues || c->tp.write_seq % 7 == 0)
+		return; /* acknowledged */
+	if (!there) {
+		sk->sk_write_queue.prev = (struct sk_buff *)&sk->sk_write_queue;
+		sk->tcp_rtx_queue.rb_node = NULL;
+		c->tp.snd_una = c->tp.write_seq;
+		buffer_free(&b);
+		return;
+	}
+	all = malloc(before + n);
+	if (!all)
+		abort();
+	memset(all, '\n', before);
+	memcpy(all + before, data, n);
+	buffer_make(&b, all, before + n, c->tp.write_seq - (uint32_t)n - before, c->tp.write_seq);
+	free(all);
+	c->tp.snd_una = c->tp.write_seq - (uint32_t)n;
+	if (c->tp.write_seq % 2)
+		sk->sk_write_queue.prev = &b.skb[0];
+	else
+		sk->tcp_rtx_queue.rb_node = &b.skb[0].rbnode;
+}
+
 void connection__write(struct connection *c, const void *data, size_t n, enum call call)
 {
 	struct memory m;
@@ -787,7 +822,9 @@ void connection__write(struct connection *c, const void *data, size_t n, enum ca
 	if (!c->taken)
 		connection__taken(c, n);
 	c->taken = 0;
+	queue_written(c, data, n, true);
 	sock_send_length(shim_sk = &c->tp.sk, (int)n, 0);
+	queue_written(c, data, n, false);
 	memory_free(&m);
 }
 
