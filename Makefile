@@ -8,6 +8,7 @@ MANDIR	?= $(PREFIX)/share/man
 UNITDIR	?= $(PREFIX)/lib/systemd/system
 SYSCONFDIR ?= /etc
 FUZZ_SECONDS ?= 10
+BASE	?= cbaca09
 
 # The first that works. On Ubuntu bpftool is a wrapper that may lack its program.
 ifndef CLANG
@@ -70,6 +71,7 @@ TEST_SRC := $(wildcard tests/unit/*.c) tests/e2e/suite.c
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/obj/%.o)
 SUITES	 := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+GUEST_BIN := $(patsubst tests/bench/guest/%.c,$(BUILD)/bench/guest/%,$(wildcard tests/bench/guest/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FUZZ_RUNS := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=fuzz-%)
@@ -83,7 +85,7 @@ SUBMAKE	 = +$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MA
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all run check check-all unit e2e bench record fuzz asan lint format install dist clean help \
+.PHONY: all run check check-all unit e2e bench bench-guest record fuzz asan lint format install dist clean help \
 	$(FUZZ_RUNS) \
 	install-deps install-test-deps install-lint-deps FORCE
 all: $(BUILD)/edgetap	## build build/edgetap
@@ -175,6 +177,18 @@ e2e:			## run the end-to-end tests, or one: T=NAME
 bench: install-test-deps	## measure everything that has a budget; writes build/bench.json
 	$(SUBMAKE) all $(BENCH_BIN)
 	$(Q)$(TEST_ENV) /usr/bin/python3 tests/bench/bench.py
+
+# EDGETAP=FILE measures that program instead of building one.
+bench-guest: install-test-deps	## count instructions a request in an emulated machine; writes build/bench-guest.json
+	$(SUBMAKE) $(if $(EDGETAP),,all) $(GUEST_BIN)
+	$(Q)BUILD=$(abspath $(BUILD)) EDGETAP=$(or $(EDGETAP),$(abspath $(BUILD)/edgetap)) BASE=$(BASE) \
+		LOADS='$(LOADS)' ROUNDS=$(ROUNDS) /usr/bin/python3 tests/bench/guest/host.py
+
+# Each is a file of its own, so that measuring another tree's build builds nothing else.
+$(GUEST_BIN): $(BUILD)/bench/guest/%: tests/bench/guest/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 $(LDFLAGS) -o $@ $<
 
 # The benchmark's parts that are C: a program each.
 $(BENCH_BIN): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/unit/sample.o $(BUILD)/libedgetap.a

@@ -6,10 +6,17 @@
 # stands alone: it has no network but its own loopback.
 set -euo pipefail
 
-usage="usage: ${0##*/} KERNEL-DIR COMMAND
+usage="usage: ${0##*/} [--count] KERNEL-DIR COMMAND
 
 KERNEL-DIR is an extracted kernel package: boot/vmlinuz-* and lib/modules/.
+--count: the guest's clock counts instructions, one a nanosecond, so that what
+it measures does not depend on this machine and on what else runs there.
 Exits with the command's status; 125: the guest did not come that far."
+accel=(-accel tcg)
+if [[ ${1-} == --count ]]; then
+	accel=(-accel "tcg,thread=single" -icount "shift=0")
+	shift
+fi
 [[ $# -eq 2 ]] || { echo "$usage" >&2; exit 2; }
 kernel=$(realpath "$1")
 command=$2
@@ -29,11 +36,11 @@ leave() {
 }
 trap leave EXIT
 
-# The modules that the root file system needs. Those that a kernel has built in,
+# The modules that the root file system and the benchmark need. Those that a kernel has built in,
 # or that are of another time, are not there.
 mkdir -p "$work/root/bin" "$work/root/modules"
 for name in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci fuse virtiofs \
-	netfs fscache 9pnet 9pnet_virtio 9p overlay; do
+	netfs fscache 9pnet 9pnet_virtio 9p overlay tun; do
 	path=$(find "$modules/kernel" -name "$name.ko*" -print -quit)
 	case $path in
 	'') continue ;;
@@ -65,9 +72,9 @@ fi
 # No check of the timer: where the host is busy it does not tick in time, and the kernel panics.
 # Without cx16: in QEMU 7.2 a page fault in cmpxchg16b corrupts the flags, and 6.12 dies of it.
 qemu-system-x86_64 -nodefaults -no-user-config -display none -serial stdio -no-reboot \
-	-machine q35 -accel tcg -cpu max,-cx16 -m 1024M -smp 1 "${share[@]}" \
+	-machine q35 "${accel[@]}" -cpu max,-cx16 -m 1024M -smp 1 "${share[@]}" \
 	-kernel "$image" -initrd "$work/initrd.gz" \
 	-append "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check rdinit=/init" </dev/null |
-	tr -d '\r' | tee "$work/console"
+	sed -u 's,\r$,,' | tee "$work/console"
 status=$(sed -n 's/^guest: exit \([0-9]*\)$/\1/p' "$work/console" | tail -n 1)
 exit "${status:-125}"
