@@ -178,11 +178,11 @@ bench: install-test-deps	## measure everything that has a budget; writes build/b
 	$(SUBMAKE) all $(BENCH_BIN)
 	$(Q)$(TEST_ENV) /usr/bin/python3 tests/bench/bench.py
 
-# EDGETAP=FILE measures that program instead of building one.
+# EDGETAP=FILE measures that program instead of building one; tests/bench/guest/host.py has the other variables.
 bench-guest: install-test-deps	## count instructions a request in an emulated machine; writes build/bench-guest.json
 	$(SUBMAKE) $(if $(EDGETAP),,all) $(GUEST_BIN)
-	$(Q)BUILD=$(abspath $(BUILD)) EDGETAP=$(or $(EDGETAP),$(abspath $(BUILD)/edgetap)) BASE=$(BASE) \
-		LOADS='$(LOADS)' ROUNDS=$(ROUNDS) /usr/bin/python3 tests/bench/guest/host.py
+	$(Q)BUILD=$(abspath $(BUILD)) EDGETAP=$(or $(EDGETAP),$(abspath $(BUILD)/edgetap)) BASE='$(BASE)' \
+		LOADS='$(LOADS)' ROUNDS='$(ROUNDS)' KERNEL='$(KERNEL)' /usr/bin/python3 tests/bench/guest/host.py
 
 # Each is a file of its own, so that measuring another tree's build builds nothing else.
 $(GUEST_BIN): $(BUILD)/bench/guest/%: tests/bench/guest/%.c

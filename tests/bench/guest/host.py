@@ -15,10 +15,12 @@ measured. Needs root.
 """
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -33,7 +35,9 @@ from loads import LOADS  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = Path(os.environ.get("BUILD") or REPO / "build").resolve()
 OUT = BUILD / "bench-guest.json"
 SUITE = "bookworm-backports"
-NEEDED = ("qemu-system-x86_64", "busybox", "bpftool", "xz", "nginx", "h2load", "openssl")
+NEEDED = ("qemu-system-x86_64", "busybox", "bpftool", "xz", "nginx", "h2load", "openssl", "ip")
+FILE_DAEMON = (Path("/usr/lib/qemu/virtiofsd"), Path("/usr/libexec/virtiofsd"))
+BASE = "The base commit"  # as a section
 SECONDS = 1800  # at most, for what takes some minutes
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -64,37 +68,44 @@ def git(*argv, **how):
     return subprocess.run(["git", "-C", REPO, *argv], stdout=subprocess.PIPE, **how)
 
 
+def build(commit, target):
+    """Builds a commit in a folder of its own, of which only the program is kept."""
+    environ = {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    with tempfile.TemporaryDirectory(prefix="edgetap-base-") as tree:
+        packed = git("archive", commit, check=True).stdout
+        subprocess.run(["tar", "-x", "-C", tree], input=packed, check=True)
+        argv = ["make", "-C", tree, f"-j{os.cpu_count()}", "all"]
+        if subprocess.run(argv, env=environ, stdout=subprocess.DEVNULL).returncode:
+            fail(f"the base {commit[:12]} does not build, see above")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_suffix(f".{os.getpid()}")
+        shutil.copy(Path(tree) / "build" / "edgetap", fresh)
+        fresh.rename(target)
+
+
 def base():
     """edgetap as it was at the base commit, built once for each commit; None: no base."""
     name = os.environ.get("BASE") or "none"
     if name == "none":
         return None
+    if not shutil.which("git"):
+        fail("git is not installed, which the base is had by; BASE=none does without")
     found = git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", text=True)
     if found.returncode:
         fail(f"BASE={name}: no such commit here; BASE=none does without")
     commit = found.stdout.strip()
-    tree = BUILD / "bench-guest" / "base" / commit[:12]
-    program = tree / "build" / "edgetap"
+    program = BUILD / "bench-guest" / "base" / commit / "edgetap"
     if not program.exists():
-        progress(f"building the base, {commit[:12]}, in {tree}")
-        shutil.rmtree(tree, ignore_errors=True)
-        tree.mkdir(parents=True)
-        packed = git("archive", commit, check=True).stdout
-        subprocess.run(["tar", "-x", "-C", tree], input=packed, check=True)
-        environ = {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-        done = subprocess.run(["make", "-C", tree, f"-j{os.cpu_count()}", "all"], env=environ, stdout=subprocess.DEVNULL)
-        if done.returncode:
-            fail(f"the base {commit[:12]} does not build, see above")
+        progress(f"building the base, {commit[:12]}")
+        build(commit, program)
     return program
 
 
 def in_guest(image, job):
     """Boots the guest, shows what it says, and returns its result."""
-    command = f"exec /usr/bin/python3 {HERE}/inside.py '{json.dumps(job)}'"
+    command = shlex.join(["exec", "/usr/bin/python3", str(HERE / "inside.py"), json.dumps(job)])
     argv = ["timeout", "-k", "5", SECONDS, KERNELS / "boot.sh", "--count", image, command]
     guest = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, text=True, errors="replace")
-    # timeout ends the whole group that it has made.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     result = None
     try:
         for line in guest.stdout:
@@ -104,7 +115,7 @@ def in_guest(image, job):
                 progress(line.rstrip())
         status = guest.wait()
     finally:
-        guest.terminate()
+        guest.terminate()  # and timeout all that boot.sh has started
         guest.wait()
     if status or result is None:
         fail(f"the guest ended with status {status} and could not measure, see above")
@@ -137,9 +148,11 @@ class Measured:
         return sorted(shares, key=lambda share: -share[2])
 
     def bpf(self, state, load):
-        """Runs and instructions of all programs, a request."""
-        shares = self.programs(state, load)
-        return sum(runs for _, runs, _ in shares), sum(cost for _, _, cost in shares)
+        """Runs and instructions of all programs, a request: the medians of the rounds."""
+        rounds = [
+            [sum(counts) / row["requests"] for counts in zip(*row["programs"].values())] for row in self.of(state, load)
+        ]
+        return [median(values) for values in zip(*rounds)]
 
     def missed(self, state):
         rows = [row for row in self.rows if row["state"] == state and "logged" in row]
@@ -150,27 +163,32 @@ def add(figures, measured, load, with_base):
     runs, cost = measured.bpf("new", load)
     none = measured.exchange("none", load)
     added = measured.exchange("new", load) - none
-    notes = {"bpf": "", "runs": "", "added": f"of {none:,.0f} without an agent"}
-    if with_base:
-        base_runs, base_cost = measured.bpf("base", load)
-        base_added = measured.exchange("base", load) - none
-        notes["bpf"] = f"base {base_cost:,.0f}"
-        notes["runs"] = f"base {base_runs:.1f}"
-        notes["added"] += f"; base {base_added:,.0f}"
-    figures.add(f"{load.name}_bpf", cost, "instr", f"BPF a request, {load.what}", budget=load.bpf, note=notes["bpf"])
-    figures.add(f"{load.name}_runs", runs, "", "... in runs of programs", note=notes["runs"])
-    figures.add(f"{load.name}_added", added, "instr", "... added to the whole exchange", budget=load.added, note=notes["added"])
-    if with_base:
-        figures.add(f"{load.name}_bpf_ratio", cost / base_cost, "ratio", "... BPF to that of the base", budget=load.ratio)
-        figures.add(f"{load.name}_added_ratio", added / base_added, "ratio", "... added to that of the base")
-        figures.add(f"{load.name}_bpf_base", base_cost, "instr", "... BPF of the base")
-        figures.add(f"{load.name}_runs_base", base_runs, "", "... runs of the base")
-        figures.add(f"{load.name}_added_base", base_added, "instr", "... added by the base")
+    beside = f"of {none:,.0f} without an agent"
+    figures.add(f"{load.name}_bpf", cost, "instr", f"BPF a request, {load.what}", budget=load.bpf)
+    figures.add(f"{load.name}_runs", runs, "", "... in runs of programs")
+    whole = "... added to the whole exchange"
+    figures.add(f"{load.name}_added", added, "instr", whole, budget=load.added, note=beside)
+    if not with_base:
+        return
+    base_runs, base_cost = measured.bpf("base", load)
+    base_added = measured.exchange("base", load) - none
+    figures.add(
+        f"{load.name}_bpf_ratio", cost / base_cost, "ratio", "... BPF, to that of the base",
+        budget=load.ratio, note=f"of {base_cost:,.0f}, in {base_runs:.1f} runs",
+    )
+    figures.add(
+        f"{load.name}_added_ratio", added / base_added, "ratio", "... added, to that of the base",
+        note=f"of {base_added:,.0f}",
+    )
+    figures.add(f"{load.name}_bpf_base", base_cost, "instr", f"BPF a request, {load.what}", section=BASE)
+    figures.add(f"{load.name}_runs_base", base_runs, "", "... in runs of programs", section=BASE)
+    figures.add(f"{load.name}_added_base", base_added, "instr", whole, section=BASE, note=beside)
 
 
 def print_programs(measured, loads, with_base):
     """What one tunes by."""
-    print(f"{'program':24} {'runs a request':>15} {'instr a run':>12} {'instr a request':>16}" + "       base" * with_base)
+    title = f"{'program':24} {'runs a request':>15} {'instr a run':>12} {'instr a request':>16}"
+    print(title + (f" {'base':>10}" if with_base else ""))
     for load in loads:
         print(load.what)
         before = {name: cost for name, _, cost in measured.programs("base", load)} if with_base else {}
@@ -186,9 +204,15 @@ def print_programs(measured, loads, with_base):
 
 
 def main():
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: sys.exit(1))
     if os.uname().machine != "x86_64":
         fail("the kernel is one of x86_64")
+    if os.geteuid() != 0:
+        fail("needs root, so that the guest may read this machine's files")
     lacking = [name for name in NEEDED if not shutil.which(name, path=PATH)]
+    if not any(path.exists() for path in FILE_DAEMON):
+        lacking.append("virtiofsd")
     if lacking:
         fail(f"{', '.join(lacking)} not installed; `make install-test-deps` as root installs what it needs")
     agent = Path(os.environ.get("EDGETAP") or BUILD / "edgetap").resolve()
@@ -198,8 +222,12 @@ def main():
     agents = {"base": base(), "new": agent}
     agents = {name: str(path) for name, path in agents.items() if path}
     with_base = "base" in agents
-    job = dict(loads=[load.name for load in loads], agents=agents, programs=str(BUILD / "bench" / "guest"))
-    job["rounds"] = int(os.environ.get("ROUNDS") or (3 if with_base else 1))
+    rounds = os.environ.get("ROUNDS") or ("3" if with_base else "1")
+    if not rounds.isdecimal() or int(rounds) < 1:
+        fail(f"ROUNDS={rounds} is no number of rounds")
+    job = dict(
+        loads=[load.name for load in loads], agents=agents, rounds=int(rounds), programs=str(BUILD / "bench" / "guest")
+    )
     figures = Figures()
     measured = Measured(in_guest(kernel(), job))
     print()
@@ -208,8 +236,10 @@ def main():
         add(figures, measured, load, with_base)
     for state in agents:
         missed, logged = measured.missed(state)
-        figures.add(f"requests_missed_{state}", missed, "", f"requests not counted, {state}", note=f"of {logged:,} in the server's log",
-                    budget=0 if state == "new" else None)
+        figures.add(
+            f"requests_missed_{state}", missed, "", "requests not counted", budget=0 if state == "new" else None,
+            note=f"of {logged:,} in the server's log", section=BASE if state == "base" else "",
+        )
     figures.print()
     figures.write(OUT)
     print(f"\nwritten to {OUT}")

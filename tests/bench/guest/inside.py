@@ -29,6 +29,7 @@ from loads import LOADS  # noqa: E402
 STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 SERVER = "guest-nginx"
 NONE = "none"  # the state without an agent
+FAR = "10.99.0.2"  # behind the TUN device
 
 
 def say(text):
@@ -61,6 +62,10 @@ def quiet():
     lib.eventually(check, 120, "an idle machine")
 
 
+def lines(log):
+    return log.read_bytes().count(b"\n")
+
+
 class Server:
     """nginx that answers from memory and logs each request at once."""
 
@@ -68,12 +73,12 @@ class Server:
         self.env = env
         self.log = env.dir / "requests.log"
         self.ports = {"http": lib.free_port(), "h2c": lib.free_port(), "https": lib.free_port()}
-        self.library, environ = tls.library(env)
+        self.library, self.environ = tls.library(env)
         listen = f"listen 127.0.0.1:{self.ports['h2c']} http2;"
         if any(load.kind == "https" for load in loads):
             listen += self._https()
         self.nginx = machine.Nginx(
-            env, SERVER, environ=environ,
+            env, SERVER, environ=self.environ,
             server=f"""listen 127.0.0.1:{self.ports['http']} backlog=4096;
         {listen}
         access_log {self.log} status;
@@ -93,11 +98,25 @@ class Server:
         )
 
     def logged(self):
-        return self.log.read_bytes().count(b"\n")
+        return lines(self.log)
 
     def await_probes(self):
         for worker in tls.children(self.nginx.process.pid):
             tls.probed(worker, self.library, "SSL_read", "SSL_write", seconds=120)
+
+
+class FarServer:
+    """far.c: a server elsewhere, so that the guest has a client's sockets only."""
+
+    def __init__(self, env, program):
+        self.log = env.dir / "far.log"
+        process = env.start([program, "far", self.log])
+        lib.eventually(lambda: process.output() == "ready\n", 10, "the far server")
+        machine.run([lib.need("ip"), "address", "add", "10.99.0.1/24", "dev", "far"])
+        machine.run([lib.need("ip"), "link", "set", "far", "up"])
+
+    def logged(self):
+        return lines(self.log)
 
 
 class Client:
@@ -128,11 +147,15 @@ class Client:
 
 
 class H2load:
-    """The same by h2load, whose connections are part of what is measured."""
+    """
+    The same by h2load, whose connections are part of what is measured. It has the server's TLS
+    library, so that what is read and written inside TLS is seen at both ends, as in clear text.
+    """
 
     UNITS = {"us": 1e3, "ms": 1e6, "s": 1e9}
 
-    def __init__(self, port, load):
+    def __init__(self, port, load, environ):
+        self.environ = environ
         scheme = "https" if load.kind == "https" else "http"
         self.requests = load.requests
         self.argv = [lib.need("h2load"), "-t1", "-n", load.requests, "-c", load.connections, "-m", load.streams]
@@ -140,7 +163,7 @@ class H2load:
         self.argv.append(f"{scheme}://127.0.0.1:{port}/same")
 
     def run(self):
-        out = machine.run(self.argv)
+        out = machine.run(self.argv, environ=self.environ)
         took = re.search(r"^finished in ([\d.]+)(us|ms|s),", out, re.M)
         if not took or f" {self.requests} succeeded, 0 failed" not in out:
             raise RuntimeError(f"h2load: not all requests were answered well:\n{out}")
@@ -150,21 +173,38 @@ class H2load:
         pass
 
 
-def client_of(job, server, load):
-    if load.streams:
-        return H2load(server.ports[load.kind], load)
-    return Client(Path(job["programs"]) / "client", "127.0.0.1", server.ports[load.kind], load)
+class Guest:
+    """What runs in the guest but the agent."""
+
+    def __init__(self, env, job, loads):
+        self.clients = Path(job["programs"])
+        self.nginx = Server(env, loads)
+        self.far = None
+        if any(load.kind == "far" for load in loads):
+            self.far = FarServer(env, self.clients / "far")
+
+    def server(self, load):
+        return self.far if load.kind == "far" else self.nginx
+
+    def client(self, load):
+        if load.kind == "far":
+            return Client(self.clients / "client", FAR, 80, load)
+        port = self.nginx.ports[load.kind]
+        if load.streams:
+            return H2load(port, load, self.nginx.environ if load.same_library else None)
+        return Client(self.clients / "client", "127.0.0.1", port, load)
 
 
-def measure(job, server, load, observed):
+def measure(guest, load, observed):
     """One load in one state: what an exchange takes without statistics, then the programs with them."""
-    client = client_of(job, server, load)
+    client, server = guest.client(load), guest.server(load)
     row = dict(load=load.name, exchange=[], requests=0, programs={})
     for _ in range(load.windows):
         before = server.logged()
         row["exchange"].append(client.run() / load.requests)
-        if server.logged() - before != load.requests:
-            raise RuntimeError(f"{load.what}: {server.logged() - before} of {load.requests} requests are in nginx's log")
+        logged = server.logged() - before
+        if logged != load.requests:
+            raise RuntimeError(f"{load.what}: the server has logged {logged} of {load.requests} requests")
     if observed:
         STATS.write_text("1")
         logged, before = server.logged(), programs()
@@ -183,8 +223,8 @@ def measure(job, server, load, observed):
 class State:
     """Which agent observes the guest; none at first."""
 
-    def __init__(self, env, job, server, loads):
-        self.env, self.job, self.server = env, job, server
+    def __init__(self, env, job, guest, loads):
+        self.env, self.job, self.guest = env, job, guest
         self.tls = any(load.kind == "https" for load in loads)
         self.name, self.agent = NONE, None
 
@@ -202,7 +242,7 @@ class State:
             lib.EDGETAP = Path(self.job["agents"][name])
             self.agent = self.env.agent()
             if self.tls:
-                self.server.await_probes()
+                self.guest.nginx.await_probes()
         quiet()
 
     def counted(self):
@@ -210,25 +250,26 @@ class State:
         return scrape.value("edgetap_app_http_responses_total", app=SERVER)
 
 
-def visit(state, server, loads, job):
-    """All loads in the state that is entered; what was logged must have been counted."""
-    rows, counted, logged = [], state.counted() if state.agent else 0, server.logged()
+def visit(state, guest, loads):
+    """All loads in the state that is entered; what nginx logged must have been counted."""
+    rows, counted, logged = [], state.counted() if state.agent else 0, guest.nginx.logged()
     for load in loads:
-        rows.append(dict(measure(job, server, load, bool(state.agent)), state=state.name))
+        rows.append(dict(measure(guest, load, bool(state.agent)), state=state.name))
         say(f"  {state.name}: {load.what}: {rows[-1]['exchange'][0]:,.0f} instructions an exchange")
-    if state.agent:
-        want = server.logged() - logged
-        have = []
+    if not state.agent:
+        return rows
+    want = guest.nginx.logged() - logged
+    have = []
 
-        def all_there():
-            have.append(state.counted() - counted)
-            return have[-1] == want
+    def all_there():
+        have.append(state.counted() - counted)
+        return have[-1] == want
 
-        try:
-            lib.eventually(all_there, 20)
-        except AssertionError:
-            say(f"  {state.name}: edgetap counted {have[-1]:,.0f} of {want:,} requests")
-        rows.append(dict(state=state.name, logged=want, missed=abs(want - have[-1])))
+    try:
+        lib.eventually(all_there, 20)
+    except AssertionError:
+        say(f"  {state.name}: edgetap counted {have[-1]:,.0f} of {want:,} requests")
+    rows.append(dict(state=state.name, logged=want, missed=abs(want - have[-1])))
     return rows
 
 
@@ -241,14 +282,14 @@ def main():
     env = lib.Env("guest")
     failed, rows = True, []
     try:
-        server = Server(env, loads)
-        state = State(env, job, server, loads)
+        guest = Guest(env, job, loads)
+        state = State(env, job, guest, loads)
         for i in range(job["rounds"]):
             order = [NONE, *job["agents"]]
             for name in order if i % 2 == 0 else reversed(order):
                 state.enter(name)
                 say(f"round {i + 1} of {job['rounds']}, {name}")
-                rows += visit(state, server, loads, job)
+                rows += visit(state, guest, loads)
         state.enter(NONE)
         failed = False
     finally:
