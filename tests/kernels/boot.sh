@@ -31,6 +31,7 @@ work=$(mktemp -d)
 daemon=
 # shellcheck disable=SC2317 # called by the trap
 leave() {
+	trap '' TERM INT # a second one must not keep this from being done
 	[[ -z $daemon ]] || kill "$daemon" 2>/dev/null || true
 	rm -rf "$work"
 }

@@ -56,8 +56,11 @@ def wanted_loads():
 
 def kernel():
     """The folder of an unpacked kernel package, downloaded once."""
-    if os.environ.get("KERNEL"):
-        return os.environ["KERNEL"]
+    given = os.environ.get("KERNEL")
+    if given:
+        if not list(Path(given).glob("boot/vmlinuz-*")):
+            fail(f"KERNEL={given} has no boot/vmlinuz-*: it is no unpacked kernel package")
+        return given
     done = subprocess.run([KERNELS / "fetch.sh", SUITE, BUILD / "kernels"], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         fail(f"no kernel of {SUITE} could be had, see above; KERNEL=DIR names an unpacked kernel package")
