@@ -38,7 +38,7 @@ SUITE = "bookworm-backports"
 NEEDED = ("qemu-system-x86_64", "busybox", "bpftool", "xz", "nginx", "h2load", "openssl", "ip")
 FILE_DAEMON = (Path("/usr/lib/qemu/virtiofsd"), Path("/usr/libexec/virtiofsd"))
 BASE = "The base commit"  # as a section
-SECONDS = 1800  # at most, for what takes some minutes
+SECONDS = 5400  # at most, for what takes some minutes on a quiet machine
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
