@@ -374,6 +374,7 @@ static bool is_known_abi(struct plan *plan, const struct elf *elf)
 /* 1: a plan was made; 0: no TLS in it. */
 static int plan_go(struct plan *plan, struct elf *elf)
 {
+	struct disassembler disassembler = {};
 	struct elf_symbol symbols[COUNT(go)] = {};
 	const char *names[COUNT(go)], *reason = NULL;
 	bool has_handshake = false;
@@ -393,12 +394,15 @@ static int plan_go(struct plan *plan, struct elf *elf)
 	}
 	if (!is_whole(plan, go, COUNT(go), symbols) || !is_known_abi(plan, elf))
 		return 1;
+	/* its library stays loaded meanwhile: each of the functions takes it twice */
+	disassembler__open(&disassembler, elf->machine);
 	for (size_t i = 0; i < COUNT(go) && !plan->reason; i++) {
 		if (!symbols[i].address || (go[i].role == ROLE_OTHER && has_handshake))
 			continue;
 		has_handshake |= go[i].role == ROLE_OTHER;
 		plan_go_function(plan, elf, &go[i], &symbols[i]);
 	}
+	disassembler__close(&disassembler);
 	if (plan->reason)
 		plan->count = 0;
 	return 1;
