@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/listen.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/facts.h"
@@ -116,6 +117,7 @@ static int serve__wait(struct serve *serve, struct epoll_event *events, int coun
 
 static int serve__loop(struct serve *serve)
 {
+	priority__prompt();
 	for (;;) {
 		struct epoll_event events[2];
 		int count = serve__wait(serve, events, 2);

@@ -11,12 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/priority.h"
 #include "collect/endpoints/custom_internal.h"
 
 #define NS_PER_MS 1000000ULL
@@ -38,7 +36,6 @@
 #define JUDGE_SHARE 20
 #define CONNECT_MS 3000
 #define END_WAIT_S 5
-#define NICE 10 /* of no hurry beside what it observes */
 /* Connections that are kept: one for each endpoint, and a few of those that went. */
 #define SPARE_CONNECTIONS 32
 #define WAIT_MAX_MS 1000
@@ -288,7 +285,7 @@ static void *run(void *ctx)
 {
 	struct custom *custom = ctx;
 
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+	priority__background();
 	for (;;) {
 		uint64_t now, next;
 		bool is_ending;
