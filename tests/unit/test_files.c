@@ -392,9 +392,11 @@ static void drop(void *ctx)
 	__atomic_add_fetch(&dropped, 1, __ATOMIC_SEQ_CST);
 }
 
+static bool is_brief;
+
 static int do_work(struct patience *patience, void (*run)(void *ctx), pid_t pid, uint64_t owner)
 {
-	const struct patience_work work = { run, drop, NULL, pid, owner };
+	const struct patience_work work = { run, drop, NULL, pid, owner, is_brief };
 	int err = patience__do(patience, &work);
 
 	left += err == -ETIMEDOUT;
@@ -426,6 +428,11 @@ START_TEST(nobody_waits_for_who_hangs)
 	ck_assert_int_eq(do_work(patience, wait_at_gate, 1, 7), -EBUSY);
 	do_in_the_end(patience, 2, 7);
 	ck_assert_int_gt(done, 0);
+	/* who is in haste waits for nobody of an owner of whom one hangs */
+	is_brief = true;
+	ck_assert_int_eq(do_work(patience, run_at_once, 2, 7), -EBUSY);
+	do_in_the_end(patience, 3, 8);
+	is_brief = false;
 	/* whatever one owner does, there is room for another's */
 	for (pid_t pid = 100; pid < 200; pid++)
 		hanging += do_work(patience, wait_at_gate, pid, 7) == -ETIMEDOUT;

@@ -12,6 +12,7 @@
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL
 #define STACK_BYTES (256U << 10)
+#define BRIEF_PART 5
 
 struct call {
 	struct patience *patience;
@@ -89,7 +90,7 @@ static void *call__run(void *ctx)
 		forget(patience, call);
 		is_last = patience->is_closed && !patience->count;
 	} else {
-		pthread_cond_signal(&patience->done);
+		pthread_cond_broadcast(&patience->done);
 	}
 	pthread_mutex_unlock(&patience->lock);
 	if (!is_left)
@@ -111,6 +112,8 @@ static bool may_wait(const struct patience *patience, const struct patience_work
 			return false;
 		of_owner += patience->hanging[i]->work.owner == work->owner;
 	}
+	if (work->is_brief && of_owner)
+		return false;
 	return of_owner < PATIENCE_MAX - patience->count;
 }
 
@@ -130,7 +133,8 @@ static int start(struct call *call)
 
 int patience__do(struct patience *patience, const struct patience_work *work)
 {
-	const uint64_t due_ns = clock__now_ns() + patience->wait_ns;
+	const uint64_t due_ns =
+		clock__now_ns() + patience->wait_ns / (work->is_brief ? BRIEF_PART : 1);
 	const struct timespec until = { .tv_sec = (time_t)(due_ns / NS_PER_S),
 					.tv_nsec = (long)(due_ns % NS_PER_S) };
 	struct call *call = calloc(1, sizeof(*call));
