@@ -2,6 +2,7 @@
 #include "probes_process.h"
 
 #include <check.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -83,6 +84,31 @@ void probes_library__copy(const char *path, const char *name, char copy[PROBES_P
 	ck_assert_uint_eq(fwrite(bytes, 1, n, to), n);
 	ck_assert_int_eq(fclose(to), 0);
 	fclose(from);
+}
+
+void probes_library__swell(const char *path)
+{
+	const Elf64_Xword bytes = 64 << 20;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	Elf64_Shdr section = {};
+	Elf64_Ehdr header;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &header, sizeof(header), 0), sizeof(header));
+	for (Elf64_Off i = 0; section.sh_type != SHT_DYNSYM; i++) {
+		ck_assert_uint_lt(i, header.e_shnum);
+		ck_assert_int_eq(pread(fd, &section, sizeof(section),
+				       (off_t)(header.e_shoff + i * sizeof(section))),
+				 sizeof(section));
+	}
+	header.e_shoff += section.sh_link * sizeof(section);
+	ck_assert_int_eq(pread(fd, &section, sizeof(section), (off_t)header.e_shoff),
+			 sizeof(section));
+	section.sh_size = bytes;
+	ck_assert_int_eq(pwrite(fd, &section, sizeof(section), (off_t)header.e_shoff),
+			 sizeof(section));
+	ck_assert_int_eq(ftruncate(fd, (off_t)(section.sh_offset + bytes)), 0);
+	close(fd);
 }
 
 void probes_library__remove(const char *path)

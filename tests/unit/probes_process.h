@@ -16,6 +16,9 @@ void probes_library__make(char path[PROBES_PATH_BYTES], const char *source);
 /* Copies the file to a new name in its directory. */
 void probes_library__copy(const char *path, const char *name, char copy[PROBES_PATH_BYTES]);
 
+/* Makes a library one whose strings are so many that reading them takes a good part of a second. */
+void probes_library__swell(const char *path);
+
 /* Removes the directory of the library, with all in it. */
 void probes_library__remove(const char *path);
 

@@ -50,8 +50,10 @@ static void on_found(void *ctx, const struct found *found)
 
 static int look(pid_t pid)
 {
+	const struct find_look look = { .pid = pid, .libraries = ALL, .on_found = on_found };
+
 	told.count = 0;
-	return find__process(find, pid, 0, ALL, on_found, NULL, NULL);
+	return find__process(find, &look, NULL);
 }
 
 static void setup(void)
@@ -128,6 +130,11 @@ START_TEST(a_library_is_read_once)
 	const char *paths[] = { library };
 	pid_t first = probes_process__start(paths, 1, 0, NULL);
 	pid_t second = probes_process__start(paths, 1, 0, NULL);
+	const struct find_look others = {
+		.pid = first,
+		.libraries = ALL & ~OPENSSL,
+		.on_found = on_found,
+	};
 	uint64_t with_files = read_to_look(first), again;
 
 	ck_assert_int_eq(told.count, 1);
@@ -140,7 +147,7 @@ START_TEST(a_library_is_read_once)
 	}
 	/* libraries that are not wanted are found, and not told of */
 	told.count = 0;
-	ck_assert_int_eq(find__process(find, first, 0, ALL & ~OPENSSL, on_found, NULL, NULL), 0);
+	ck_assert_int_eq(find__process(find, &others, NULL), 0);
 	ck_assert_int_eq(told.count, 0);
 	/* a file that is written to is another one */
 	ck_assert_int_eq(truncate(library, 0x3000), 0);
@@ -148,6 +155,35 @@ START_TEST(a_library_is_read_once)
 	probes_process__end(first);
 	probes_process__end(second);
 	ck_assert_int_lt(look(first), 0);
+}
+END_TEST
+
+/* Others do not wait for a file that takes long; once it has been read, it takes no time. */
+START_TEST(a_brief_look_comes_to_an_end)
+{
+	const char *paths[] = { library };
+	pid_t pid = probes_process__start(paths, 1, 0, NULL);
+	struct find_look brief = {
+		.pid = pid,
+		.libraries = ALL,
+		.is_brief = true,
+		.on_found = on_found,
+	};
+
+	told.count = 0;
+	ck_assert_int_eq(find__process(find, &brief, NULL), 0);
+	ck_assert_int_eq(told.count, 1);
+	probes_library__swell(library);
+	told.count = 0;
+	ck_assert_int_eq(find__process(find, &brief, NULL), -EAGAIN);
+	ck_assert_int_eq(find__process(find, &brief, NULL), -EAGAIN);
+	ck_assert_int_eq(told.count, 0);
+	ck_assert_int_eq(look(pid), 0);
+	ck_assert_int_eq(told.count, 1);
+	ck_assert_int_eq(find__process(find, &brief, NULL), 0);
+	ck_assert_int_eq(told.count, 2);
+	ck_assert_uint_eq(told.probes, 4);
+	probes_process__end(pid);
 }
 END_TEST
 
@@ -313,6 +349,7 @@ Suite *probes_find_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, lines_of_maps);
 	tcase_add_test(tc, a_library_is_read_once);
+	tcase_add_test(tc, a_brief_look_comes_to_an_end);
 	tcase_add_test(tc, replaced_files);
 	tcase_add_test(tc, layers_share_their_files);
 	tcase_add_test(tc, no_descriptor_is_left_open);

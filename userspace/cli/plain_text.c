@@ -89,12 +89,18 @@ static void on_found(void *ctx, const struct found *found)
 static void on_process(void *ctx, pid_t pid)
 {
 	struct examination *examination = ctx;
+	const struct find_look look = {
+		.pid = pid,
+		.libraries = UINT32_MAX,
+		.on_found = on_found,
+		.ctx = examination,
+	};
 	struct find_unread unread = {};
 	int err;
 
 	examination->pid = pid;
 	examination->found = false;
-	err = find__process(examination->find, pid, 0, UINT32_MAX, on_found, examination, &unread);
+	err = find__process(examination->find, &look, &unread);
 	examination->plain_text->hanging += err == -ETIMEDOUT || err == -EBUSY;
 	examination->plain_text->without += !examination->found;
 	examination->plain_text->unreadable += unread.errors + unread.may_hang;

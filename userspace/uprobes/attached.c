@@ -339,12 +339,18 @@ static int look_at(struct attached *attached, struct attached_process *process, 
 	struct look look = { .attached = attached, .process = process, .now_ns = now_ns };
 	struct lineage lineage = process->lineage;
 	int err = lineage__read(&lineage, process->pid, attached->ops.controller);
+	const struct find_look how = {
+		.pid = process->pid,
+		.owner = owner_of(process->pid, &lineage),
+		.libraries = attached->libraries,
+		.on_found = on_found,
+		.ctx = &look,
+	};
 	struct find_unread unread = {};
 
 	process->looked_ns = now_ns;
 	if (!err)
-		err = find__process(attached->find, process->pid, owner_of(process->pid, &lineage),
-				    attached->libraries, on_found, &look, &unread);
+		err = find__process(attached->find, &how, &unread);
 	if (err == -ETIMEDOUT || err == -EBUSY) {
 		note_unread(attached, process, UNREAD_MEMORY_MAP, NULL);
 		process->lineage = lineage;

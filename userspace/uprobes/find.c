@@ -2,12 +2,14 @@
 #include "uprobes/find.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "files/filesystems.h"
 #include "files/foreign.h"
 #include "files/patience.h"
@@ -15,7 +17,7 @@
 #include "uprobes/mapped.h"
 
 #define WAYS 8 /* entries in which one file may be */
-#define PATH_BYTES 256
+#define NS_PER_S 1000000000ULL
 
 struct known {
 	struct file_state state; /* bytes and time tell whether it is still the same */
@@ -25,23 +27,29 @@ struct known {
 };
 
 struct find {
+	pthread_mutex_t lock; /* of the next two */
 	struct known known[FIND_MAX_FILES];
 	uint64_t lookups;
-	struct plan scratch;
-	struct filesystems *filesystems;
+	struct filesystems *filesystems[2]; /* of brief looks the second */
 	struct patience *patience;
-	char may_hang_at[PATH_BYTES];
 };
 
 struct search {
 	struct find *find;
-	pid_t pid;
-	uint32_t libraries;
+	const struct find_look *look;
 	bool has_program;
 	struct process_exe program;
-	void (*on_found)(void *ctx, const struct found *found);
-	void *ctx;
+	uint64_t until_ns; /* of a brief look */
+	uint64_t until_cpu_ns;
+	bool is_late;
+	struct plan plan; /* of the file at hand */
 	struct find_unread unread;
+};
+
+/* A file that is not read on when it is too late. */
+struct timed_source {
+	struct elf_source source;
+	struct search *search;
 };
 
 int find__new(struct find **ret_find)
@@ -50,7 +58,9 @@ int find__new(struct find **ret_find)
 
 	if (!find)
 		return -ENOMEM;
-	if (filesystems__new(&find->filesystems) || patience__new(&find->patience, FIND_WAIT_MS)) {
+	pthread_mutex_init(&find->lock, NULL);
+	if (filesystems__new(&find->filesystems[0]) || filesystems__new(&find->filesystems[1]) ||
+	    patience__new(&find->patience, FIND_WAIT_MS)) {
 		find__free(find);
 		return -ENOMEM;
 	}
@@ -64,8 +74,10 @@ void find__free(struct find *find)
 		return;
 	for (size_t i = 0; i < FIND_MAX_FILES; i++)
 		free(find->known[i].plan);
-	filesystems__free(find->filesystems);
+	filesystems__free(find->filesystems[0]);
+	filesystems__free(find->filesystems[1]);
 	patience__free(find->patience);
+	pthread_mutex_destroy(&find->lock);
 	free(find);
 }
 
@@ -76,7 +88,7 @@ static struct known *ways_of(struct find *find, const struct file_id *id)
 	return &find->known[(mixed >> 32) % (FIND_MAX_FILES / WAYS) * WAYS];
 }
 
-/* The entry of this file, or the one to be used for it, emptied. */
+/* The entry of this file, or the one to be used for it, emptied. Under the lock. */
 static struct known *look_up(struct find *find, const struct file_state *state, bool is_program,
 			     bool *ret_is_known)
 {
@@ -106,56 +118,115 @@ static struct known *look_up(struct find *find, const struct file_state *state, 
 	return oldest;
 }
 
-/* What is in a file that has not been read. As plan__make. */
-static int read_file(struct find *find, int path_fd, const char *path, bool is_program)
+static size_t plan_bytes(const struct plan *plan)
+{
+	return offsetof(struct plan, probe) + plan->count * sizeof(struct plan_probe);
+}
+
+/* False if the file is not known. Else whether it has a plan, which goes to the search. */
+static bool recall(struct search *search, const struct file_state *state, bool is_program,
+		   bool *ret_has_plan)
+{
+	struct find *find = search->find;
+	const struct known *known;
+	bool is_known;
+
+	pthread_mutex_lock(&find->lock);
+	known = look_up(find, state, is_program, &is_known);
+	if (is_known && known->plan)
+		memcpy(&search->plan, known->plan, plan_bytes(known->plan));
+	*ret_has_plan = is_known && known->plan;
+	pthread_mutex_unlock(&find->lock);
+	return is_known;
+}
+
+/* plan: NULL for a file without TLS. Without memory it is not remembered. */
+static void remember(struct find *find, const struct file_state *state, bool is_program,
+		     const struct plan *plan)
+{
+	struct plan *copy = plan ? malloc(plan_bytes(plan)) : NULL;
+	struct known *known;
+	bool is_known;
+
+	if (plan && !copy)
+		return;
+	if (plan)
+		memcpy(copy, plan, plan_bytes(plan));
+	pthread_mutex_lock(&find->lock);
+	known = look_up(find, state, is_program, &is_known);
+	/* another thread may have read it, too */
+	free(known->plan);
+	*known = (struct known){
+		.state = *state,
+		.is_program = is_program,
+		.used = find->lookups,
+		.plan = copy,
+	};
+	pthread_mutex_unlock(&find->lock);
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static bool is_late(struct search *search)
+{
+	if (search->look->is_brief && !search->is_late)
+		search->is_late = clock__now_ns() >= search->until_ns ||
+				  cpu_ns() >= search->until_cpu_ns;
+	return search->is_late;
+}
+
+static ssize_t read_in_time(void *ctx, void *to, size_t bytes, uint64_t offset)
+{
+	const struct timed_source *timed = ctx;
+
+	if (is_late(timed->search))
+		return -EAGAIN;
+	return timed->source.read(timed->source.ctx, to, bytes, offset);
+}
+
+/* What is in a file that has not been read. As plan__make, and -EAGAIN if it is too late for it. */
+static int read_file(struct search *search, int path_fd, const char *path, bool is_program)
 {
 	const char *slash = strrchr(path, '/');
+	struct timed_source timed = { .search = search };
 	int fd = foreign__open(path_fd), result;
 	struct elf_source source;
 
 	if (fd < 0)
 		return fd;
-	result = elf_source__file(&source, fd);
-	if (!result)
-		result = plan__make(&find->scratch, &source, slash ? slash + 1 : path, is_program);
+	result = elf_source__file(&timed.source, fd);
+	if (!result) {
+		source = (struct elf_source){ read_in_time, &timed, timed.source.size };
+		result = plan__make(&search->plan, &source, slash ? slash + 1 : path, is_program);
+	}
 	close(fd);
-	return result;
+	/* what a part of the file says is no result */
+	return search->is_late ? -EAGAIN : result;
 }
 
 /* NULL with a negative errno in ret_err, or with 0 if there is no TLS in it. */
-static const struct plan *plan_of(struct find *find, int fd, const struct file_state *state,
+static const struct plan *plan_of(struct search *search, int fd, const struct file_state *state,
 				  const char *path, bool is_program, int *ret_err)
 {
-	struct plan *plan = NULL;
-	bool is_known;
-	struct known *known = look_up(find, state, is_program, &is_known);
+	bool has_plan;
 	int result;
 
 	*ret_err = 0;
-	if (is_known)
-		return known->plan;
-	result = read_file(find, fd, path, is_program);
-	if (result > 0) {
-		size_t bytes = offsetof(struct plan, probe) +
-			       find->scratch.count * sizeof(struct plan_probe);
-
-		plan = malloc(bytes);
-		if (!plan)
-			result = -ENOMEM;
-		else
-			memcpy(plan, &find->scratch, bytes);
-	}
+	if (recall(search, state, is_program, &has_plan))
+		return has_plan ? &search->plan : NULL;
+	result = read_file(search, fd, path, is_program);
 	if (result < 0) {
 		*ret_err = result;
 		return NULL;
 	}
-	*known = (struct known){
-		.state = *state,
-		.is_program = is_program,
-		.used = find->lookups,
-		.plan = plan,
-	};
-	return plan;
+	remember(search->find, state, is_program, result ? &search->plan : NULL);
+	return result ? &search->plan : NULL;
 }
 
 /* 0 for a file that may be read, or a negative errno. */
@@ -163,8 +234,9 @@ static int check_file(struct search *search, const struct mapped_file *file,
 		      struct file_state *ret_state)
 {
 	int err = file->fd < 0 ? file->fd
-			       : foreign__check(search->find->filesystems, search->pid, file->fd,
-						file->mapping.major, file->mapping.minor);
+			       : foreign__check(search->find->filesystems[search->look->is_brief],
+						search->look->pid, file->fd, file->mapping.major,
+						file->mapping.minor);
 
 	return err ? err : file__state(file->fd, &file->mapping, ret_state);
 }
@@ -172,15 +244,14 @@ static int check_file(struct search *search, const struct mapped_file *file,
 static void note_unread(struct search *search, const char *path, int err)
 {
 	/* neither a device nor a pipe is a library */
-	if (err == -EINVAL)
+	if (err == -EINVAL || search->is_late)
 		return;
 	if (err != -EREMOTE) {
 		search->unread.errors++;
 		return;
 	}
 	search->unread.may_hang++;
-	snprintf(search->find->may_hang_at, PATH_BYTES, "%s", path);
-	search->unread.may_hang_at = search->find->may_hang_at;
+	snprintf(search->unread.may_hang_at, sizeof(search->unread.may_hang_at), "%s", path);
 }
 
 static void search_file(struct search *search, const struct mapped_file *file)
@@ -196,11 +267,11 @@ static void search_file(struct search *search, const struct mapped_file *file)
 	}
 	is_program = search->has_program && search->program.dev == found.state.seen.dev &&
 		     search->program.inode == found.state.seen.inode;
-	found.plan = plan_of(search->find, found.fd, &found.state, path, is_program, &err);
+	found.plan = plan_of(search, found.fd, &found.state, path, is_program, &err);
 	if (err)
 		note_unread(search, path, err);
-	if (found.plan && search->libraries >> (found.plan->library - 1) & 1)
-		search->on_found(search->ctx, &found);
+	if (found.plan && search->look->libraries >> (found.plan->library - 1) & 1)
+		search->look->on_found(search->look->ctx, &found);
 }
 
 static void read_mapped(void *ctx)
@@ -213,41 +284,49 @@ static void drop_mapped(void *ctx)
 	mapped__free(ctx);
 }
 
-int find__process(struct find *find, pid_t pid, uint64_t owner, uint32_t libraries,
-		  void (*on_found)(void *ctx, const struct found *found), void *ctx,
-		  struct find_unread *ret_unread)
+/* What the process maps, to be freed. */
+static int map_of(struct find *find, const struct find_look *look, struct mapped **ret_mapped)
 {
-	struct search search = {
-		.find = find,
-		.pid = pid,
-		.libraries = libraries,
-		.on_found = on_found,
-		.ctx = ctx,
-	};
 	struct mapped *mapped = calloc(1, sizeof(*mapped));
 	const struct patience_work work = {
 		.run = read_mapped,
 		.drop = drop_mapped,
 		.ctx = mapped,
-		.pid = pid,
-		.owner = owner,
+		.pid = look->pid,
+		.owner = look->owner,
+		.is_brief = look->is_brief,
 	};
-	int err = mapped ? 0 : -ENOMEM;
+	int err;
 
-	if (!err) {
-		mapped->pid = pid;
-		err = patience__do(find->patience, &work);
-	}
-	if (err) {
-		if (err != -ETIMEDOUT)
-			free(mapped);
+	if (!mapped)
+		return -ENOMEM;
+	mapped->pid = look->pid;
+	err = patience__do(find->patience, &work);
+	if (!err)
+		*ret_mapped = mapped;
+	else if (err != -ETIMEDOUT)
+		free(mapped);
+	return err;
+}
+
+int find__process(struct find *find, const struct find_look *look, struct find_unread *ret_unread)
+{
+	struct search search = {
+		.find = find,
+		.look = look,
+		.until_ns = clock__now_ns() + FIND_BRIEF_NS,
+		.until_cpu_ns = cpu_ns() + FIND_BRIEF_CPU_NS,
+	};
+	struct mapped *mapped;
+	int err = map_of(find, look, &mapped);
+
+	if (err)
 		return err;
-	}
-	search.has_program = process__exe(pid, &search.program, NULL) == 0;
-	filesystems__forget(find->filesystems);
-	for (size_t i = 0; i < mapped->count; i++)
+	search.has_program = process__exe(look->pid, &search.program, NULL) == 0;
+	filesystems__forget(find->filesystems[look->is_brief]);
+	for (size_t i = 0; i < mapped->count && !is_late(&search); i++)
 		search_file(&search, &mapped->file[i]);
-	err = mapped->err;
+	err = search.is_late ? -EAGAIN : mapped->err;
 	mapped__free(mapped);
 	if (ret_unread)
 		*ret_unread = search.unread;
