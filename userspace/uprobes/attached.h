@@ -4,7 +4,8 @@
  * A probe is in the file and so in every process that maps it; a file is attached
  * when the first observed process is seen to map it, and let go when none does any
  * more. Of a process that has ended, living ones of its executable, its session or its process
- * group are observed in its place. Every table is bounded. One thread uses it.
+ * group are observed in its place. Every table is bounded. Two threads may use it: one that looks
+ * briefly at who comes new, and one that does all the rest.
  */
 #ifndef EDGETAP_UPROBES_ATTACHED_H
 #define EDGETAP_UPROBES_ATTACHED_H
@@ -84,12 +85,20 @@ void attached__free(struct attached *attached);
 int attached__process(struct attached *attached, const struct serving *serving, uint64_t now_ns);
 
 /*
+ * The same while others wait, so that it is never for long: -EAGAIN if it would be, and
+ * attached__process is to be called instead. What was known of its files, or quick to find out, has
+ * its probes then.
+ */
+int attached__process_briefly(struct attached *attached, const struct serving *serving,
+			      uint64_t now_ns);
+
+/*
  * Looks through /proc, once for all, for the successors of processes that have ended, if there are
  * any and the last search was long enough ago. attached__due_ns: when that will be; UINT64_MAX if
  * nobody waits.
  */
 void attached__inherit(struct attached *attached, uint64_t now_ns);
-uint64_t attached__due_ns(const struct attached *attached);
+uint64_t attached__due_ns(struct attached *attached);
 
 /*
  * Leaves the files of processes that have ended to their successors, looks again at some that live
@@ -98,7 +107,7 @@ uint64_t attached__due_ns(const struct attached *attached);
  */
 void attached__sweep(struct attached *attached, uint64_t now_ns);
 
-/* Of this moment, for the thread that uses it. */
-void attached__stats(const struct attached *attached, struct attached_stats *ret_stats);
+/* Of this moment. */
+void attached__stats(struct attached *attached, struct attached_stats *ret_stats);
 
 #endif

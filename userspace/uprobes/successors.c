@@ -14,7 +14,11 @@ struct successors {
 	const char *controller;
 	struct predecessor predecessor[SUCCESSORS_MAX];
 	size_t count;
-	unsigned int looks; /* left to this search */
+
+	/* of the search that is under way */
+	struct predecessor searched[SUCCESSORS_MAX];
+	size_t searched_count;
+	unsigned int looks; /* left to it */
 };
 
 int successors__new(struct successors **ret_successors, const char *controller)
@@ -142,13 +146,15 @@ static void try_process(struct successors *successors, const struct successors_o
 	struct process_exe exe;
 	struct file_id program;
 	struct process_stat stat;
+	bool has_cgroup = false;
+	uint64_t cgroup = 0;
 
 	/* kernel threads have none; we are nobody's successor */
 	if (pid == getpid() || process__exe(pid, &exe, NULL) || process_stat__read(&stat, pid))
 		return;
 	program = (struct file_id){ exe.dev, exe.inode };
-	for (size_t i = 0; i < successors->count; i++) {
-		struct predecessor *predecessor = &successors->predecessor[i];
+	for (size_t i = 0; i < successors->searched_count; i++) {
+		struct predecessor *predecessor = &successors->searched[i];
 
 		if (!predecessor->was_seen) {
 			if (serving__has(&predecessor->serving, pid, &stat, successors->controller))
@@ -160,8 +166,11 @@ static void try_process(struct successors *successors, const struct successors_o
 		if (!file_id__equals(&predecessor->lineage.program, &program) &&
 		    !is_led(predecessor, &stat))
 			continue;
+		if (!has_cgroup)
+			cgroup = lineage__cgroup(pid, successors->controller);
+		has_cgroup = true;
 		/* another instance is not ours to look at: its rule may forbid it */
-		if (lineage__cgroup(pid, successors->controller) != predecessor->lineage.cgroup)
+		if (cgroup != predecessor->lineage.cgroup)
 			continue;
 		successors->looks--;
 		predecessor->missing &= (uint8_t)~ops->look(ops->ctx, pid, predecessor->app,
@@ -178,9 +187,17 @@ static void look_at_young(struct predecessor *predecessor, const struct successo
 				  0);
 }
 
+bool successors__begin(struct successors *successors)
+{
+	successors->searched_count = successors->count;
+	memcpy(successors->searched, successors->predecessor,
+	       successors->count * sizeof(successors->predecessor[0]));
+	successors->count = 0;
+	return successors->searched_count;
+}
+
 void successors__search(struct successors *successors, const struct successors_ops *ops)
 {
-	size_t count = successors->count;
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
 
@@ -194,16 +211,12 @@ void successors__search(struct successors *successors, const struct successors_o
 	}
 	if (proc)
 		closedir(proc);
-	for (size_t i = 0; i < count; i++) {
-		struct predecessor *predecessor = &successors->predecessor[i];
+	for (size_t i = 0; i < successors->searched_count; i++) {
+		struct predecessor *predecessor = &successors->searched[i];
 
 		if (predecessor->was_seen)
 			ops->release(ops->ctx, predecessor->file, predecessor->file_count);
 		else
 			look_at_young(predecessor, ops);
 	}
-	/* a look may have found that a known process has ended, which leaves something new */
-	memmove(&successors->predecessor[0], &successors->predecessor[count],
-		(successors->count - count) * sizeof(successors->predecessor[0]));
-	successors->count -= count;
 }

@@ -71,7 +71,11 @@ struct successors_ops {
 	void *ctx;
 };
 
-/* Looks through /proc once and settles everything. */
+/*
+ * begin takes all that wait for one search, in which search looks through /proc once and settles
+ * them; meanwhile others may come to wait. So only begin is under the lock of all the rest.
+ */
+bool successors__begin(struct successors *successors);
 void successors__search(struct successors *successors, const struct successors_ops *ops);
 
 #endif
