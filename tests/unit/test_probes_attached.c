@@ -3,11 +3,13 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,11 +34,20 @@ static struct {
 	bool lacks_programs;
 	int warnings;
 	char warning[512];
+	int victim_at; /* the link before the first in the file "victim"; 0: none yet */
+	pthread_mutex_t lock;
 } kernel;
 
 static struct attached *attached;
 static char library[PROBES_PATH_BYTES];
 static const char *paths[] = { library };
+
+static bool is_victim(const char *path)
+{
+	char target[PROBES_PATH_BYTES] = "";
+
+	return readlink(path, target, sizeof(target) - 1) > 0 && strstr(target, "victim");
+}
 
 static int attach(void *ctx, const char *path, const uint64_t *offsets, size_t count,
 		  const char *program, bool is_return, int *ret_links)
@@ -48,19 +59,25 @@ static int attach(void *ctx, const char *path, const uint64_t *offsets, size_t c
 	ck_assert_int_eq(access(path, R_OK), 0);
 	if (kernel.fail_at >= 0 && kernel.fail_at-- == 0)
 		return -EACCES;
+	pthread_mutex_lock(&kernel.lock);
 	ck_assert_int_lt(kernel.next, MAX_LINKS);
 	kernel.is_open[kernel.next] = true;
 	kernel.open++;
+	if (!kernel.victim_at && is_victim(path))
+		kernel.victim_at = kernel.next;
 	ret_links[0] = kernel.next++;
+	pthread_mutex_unlock(&kernel.lock);
 	return 1;
 }
 
 static void detach(void *ctx, int link)
 {
 	(void)ctx;
+	pthread_mutex_lock(&kernel.lock);
 	ck_assert(kernel.is_open[link]);
 	kernel.is_open[link] = false;
 	kernel.open--;
+	pthread_mutex_unlock(&kernel.lock);
 }
 
 static bool has_program(void *ctx, const char *program)
@@ -113,6 +130,7 @@ static void setup(void)
 {
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.fail_at = -1;
+	pthread_mutex_init(&kernel.lock, NULL);
 	probes_library__make(library, "");
 	ck_assert_int_eq(attached__new(&attached, &ops, ALL), 0);
 }
@@ -461,7 +479,77 @@ START_TEST(what_waits_is_bounded)
 }
 END_TEST
 
-/* The thread: what is pushed is done, and all is closed at the end. */
+/* What takes long is left to who has the time: a large file, one with probes in the wrong places. */
+START_TEST(a_brief_look_leaves_the_rest)
+{
+	pid_t pid = probes_process__start(paths, 1, 0, NULL);
+	const struct serving serving = serving_of(pid);
+
+	ck_assert_int_eq(attached__process_briefly(attached, &serving, 1 * S), 0);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	probes_library__swell(library);
+	ck_assert_int_eq(attached__process_briefly(attached, &serving, 5 * S), -EAGAIN);
+	ck_assert_int_eq(kernel.next, PROGRAMS);
+	/* it still uses the file, and is not one that was looked at a moment ago */
+	attached__sweep(attached, 5 * S);
+	ck_assert_int_eq(kernel.next, 2 * PROGRAMS);
+	ck_assert_int_eq(kernel.open, PROGRAMS);
+	ck_assert_uint_eq(stats().files, 1);
+	ck_assert_int_eq(chmod(library, 0755), 0);
+	ck_assert_int_eq(look(pid, 8 * S), 0);
+	ck_assert_int_eq(kernel.next, 3 * PROGRAMS);
+	ck_assert_int_eq(attached__process_briefly(attached, &serving, 10 * S), 0);
+	ck_assert_int_eq(kernel.next, 3 * PROGRAMS);
+	ck_assert_uint_eq(stats().processes, 1);
+	ck_assert_int_eq(kernel.warnings, 0);
+	probes_process__end(pid);
+	ck_assert_int_eq(attached__process_briefly(attached, &serving, 20 * S), -ESRCH);
+}
+END_TEST
+
+/* Processes with files that take long to read came before; who comes behind them does not wait. */
+START_TEST(a_newcomer_does_not_wait)
+{
+	enum { LARGE = 6 };
+	static char large[LARGE][PROBES_PATH_BYTES], victim[PROBES_PATH_BYTES];
+	struct attached_stats now = {};
+	struct attached *other;
+	struct worker *worker;
+	struct serving serving;
+	pid_t pid[LARGE + 1];
+
+	ck_assert_int_eq(attached__new(&other, &ops, ALL), 0);
+	ck_assert_int_eq(worker__new(&worker, other, 100 * S), 0);
+	for (int i = 0; i <= LARGE; i++) {
+		char *path = i < LARGE ? large[i] : victim;
+		const char *files[] = { path };
+		char name[32];
+
+		snprintf(name, sizeof(name), i < LARGE ? "libssl.so.%d" : "libssl-victim.so", i);
+		probes_library__copy(library, name, path);
+		if (i < LARGE)
+			probes_library__swell(path);
+		pid[i] = probes_process__start(files, 1, 0, NULL);
+		serving = serving_of(pid[i]);
+		snprintf(serving.instance, sizeof(serving.instance), "%s",
+			 i < LARGE ? "large" : "v");
+		worker__push(worker, &serving);
+	}
+	ck_assert_int_eq(worker__start(worker), 0);
+	for (int i = 0; i < 60000 && now.files != LARGE + 1; i++) {
+		usleep(1000);
+		worker__stats(worker, &now);
+	}
+	ck_assert_uint_eq(now.files, LARGE + 1);
+	ck_assert_int_lt(kernel.victim_at, (LARGE - 1) * PROGRAMS);
+	for (int i = 0; i <= LARGE; i++)
+		probes_process__end(pid[i]);
+	ck_assert(worker__free(worker));
+	ck_assert_int_eq(kernel.open, 0);
+}
+END_TEST
+
+/* The threads: what is pushed is done, and all is closed at the end. */
 START_TEST(the_worker_attaches)
 {
 	pid_t pid = probes_process__start(paths, 1, 0, NULL);
@@ -516,6 +604,8 @@ Suite *probes_attached_suite(void)
 	tcase_add_test(tc, gone_before_it_was_looked_at);
 	tcase_add_test(tc, many_end_at_once);
 	tcase_add_test(tc, what_waits_is_bounded);
+	tcase_add_test(tc, a_brief_look_leaves_the_rest);
+	tcase_add_test(tc, a_newcomer_does_not_wait);
 	tcase_add_test(tc, the_worker_attaches);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -76,20 +76,26 @@ static int read_cgroup(pid_t pid, const char *controller, struct cgroup_path *re
 	return err;
 }
 
+static uint64_t hash(const char *text)
+{
+	uint64_t value = 0xcbf29ce484222325ULL; /* FNV-1a */
+
+	for (const char *at = text; *at; at++)
+		value = (value ^ (uint8_t)*at) * 0x100000001b3ULL;
+	return value;
+}
+
 uint64_t lineage__cgroup(pid_t pid, const char *controller)
 {
 	char path[CGROUP_PATH_BYTES];
 	struct cgroup_path class;
-	uint64_t value = 0xcbf29ce484222325ULL; /* FNV-1a */
 
 	if (read_cgroup(pid, controller, &class, path))
 		return 0;
 	/* sub-cgroups belong to the container or unit around them */
 	if (class.kind != CGROUP_SHARED)
 		path[class.root_len] = '\0';
-	for (const char *at = path; *at; at++)
-		value = (value ^ (uint8_t)*at) * 0x100000001b3ULL;
-	return value;
+	return hash(path);
 }
 
 int lineage__read(struct lineage *ret_kin, pid_t pid, const char *controller)
@@ -132,6 +138,18 @@ static bool runs_it(const struct serving *serving, pid_t pid, const struct proce
 		return false;
 	slash = strrchr(path, '/');
 	return names__is_executable(serving->instance, slash ? slash + 1 : path);
+}
+
+uint64_t serving__owner(const struct serving *serving)
+{
+	const char *at = strrchr(serving->instance, '@');
+	uid_t user = 0;
+
+	if (at && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1))
+		user = (uid_t)strtoul(at + 1, NULL, 10);
+	else if (serving->kind == INSTANCE_EXECUTABLE)
+		process__uid(serving->pid, &user);
+	return user ? user : hash(serving->instance);
 }
 
 bool serving__has(const struct serving *serving, pid_t pid, const struct process_stat *stat,

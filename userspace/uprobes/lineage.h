@@ -59,6 +59,12 @@ bool lineage__has_memory(pid_t pid);
 /* The same for the cgroup alone: differs between instances, agrees within one. 0 if unknown. */
 uint64_t lineage__cgroup(pid_t pid, const char *controller);
 
+/*
+ * Who answers for what this process costs: its container or unit; of what runs outside of both, and
+ * where the label says that a user made it, that user; and of root's each executable.
+ */
+uint64_t serving__owner(const struct serving *serving);
+
 /* Whether a process with this stat belongs to the instance of one that nobody could look at. */
 bool serving__has(const struct serving *serving, pid_t pid, const struct process_stat *stat,
 		  const char *controller);

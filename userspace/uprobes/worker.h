@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread that attaches: reading a program and placing probes take
- * milliseconds, for which neither events nor scrapes shall wait.
+ * The threads that attach: reading a program and placing probes take milliseconds, for which
+ * neither events nor scrapes shall wait. One looks at who has just begun to serve, and never for
+ * long: what takes long, whose owner has had his part, and all that is done for who has been there
+ * before are left to the other, which has no hurry.
  */
 #ifndef EDGETAP_UPROBES_WORKER_H
 #define EDGETAP_UPROBES_WORKER_H
@@ -17,8 +19,8 @@ struct worker;
 int worker__new(struct worker **ret_worker, struct attached *attached, uint64_t sweep_ns);
 
 /*
- * Starts the thread, which has the privileges of the caller as they are now. What
- * was pushed before is done then. 0 or a negative errno.
+ * Starts the threads, which have the privileges of the caller as they are now. What
+ * was pushed before is done then. 0 or a negative errno, after which it is to be freed.
  */
 int worker__start(struct worker *worker);
 bool worker__is_started(const struct worker *worker);
@@ -30,7 +32,7 @@ void worker__push(struct worker *worker, const struct serving *serving);
 void worker__stats(struct worker *worker, struct attached_stats *ret_stats);
 
 /*
- * Ends the thread and detaches everything. A thread that hangs all the same is left
+ * Ends the threads and detaches everything. A thread that hangs all the same is left
  * alone after three quarters of a second (all has two to end), with its memory; then
  * false is returned, and what its ops use must stay. NULL is allowed.
  */
