@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "probes_process.h"
 #include "uprobes/attached.h"
 #include "uprobes/successors.h"
@@ -479,6 +480,33 @@ START_TEST(what_waits_is_bounded)
 }
 END_TEST
 
+/* Each server with TLS counts once, by how long it has waited; those without TLS do not. */
+START_TEST(how_long_it_took)
+{
+	pid_t pid[] = { probes_process__start(paths, 1, 0, NULL),
+			probes_process__start(paths, 1, 0, NULL),
+			probes_process__start(paths, 1, 0, NULL),
+			probes_process__start(NULL, 0, 0, NULL) };
+	const uint64_t waited_ns[] = { S, 3 * S / 2, 0, 2 * S };
+	uint64_t now_ns = clock__now_ns();
+	struct attached_stats then;
+
+	for (int i = 0; i < 4; i++) {
+		struct serving serving = serving_of(pid[i]);
+
+		serving.told_ns = waited_ns[i] ? now_ns - waited_ns[i] : 0;
+		ck_assert_int_eq(attached__process(attached, &serving, now_ns), 0);
+		ck_assert_int_eq(attached__process(attached, &serving, now_ns + 5 * S), 0);
+	}
+	then = stats();
+	ck_assert_uint_eq(then.delay_total[DELAY_LONGER], 2);
+	for (int i = 0; i < DELAY_LONGER; i++)
+		ck_assert_uint_eq(then.delay_total[i], 0);
+	for (int i = 0; i < 4; i++)
+		probes_process__end(pid[i]);
+}
+END_TEST
+
 /* What takes long is left to who has the time: a large file, one with probes in the wrong places. */
 START_TEST(a_brief_look_leaves_the_rest)
 {
@@ -604,6 +632,7 @@ Suite *probes_attached_suite(void)
 	tcase_add_test(tc, gone_before_it_was_looked_at);
 	tcase_add_test(tc, many_end_at_once);
 	tcase_add_test(tc, what_waits_is_bounded);
+	tcase_add_test(tc, how_long_it_took);
 	tcase_add_test(tc, a_brief_look_leaves_the_rest);
 	tcase_add_test(tc, a_newcomer_does_not_wait);
 	tcase_add_test(tc, the_worker_attaches);

@@ -258,7 +258,11 @@ static void agent__serving(struct agent *agent, const struct event *event)
 	collectors__listening(agent->collectors, event, identity);
 	if (!agent->probes || identity->no_uprobes)
 		return;
-	serving = (struct serving){ .pid = (pid_t)event->tgid, .kind = identity->kind };
+	serving = (struct serving){
+		.pid = (pid_t)event->tgid,
+		.told_ns = agent->told_ns,
+		.kind = identity->kind,
+	};
 	memcpy(serving.comm, event->comm, sizeof(serving.comm));
 	snprintf(serving.instance, sizeof(serving.instance), "%s", identity->instance);
 	snprintf(serving.app, sizeof(serving.app), "%s", identity->app);
@@ -308,9 +312,11 @@ static void agent__plan_sweep(struct agent *agent, uint64_t now_ns, uint64_t nex
 
 int agent__drain(struct agent *agent)
 {
+	uint64_t told_ns = clock__now_ns();
 	int err;
 
 	pthread_mutex_lock(&agent->lock);
+	agent->told_ns = told_ns;
 	err = loader__drain(agent->loader, on_event, agent);
 	agent__plan_sweep(agent, clock__now_ns(), agent->next_sweep_ns);
 	pthread_mutex_unlock(&agent->lock);

@@ -43,6 +43,8 @@ struct agent {
 	struct worker *probes;	  /* NULL: no uprobes; has a lock of its own */
 	struct broker *broker;	  /* NULL: not there; any thread, without the lock */
 	uint64_t next_sweep_ns;
+	uint64_t told_ns; /* of the events that are taken now: when it was known that there are some
+			   */
 	_Atomic(struct http_server *) server; /* NULL: not started yet */
 	_Atomic bool ready;
 };

@@ -44,6 +44,10 @@ static void count_tls(const struct agent *agent, uint64_t counts[OWN_COUNTS])
 	counts[OWN_TLS_PENDING_HELLOS] = names.hellos_pending;
 	counts[OWN_TLS_UNREAD_MEMORY_MAP] = probes.unread_total[UNREAD_MEMORY_MAP];
 	counts[OWN_TLS_UNREAD_FILE_SYSTEM] = probes.unread_total[UNREAD_FILE_SYSTEM];
+	counts[OWN_TLS_WITHIN_50_MS] = probes.delay_total[DELAY_50_MS];
+	counts[OWN_TLS_WITHIN_200_MS] = probes.delay_total[DELAY_200_MS];
+	counts[OWN_TLS_WITHIN_1_S] = probes.delay_total[DELAY_1_S];
+	counts[OWN_TLS_LATER] = probes.delay_total[DELAY_LONGER];
 }
 
 /* What the agent counts about itself; ctx is the agent. */

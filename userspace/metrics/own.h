@@ -42,6 +42,11 @@ enum own_count {
 	/* processes that were not looked into, or not wholly */
 	OWN_TLS_UNREAD_MEMORY_MAP,  /* they do not show what they map */
 	OWN_TLS_UNREAD_FILE_SYSTEM, /* what they map is on one that may hang */
+	/* servers with TLS, by how long after they were told of they had been looked into */
+	OWN_TLS_WITHIN_50_MS,
+	OWN_TLS_WITHIN_200_MS,
+	OWN_TLS_WITHIN_1_S,
+	OWN_TLS_LATER,
 
 	/* Of asking servers of Postgres. */
 	OWN_POSTGRES_SERVERS,  /* found */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "identity/process.h"
 #include "uprobes/find.h"
 #include "uprobes/probed.h"
@@ -39,6 +40,7 @@ struct attached {
 	uint64_t full_total;
 	uint64_t successors_total;
 	uint64_t unread_total[ATTACHED_UNREADS];
+	uint64_t delay_total[ATTACHED_DELAYS];
 };
 
 /* One look at one process, whose entry may be gone when it is over. */
@@ -332,12 +334,37 @@ static int look_at_pid(struct look *look, pid_t pid, const char *app)
 	return err;
 }
 
+/* A server has been looked into; that counts once, and only if it has TLS. */
+static void note_delay(struct attached *attached, const struct serving *serving)
+{
+	static const uint64_t limit_ns[DELAY_LONGER] = {
+		[DELAY_50_MS] = NS_PER_S / 20,
+		[DELAY_200_MS] = NS_PER_S / 5,
+		[DELAY_1_S] = NS_PER_S,
+	};
+	struct known_process *process;
+	uint64_t delay_ns = clock__now_ns() - serving->told_ns;
+	enum attached_delay delay = 0;
+
+	while (delay < DELAY_LONGER && delay_ns > limit_ns[delay])
+		delay++;
+	pthread_mutex_lock(&attached->lock);
+	process = processes__at(&attached->processes, serving->pid);
+	if (process->pid && process->file_count && !process->is_timed) {
+		process->is_timed = true;
+		attached->delay_total[delay]++;
+	}
+	pthread_mutex_unlock(&attached->lock);
+}
+
 static int look_at_server(struct attached *attached, const struct serving *serving, bool is_brief,
 			  uint64_t now_ns)
 {
 	struct look look = { .attached = attached, .is_brief = is_brief, .now_ns = now_ns };
 	int err = look_at_pid(&look, serving->pid, serving->app);
 
+	if (!err && serving->told_ns)
+		note_delay(attached, serving);
 	if (err != -ESRCH)
 		return err;
 	pthread_mutex_lock(&attached->lock);
@@ -545,6 +572,7 @@ void attached__stats(struct attached *attached, struct attached_stats *ret_stats
 	stats.full_total = attached->full_total;
 	stats.successors_total = attached->successors_total;
 	memcpy(stats.unread_total, attached->unread_total, sizeof(stats.unread_total));
+	memcpy(stats.delay_total, attached->delay_total, sizeof(stats.delay_total));
 	probed__stats(attached->probed, &stats);
 	pthread_mutex_unlock(&attached->lock);
 	*ret_stats = stats;

@@ -35,6 +35,15 @@ enum attached_unread {
 	ATTACHED_UNREADS
 };
 
+/* How long after it was told of a process with TLS had been looked into. */
+enum attached_delay {
+	DELAY_50_MS, /* at most; these are apart, none contains another */
+	DELAY_200_MS,
+	DELAY_1_S,
+	DELAY_LONGER,
+	ATTACHED_DELAYS
+};
+
 /* How probes are made; so that a test needs no kernel. */
 struct attached_ops {
 	/*
@@ -63,6 +72,8 @@ struct attached_stats {
 	uint64_t successors_total; /* processes that were found when others had ended */
 	/* processes that were not looked into, or not wholly */
 	uint64_t unread_total[ATTACHED_UNREADS];
+	/* processes with TLS, each once; what the kernel takes had its probes then */
+	uint64_t delay_total[ATTACHED_DELAYS];
 };
 
 struct attached;

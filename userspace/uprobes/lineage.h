@@ -35,6 +35,7 @@ struct lineage {
 /* A process that serves, as it was told of, and the instance that it belongs to. */
 struct serving {
 	pid_t pid;
+	uint64_t told_ns; /* when, by CLOCK_MONOTONIC; 0: it does not matter */
 	enum instance_kind kind;
 	char comm[EVENT_COMM_BYTES];
 	char instance[LABEL_BYTES]; /* as in struct identity */

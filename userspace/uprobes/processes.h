@@ -13,6 +13,7 @@ struct known_process {
 	uint64_t looked_ns;			  /* 0: not yet, or not to the end */
 	uint16_t file[ATTACHED_FILES_OF_PROCESS]; /* indices, without repetition */
 	uint8_t file_count;
+	bool is_timed;	/* how long it took to look into it was counted */
 	uint8_t unread; /* bits 1 << enum attached_unread: counted */
 	struct lineage lineage;
 	char app[LABEL_BYTES];

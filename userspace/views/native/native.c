@@ -70,6 +70,10 @@ static const struct family_part tls_pending[] = { { OWN_TLS_PENDING_HELLOS, {} }
 static const struct family_part tls_unread[] = { { OWN_TLS_UNREAD_MEMORY_MAP, { "memory_map" } },
 						 { OWN_TLS_UNREAD_FILE_SYSTEM,
 						   { "file_system" } } };
+static const struct family_part tls_found[] = { { OWN_TLS_WITHIN_50_MS, { "50ms" } },
+						{ OWN_TLS_WITHIN_200_MS, { "200ms" } },
+						{ OWN_TLS_WITHIN_1_S, { "1s" } },
+						{ OWN_TLS_LATER, { "longer" } } };
 
 static const struct family_part backlog[] = { { GAUGE_LISTEN_BACKLOG, {} } };
 static const struct family_part backlog_limit[] = { { GAUGE_LISTEN_BACKLOG_LIMIT, {} } };
@@ -283,6 +287,10 @@ static const struct family families[] = {
 		  "Servers whose plain text under TLS may not be seen, by reason: they do not show what "
 		  "they map, or a file of theirs is on a file system that may hang."),
 	  .fact = FACT_OWN, .label = { "reason" }, PARTS(tls_unread) },
+	{ COUNTER("edgetap_tls_servers_found_total", "",
+		  "Processes that serve and have a TLS library, by how long after they began to listen "
+		  "its plain text was observed, each under the least that holds."),
+	  .fact = FACT_OWN, .label = { "within" }, PARTS(tls_found) },
 	{ GAUGE("edgetap_postgres_servers", "", "Servers of Postgres found now."), .fact = FACT_OWN,
 	  PARTS(pg_servers) },
 	{ GAUGE("edgetap_postgres_servers_not_shown", "",
