@@ -37,6 +37,7 @@ struct pace {
 	} owner[PACE_OWNERS];
 };
 
+/* Whether a process of this owner may be looked at in haste now. */
 bool pace__may(const struct pace *pace, uint64_t owner, uint64_t now_ns);
 
 /* A look took this long, and this long on a CPU; now_ns: when it ended. */
