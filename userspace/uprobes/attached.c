@@ -95,7 +95,7 @@ static void on_found(void *ctx, const struct found *found)
 {
 	struct look *look = ctx;
 	struct attached *attached = look->attached;
-	struct probed_job job;
+	struct probed_job job = {};
 	bool is_known = false;
 	int err = -ENOSPC;
 
