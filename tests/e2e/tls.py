@@ -448,8 +448,11 @@ def children(pid):
     return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def uprobes(pid):
-    """What a process holds open that can be attached to other processes' code: links and perf events."""
+def uprobes(pid, folder="/"):
+    """
+    What a process holds open that can be attached to other processes' code: links and perf events.
+    Where the kernel tells of which file a link is (6.8), of files in this folder only.
+    """
     found = []
     for fd in os.listdir(f"/proc/{pid}/fd"):
         try:
@@ -458,6 +461,9 @@ def uprobes(pid):
         except FileNotFoundError:
             continue  # closed since
         kind = re.search(r"^link_type:\s*(\S+)", info, re.M)
+        path = re.search(r"^path:\s*(.*)", info, re.M)
+        if path and not path[1].startswith(str(folder)):
+            continue
         if "[perf_event]" in target or kind and kind[1] in ("perf", "uprobe_multi", "kprobe_multi"):
             found.append(kind[1] if kind else "perf_event")
     return found
