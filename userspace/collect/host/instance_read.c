@@ -35,16 +35,21 @@ static ssize_t read_file(struct instance_reader *reader, struct instance *instan
 	return place;
 }
 
-/* Only what is not the host's: a network of its own, which a pod's containers share. */
-static ssize_t read_net_dev(struct instance_reader *reader, const struct instance *instance)
+uint64_t net_dev__network(int net_dev)
 {
-	ssize_t place;
+	struct stat st;
 
-	if (!reader->host_network || instance->network == reader->host_network)
+	return fstat(net_dev, &st) == 0 ? st.st_ino : 0;
+}
+
+/* Only what is not the host's: a network of its own, which a pod's containers share. */
+static ssize_t read_net_dev(const struct instance_reader *reader, int net_dev)
+{
+	uint64_t network = net_dev__network(net_dev);
+
+	if (!network || !reader->host_network || network == reader->host_network)
 		return -ENOENT;
-	place = file_buffers__read_file(reader->buffers, instance->proc_fd, "net/dev", false);
-	/* the process may have gone elsewhere meanwhile */
-	return instance__network(instance->proc_fd) == instance->network ? place : -ESRCH;
+	return file_buffers__read(reader->buffers, net_dev, false);
 }
 
 /* The cgroup that was read is still this one: ids are never used again. */
@@ -62,8 +67,13 @@ static bool read_facts(struct instance_reader *reader, struct instance *instance
 {
 	const char *pids;
 	uint64_t count;
+	int net_dev;
 
+	if (!instance__has_process(reader->instances, instance, &net_dev))
+		return false;
 	file_buffers__clear(reader->buffers);
+	ret_facts->net_dev = read_net_dev(reader, net_dev);
+	close(net_dev);
 	for (int f = 0; f < CGROUP_FILES; f++) {
 		ret_facts->file[f] = read_file(reader, instance, (enum cgroup_file)f);
 		/* its directory has gone */
@@ -73,7 +83,6 @@ static bool read_facts(struct instance_reader *reader, struct instance *instance
 	pids = file_buffers__at(reader->buffers, ret_facts->file[FILE_PIDS]);
 	if (pids && scan__number(&pids, &count) && !count)
 		return false;
-	ret_facts->net_dev = read_net_dev(reader, instance);
 	return is_still_there(reader->instances, instance);
 }
 
@@ -244,8 +253,7 @@ void instance__read(struct instance_reader *reader, struct instance *instance,
 	struct facts facts;
 	int64_t owner;
 
-	if (!instance__has_process(reader->instances, instance) ||
-	    !read_facts(reader, instance, &facts))
+	if (!read_facts(reader, instance, &facts))
 		return;
 	owner = readings__owner(reader->readings, &labels);
 	if (owner < 0 || (reader->owners[owner / 8] & 1U << owner % 8))

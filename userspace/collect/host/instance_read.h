@@ -14,7 +14,7 @@ struct instance_reader {
 	struct readings *readings;
 	int host_root_fd;
 	uint64_t machine_bytes, machine_swap_bytes;
-	uint64_t host_network; /* as instance__network tells them apart; 0: not known */
+	uint64_t host_network; /* as net_dev__network tells them apart; 0: not known */
 	/* owners that have been read, by a bit each, and ids of volumes */
 	unsigned char *owners;
 	struct seen_volume {
@@ -23,6 +23,13 @@ struct instance_reader {
 	} * volume;
 	size_t volume_count, volume_room;
 };
+
+/*
+ * A number that tells network namespaces apart while they live, of a net/dev that is open; 0
+ * if it cannot be told. Each namespace has a tree of its own in /proc, whose inodes nobody
+ * else has; unlike /proc/PID/ns this takes no right to trace.
+ */
+uint64_t net_dev__network(int net_dev);
 
 /*
  * Adds what its files say. Nothing is added of one that has ended, whose labels

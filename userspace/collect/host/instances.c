@@ -192,11 +192,19 @@ void instances__walk(struct instances *instances)
 		qsort(instances->instance, kept, sizeof(struct instance *), by_id);
 }
 
-uint64_t instance__network(int proc_fd)
+/* Also one that has ended and was not waited for has no network any more. */
+static bool is_alive(int proc_fd, int *ret_net_dev)
 {
 	struct stat st;
+	int fd;
 
-	return fstatat(proc_fd, "net/dev", &st, 0) == 0 ? st.st_ino : 0;
+	if (!ret_net_dev)
+		return fstatat(proc_fd, "net/dev", &st, 0) == 0;
+	fd = openat(proc_fd, "net/dev", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	*ret_net_dev = fd;
+	return true;
 }
 
 /* The process may have ended, and its number be another's, before the directory was opened. */
@@ -217,17 +225,14 @@ static bool is_in(const struct instances *instances, const struct instance *inst
 	return strncmp(path, "/..", 3) == 0 || mounts__is_below(path, instance->path);
 }
 
-bool instance__has_process(struct instances *instances, struct instance *instance)
+bool instance__has_process(struct instances *instances, struct instance *instance, int *ret_net_dev)
 {
 	int proc_fd;
 	char path[32];
 	pid_t pid;
 
-	if (instance->proc_fd >= 0) {
-		instance->network = instance__network(instance->proc_fd);
-		if (instance->network)
-			return true;
-	}
+	if (instance->proc_fd >= 0 && is_alive(instance->proc_fd, ret_net_dev))
+		return true;
 	close_process(instance);
 	/* the first one found may be about to end */
 	for (int attempt = 0; attempt < 3; attempt++) {
@@ -238,8 +243,7 @@ bool instance__has_process(struct instances *instances, struct instance *instanc
 		proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (proc_fd < 0)
 			continue;
-		instance->network = instance__network(proc_fd);
-		if (instance->network && is_in(instances, instance, proc_fd)) {
+		if (is_in(instances, instance, proc_fd) && is_alive(proc_fd, ret_net_dev)) {
 			instance->proc_fd = proc_fd;
 			instance->pid = pid;
 			return true;
@@ -446,7 +450,7 @@ static void look(struct instances *instances, struct instance *instance, uint64_
 
 	instance->looked_ns = now_ns;
 	instance->is_stale = false;
-	if (!instance__has_process(instances, instance))
+	if (!instance__has_process(instances, instance, NULL))
 		return;
 	look_for_paths(instances, instance);
 	instance->limit_above = limit_above(instances->controllers, instance);

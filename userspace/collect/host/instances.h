@@ -55,8 +55,7 @@ struct instance {
 
 	/* one of its processes, as a directory that never becomes another's */
 	pid_t pid;
-	int proc_fd;	  /* -1: none */
-	uint64_t network; /* its, when the process was last looked at */
+	int proc_fd; /* -1: none */
 
 	size_t mount_count;
 	struct instance_mount *mount;
@@ -97,17 +96,12 @@ bool instances__look(struct instances *instances, uint64_t now_ns, uint64_t budg
 void instances__forget_labels(struct instances *instances);
 
 /*
- * A process of the instance that is alive: sees to proc_fd and network. False if
- * there is none (any more).
+ * A process of the instance that is alive: sees to proc_fd. False if there is none (any
+ * more). ret_net_dev: its net/dev (proc(5)), opened, for the caller to close; NULL: nobody
+ * wants it. Opening it costs what asking whether the process is alive does.
  */
-bool instance__has_process(struct instances *instances, struct instance *instance);
-
-/*
- * A number that tells network namespaces apart while they live, of the process with
- * this directory; 0 if that has ended. Each namespace has a tree of its own in /proc,
- * whose inodes nobody else has; unlike /proc/PID/ns this takes no right to trace.
- */
-uint64_t instance__network(int proc_fd);
+bool instance__has_process(struct instances *instances, struct instance *instance,
+			   int *ret_net_dev);
 
 /*
  * A file of one of its cgroups, opened if there is room for a descriptor more that is

@@ -2,12 +2,10 @@
 #include "collect/host/system.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "collect/host/controllers.h"
 #include "collect/host/instance_read.h"
@@ -200,7 +198,6 @@ void system__read(struct system *system, const char *host, struct readings *read
 {
 	struct instance_reader *reader = &system->reader;
 	struct slots slots = { 0 };
-	int init_fd = open("/proc/1", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	node__read(&system->node, &system->buffers, host, readings);
 	reader->instances = &system->instances;
@@ -209,9 +206,7 @@ void system__read(struct system *system, const char *host, struct readings *read
 	reader->host_root_fd = system->node.root_fd;
 	reader->machine_bytes = system->node.memory_bytes;
 	reader->machine_swap_bytes = system->node.swap_bytes;
-	reader->host_network = init_fd < 0 ? 0 : instance__network(init_fd);
-	if (init_fd >= 0)
-		close(init_fd);
+	reader->host_network = net_dev__network(system->node.fd[NODE_NET_DEV]);
 	reader->volume_count = 0;
 	memset(reader->owners, 0, READINGS_MAX_OWNERS / 8 + 1);
 	identity_table__each(system->options.identity, remember_slot, &slots);
