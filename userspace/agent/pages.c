@@ -107,24 +107,35 @@ int agent__new_exposition(struct agent *agent)
 	return 0;
 }
 
+/* The rest, while files are read for it. */
+static int render_counts(struct agent *agent, const struct view *view,
+			 const struct encoder *encoder, const struct scope *scope,
+			 struct buffer *out)
+{
+	int err = loader__count_delays(agent->loader);
+	const struct snapshot *snapshot;
+
+	if (err)
+		log__warn("how long threads waited for a CPU cannot be read: %s", strerror(-err));
+	snapshot = agent__snapshot(agent);
+	if (!snapshot)
+		return -ENODATA;
+	return exposition__render(agent->exposition, snapshot, view, encoder, scope, out);
+}
+
 int agent__render(struct agent *agent, const struct view *view, const struct encoder *encoder,
 		  const struct scope *scope, struct buffer *out)
 {
 	struct exposition_extra extra = { 0 };
-	const struct snapshot *snapshot;
-	int err;
+	int err = 0;
 
 	pthread_mutex_lock(&agent->lock);
-	err = loader__count_delays(agent->loader);
-	if (err)
-		log__warn("how long threads waited for a CPU cannot be read: %s", strerror(-err));
-	snapshot = agent__snapshot(agent);
-	err = snapshot ? 0 : -ENODATA;
-	if (!err && view->has_extra)
+	if (view->has_extra)
 		err = extra_series__begin(agent, view, scope, &extra);
 	if (!err) {
+		/* before all else: what takes longest */
 		collectors__start_reading(agent->collectors);
-		err = exposition__render(agent->exposition, snapshot, view, encoder, scope, out);
+		err = render_counts(agent, view, encoder, scope, out);
 		collectors__finish_reading(agent->collectors);
 	}
 	extra_series__end(agent, &extra);
