@@ -137,6 +137,45 @@ START_TEST(only_what_is_its_own)
 }
 END_TEST
 
+/* True if the container is among the owners, when this is wanted. */
+static bool is_read_for(unsigned int groups, const struct scope *scope)
+{
+	const struct readings_wanted wanted = { groups, scope };
+
+	readings__clear(readings);
+	readings__want(readings, &wanted);
+	system__read(sys, "host", readings);
+	for (size_t i = 0; i < readings__owners(readings); i++)
+		if (strcmp(readings__labels(readings, (uint32_t)i)->value[MODEL_INSTANCE], id) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(nobody_is_read_for_nothing)
+{
+	static const char *const apps[] = { "other" };
+	const struct scope only_other = { .app = apps, .app_count = 1 };
+	pid_t pid;
+
+	if (!ready)
+		return;
+	ck_assert_int_eq(mkdir(dir, 0755), 0);
+	pid = host__start("/bin/sleep", dir);
+	look();
+	ck_assert(is_read_for(READINGS_OF_DISKS, &scope_all));
+	for (int kind = 0; kind < READING_KINDS; kind++)
+		if (reading__group((enum reading_kind)kind) != READINGS_OF_DISKS &&
+		    reading__group((enum reading_kind)kind) != READINGS_AT_HAND)
+			ck_assert_uint_eq(seen__count(readings, (enum reading_kind)kind), 0);
+	ck_assert(is_read_for(READINGS_OF_LIFE, &scope_all));
+	ck_assert_uint_eq(seen__count(readings, READING_DISK_READS), 0);
+	ck_assert(!is_read_for(READINGS_AT_HAND | READINGS_OF_UNIX, &scope_all));
+	ck_assert(!is_read_for(READINGS_OF_INSTANCES, &only_other));
+	host__stop(pid);
+	host__remove_cgroup(dir);
+}
+END_TEST
+
 START_TEST(rules_apply_to_those_without_a_slot)
 {
 	pid_t pid;
@@ -197,6 +236,7 @@ Suite *system_instances_suite(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, lives_and_dies);
 	tcase_add_test(tc, only_what_is_its_own);
+	tcase_add_test(tc, nobody_is_read_for_nothing);
 	tcase_add_test(tc, rules_apply_to_those_without_a_slot);
 	tcase_add_test(tc, own_processes_first);
 	suite_add_tcase(suite, tc);

@@ -109,10 +109,10 @@ int agent__new_exposition(struct agent *agent)
 
 /* The rest, while files are read for it. */
 static int render_counts(struct agent *agent, const struct view *view,
-			 const struct encoder *encoder, const struct scope *scope,
+			 const struct encoder *encoder, const struct scope *scope, bool with_delays,
 			 struct buffer *out)
 {
-	int err = loader__count_delays(agent->loader);
+	int err = with_delays ? loader__count_delays(agent->loader) : 0;
 	const struct snapshot *snapshot;
 
 	if (err)
@@ -127,15 +127,17 @@ int agent__render(struct agent *agent, const struct view *view, const struct enc
 		  const struct scope *scope, struct buffer *out)
 {
 	struct exposition_extra extra = { 0 };
+	struct exposition_needs needs;
 	int err = 0;
 
 	pthread_mutex_lock(&agent->lock);
+	exposition__needs(agent->exposition, view, scope, &needs);
 	if (view->has_extra)
 		err = extra_series__begin(agent, view, scope, &extra);
 	if (!err) {
 		/* before all else: what takes longest */
-		collectors__start_reading(agent->collectors);
-		err = render_counts(agent, view, encoder, scope, out);
+		collectors__start_reading(agent->collectors, &needs.readings);
+		err = render_counts(agent, view, encoder, scope, needs.run_delays, out);
 		collectors__finish_reading(agent->collectors);
 	}
 	extra_series__end(agent, &extra);

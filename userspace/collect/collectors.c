@@ -21,6 +21,8 @@ struct collectors {
 	struct identity_table *identity;
 	struct readings *readings;
 	uint64_t read_ns; /* when they were read; 0: never, or they are no longer true */
+	struct readings_wanted wanted; /* for whom; the scope only while they are */
+	bool has_all_apps;
 	pthread_t reader; /* reads them now, if is_reading */
 	bool is_reading;
 	size_t count;
@@ -210,6 +212,7 @@ static void *read_all(void *ctx)
 	struct collectors *collectors = ctx;
 
 	readings__clear(collectors->readings);
+	readings__want(collectors->readings, &collectors->wanted);
 	identity_table__each(collectors->identity, own, collectors->readings);
 	read_each(collectors, true);
 	read_up(collectors->readings);
@@ -217,12 +220,20 @@ static void *read_all(void *ctx)
 	return NULL;
 }
 
-void collectors__start_reading(struct collectors *collectors)
+static bool has_read(const struct collectors *collectors, const struct readings_wanted *wanted)
+{
+	return collectors->has_all_apps && !(wanted->groups & ~collectors->wanted.groups);
+}
+
+void collectors__start_reading(struct collectors *collectors, const struct readings_wanted *wanted)
 {
 	uint64_t now_ns = clock__now_ns();
+	bool is_recent = collectors->read_ns && now_ns - collectors->read_ns < SHARED_NS;
 
-	if (collectors->read_ns && now_ns - collectors->read_ns < SHARED_NS)
+	if (is_recent && has_read(collectors, wanted))
 		return;
+	collectors->wanted = is_recent ? readings_all : *wanted;
+	collectors->has_all_apps = collectors->wanted.scope->all;
 	collectors->read_ns = now_ns;
 	collectors->is_reading = pthread_create(&collectors->reader, NULL, read_all, collectors) ==
 				 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The collectors that run, and what they have read: at most once a second, in a thread of
+ * The collectors that run, and what they have read: once or twice a second, in a thread of
  * its own, so that files are read while counts are rendered. All is called with the
  * agent's lock held.
  */
@@ -41,8 +41,12 @@ void collectors__count(struct collectors *collectors, uint64_t counts[OWN_COUNTS
 /* What was read last. */
 struct readings *collectors__readings(struct collectors *collectors);
 
-/* Begins to read anew, if that is due. The lock is held until collectors__finish has returned. */
-void collectors__start_reading(struct collectors *collectors);
+/*
+ * Begins to read what is wanted, if it was not within the last second; what was read then for
+ * who wanted less is read as a whole, so that there are two readings a second at most. The lock
+ * is held, and the scope stays, until collectors__finish_reading has returned.
+ */
+void collectors__start_reading(struct collectors *collectors, const struct readings_wanted *wanted);
 
 /* Waits until it is read; ctx is the collectors. */
 void collectors__finish_reading(void *ctx);

@@ -184,14 +184,58 @@ static bool is_hidden(const struct exposition *exposition, const struct family *
 	return false;
 }
 
+/* Whether the family in hand may be on the page, if there is anything of it. */
+static bool is_on_page(const struct writer *writer)
+{
+	return (writer->scope->all || is_by_app(writer)) &&
+	       !is_hidden(writer->exposition, writer->family) &&
+	       (writer->family->fact != FACT_READING || writer__shows_readings(writer));
+}
+
+static bool has_part(const struct family *family, unsigned int field)
+{
+	for (size_t i = 0; i < family->part_count; i++)
+		if (family->part[i].field == field)
+			return true;
+	return false;
+}
+
+static void add_needs(struct writer *writer, const struct family_table *table,
+		      struct exposition_needs *needs)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct family *family = writer->family = &table->family[i];
+
+		if (!is_on_page(writer))
+			continue;
+		if (family->fact == FACT_COUNTS)
+			needs->run_delays |= has_part(family, COUNT_RUN_DELAY_NS);
+		if (family->fact == FACT_READING)
+			needs->readings.groups |=
+				reading__group((enum reading_kind)family->reading);
+	}
+}
+
+void exposition__needs(const struct exposition *exposition, const struct view *view,
+		       const struct scope *scope, struct exposition_needs *ret_needs)
+{
+	struct exposition_needs needs = { .readings.scope = scope };
+	struct writer writer = { .view = view, .scope = scope };
+
+	writer.exposition = (struct exposition *)exposition;
+	add_needs(&writer, &(struct family_table){ view->family, view->family_count }, &needs);
+	if (view->readings)
+		add_needs(&writer, view->readings, &needs);
+	*ret_needs = needs;
+}
+
 static int write_family(struct writer *writer, const struct family *family)
 {
 	int err = 0;
 
 	writer->family = family;
 	writer->begun = false;
-	if ((!writer->scope->all && !is_by_app(writer)) || is_uncounted(writer, family) ||
-	    is_hidden(writer->exposition, family))
+	if (!is_on_page(writer) || is_uncounted(writer, family))
 		return 0;
 	if (family->fact < FACT_READING) {
 		err = write_entities(writer);

@@ -6,6 +6,7 @@
 #ifndef EDGETAP_EXPOSITION_EXPOSITION_H
 #define EDGETAP_EXPOSITION_EXPOSITION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,16 @@ struct exposition_extra {
 
 /* For what is rendered from now on; NULL: none. It must stay that long. */
 void exposition__set_extra(struct exposition *exposition, const struct exposition_extra *extra);
+
+/* What is read for a page alone, and need not be for one that does not show it. */
+struct exposition_needs {
+	bool run_delays; /* how long threads waited for a CPU */
+	struct readings_wanted readings;
+};
+
+/* For exposition__render with the same arguments. */
+void exposition__needs(const struct exposition *exposition, const struct view *view,
+		       const struct scope *scope, struct exposition_needs *ret_needs);
 
 /*
  * Appends a whole exposition to out (and flushes it, if it is a stream), or what

@@ -122,7 +122,7 @@ static void write_reading(struct writer *writer, const struct rendered *rendered
 }
 
 /* Instances are not summed: where they are not told apart, their readings are not shown. */
-static bool is_shown(const struct writer *writer)
+bool writer__shows_readings(const struct writer *writer)
 {
 	return writer->exposition->readings && (writer->view->label[STANDARD_INSTANCE] ||
 						writer->family->drop & 1U << STANDARD_INSTANCE);
@@ -140,8 +140,6 @@ int writer__readings(struct writer *writer)
 	const struct rendered *rendered;
 	size_t factor_at = 0;
 
-	if (!is_shown(writer))
-		return 0;
 	set.count = readings__of(readings, family->reading, &set.reading);
 	if (family->times)
 		factors.count = readings__of(readings, family->times, &factors.reading);

@@ -128,6 +128,9 @@ void writer__series(struct writer *writer, const struct model_grouping *grouping
 void writer__entity(struct writer *writer, const struct model_grouping *grouping,
 		    const struct model_entity *entity);
 
+/* Whether the family's readings are in the view at all. */
+bool writer__shows_readings(const struct writer *writer);
+
 /* Writes the family's series of readings. Returns 0 or -ENOMEM. */
 int writer__readings(struct writer *writer);
 

@@ -2,6 +2,7 @@
 #include "metrics/readings.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,35 @@ struct readings {
 	size_t text_bytes;
 	struct place_set texts, owners;
 	uint64_t lost;
+	struct readings_wanted wanted;
 };
+
+const struct readings_wanted readings_all = { .groups = UINT_MAX, .scope = &scope_all };
+
+enum reading_group reading__group(enum reading_kind kind)
+{
+	static const struct {
+		enum reading_kind first, last;
+		enum reading_group group;
+	} groups[] = {
+		{ READING_UP, READING_UP, READINGS_OF_LIFE },
+		{ READING_PROCESSES, READING_PROCESSES, READINGS_OF_LIFE },
+		{ READING_MEM_TOTAL, READING_MEM_VMALLOC_CHUNK, READINGS_OF_MEMORY },
+		{ READING_CPU, READING_CPU, READINGS_OF_CPU },
+		{ READING_CPU_PERIODS, READING_CPU_THROTTLED, READINGS_OF_CPU },
+		{ READING_PRESSURE, READING_PRESSURE, READINGS_OF_PRESSURE },
+		{ READING_DISK_READS, READING_DISK_TIME_IO_WEIGHTED, READINGS_OF_DISKS },
+		{ READING_NET_RECV_BYTES, READING_NET_SENT_COMPRESSED, READINGS_OF_NETWORK },
+		{ READING_FILESYSTEM_BLOCKS, READING_FILESYSTEM_BLOCKS_AVAIL, READINGS_OF_MOUNTS },
+		{ READING_VOLUME_SIZE, READING_VOLUME_USED, READINGS_OF_MOUNTS },
+		{ READING_UNIX_STREAM_LISTENERS, READING_UNIX_STREAM_LISTENERS, READINGS_OF_UNIX },
+	};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (kind >= groups[i].first && kind <= groups[i].last)
+			return groups[i].group;
+	return READINGS_AT_HAND;
+}
 
 int readings__new(struct readings **ret_readings)
 {
@@ -52,6 +81,7 @@ int readings__new(struct readings **ret_readings)
 
 	if (!readings)
 		return -ENOMEM;
+	readings->wanted = readings_all;
 	*ret_readings = readings;
 	return 0;
 }
@@ -93,6 +123,23 @@ void readings__clear(struct readings *readings)
 	place_set__clear(&readings->texts);
 	place_set__clear(&readings->owners);
 	readings->lost = 0;
+	readings->wanted = readings_all;
+}
+
+void readings__want(struct readings *readings, const struct readings_wanted *wanted)
+{
+	readings->wanted = *wanted;
+}
+
+bool readings__wants(const struct readings *readings, unsigned int groups)
+{
+	return readings->wanted.groups & groups;
+}
+
+/* A name that will be repaired is not yet what the scope has. */
+bool readings__wants_app(const struct readings *readings, const char *app)
+{
+	return scope__allows(readings->wanted.scope, app) || !utf8__valid(app);
 }
 
 /* FNV-1a. */

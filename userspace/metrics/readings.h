@@ -8,9 +8,11 @@
 #ifndef EDGETAP_METRICS_READINGS_H
 #define EDGETAP_METRICS_READINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/scope.h"
 #include "metrics/rollup.h"
 
 /* Name, and the unit of its values ("" for a plain number, "2": hundredths). */
@@ -135,6 +137,34 @@ enum reading_kind {
 		READING_KINDS
 };
 
+/* Kinds that come from the same files, which are not read for a page that shows none of them. */
+enum reading_group {
+	READINGS_OF_LIFE = 1U << 0, /* that an instance is up, and what tells so */
+	READINGS_OF_MEMORY = 1U << 1,
+	READINGS_OF_CPU = 1U << 2,
+	READINGS_OF_PRESSURE = 1U << 3,
+	READINGS_OF_DISKS = 1U << 4,
+	READINGS_OF_NETWORK = 1U << 5,
+	READINGS_OF_MOUNTS = 1U << 6, /* file systems and volumes */
+	READINGS_OF_UNIX = 1U << 7,
+	READINGS_AT_HAND = 1U << 8, /* what was asked or read before, or is of the machine alone */
+};
+
+/* of containers and units */
+#define READINGS_OF_INSTANCES                                                                      \
+	(READINGS_OF_LIFE | READINGS_OF_MEMORY | READINGS_OF_CPU | READINGS_OF_PRESSURE |          \
+	 READINGS_OF_DISKS | READINGS_OF_NETWORK | READINGS_OF_MOUNTS)
+
+enum reading_group reading__group(enum reading_kind kind);
+
+/* What a page shows: bits of enum reading_group, of the apps in the scope. */
+struct readings_wanted {
+	unsigned int groups;
+	const struct scope *scope;
+};
+
+extern const struct readings_wanted readings_all;
+
 #define READING_LABELS 3
 
 struct reading {
@@ -155,8 +185,20 @@ struct readings;
 int readings__new(struct readings **ret_readings);
 void readings__free(struct readings *readings);
 
-/* Empties it; the memory is kept for the next moment. */
+/* Empties it; the memory is kept for the next moment. All are wanted. */
 void readings__clear(struct readings *readings);
+
+/*
+ * Says what is wanted of those that are added next: more may be, and is shown to nobody. The
+ * scope must stay until they have been.
+ */
+void readings__want(struct readings *readings, const struct readings_wanted *wanted);
+
+/* Whether any of these groups is wanted. */
+bool readings__wants(const struct readings *readings, unsigned int groups);
+
+/* Whether those of this app are. */
+bool readings__wants_app(const struct readings *readings, const char *app);
 
 /*
  * The owner of these labels, added if it is new: two with the same labels are

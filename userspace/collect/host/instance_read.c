@@ -20,13 +20,32 @@ struct facts {
 	ssize_t net_dev;
 };
 
+static const enum reading_group groups[CGROUP_FILES] = {
+	[FILE_MEMORY_USAGE] = READINGS_OF_MEMORY,
+	[FILE_MEMORY_STAT] = READINGS_OF_MEMORY,
+	[FILE_MEMORY_LIMIT] = READINGS_OF_MEMORY,
+	[FILE_SWAP_USAGE] = READINGS_OF_MEMORY,
+	[FILE_SWAP_LIMIT] = READINGS_OF_MEMORY,
+	[FILE_CPU_TIME] = READINGS_OF_CPU,
+	[FILE_CPU_THROTTLING] = READINGS_OF_CPU,
+	[FILE_PIDS] = READINGS_OF_INSTANCES, /* whether there is anybody */
+	[FILE_IO] = READINGS_OF_DISKS,
+	[FILE_IO_OPERATIONS] = READINGS_OF_DISKS,
+	[FILE_PRESSURE_CPU] = READINGS_OF_PRESSURE,
+	[FILE_PRESSURE_MEMORY] = READINGS_OF_PRESSURE,
+	[FILE_PRESSURE_IO] = READINGS_OF_PRESSURE,
+};
+
 static ssize_t read_file(struct instance_reader *reader, struct instance *instance,
 			 enum cgroup_file file)
 {
 	bool is_kept;
-	int fd = instance__file(reader->instances, instance, file, &is_kept);
 	ssize_t place;
+	int fd;
 
+	if (!readings__wants(reader->readings, groups[file]))
+		return -ENOENT;
+	fd = instance__file(reader->instances, instance, file, &is_kept);
 	if (fd < 0)
 		return fd;
 	place = file_buffers__read(reader->buffers, fd, true);
@@ -65,15 +84,17 @@ static bool is_still_there(const struct instances *instances, const struct insta
 static bool read_facts(struct instance_reader *reader, struct instance *instance,
 		       struct facts *ret_facts)
 {
+	bool wants_network = readings__wants(reader->readings, READINGS_OF_NETWORK);
 	const char *pids;
 	uint64_t count;
-	int net_dev;
+	int net_dev = -1;
 
-	if (!instance__has_process(reader->instances, instance, &net_dev))
+	if (!instance__has_process(reader->instances, instance, wants_network ? &net_dev : NULL))
 		return false;
 	file_buffers__clear(reader->buffers);
 	ret_facts->net_dev = read_net_dev(reader, net_dev);
-	close(net_dev);
+	if (net_dev >= 0)
+		close(net_dev);
 	for (int f = 0; f < CGROUP_FILES; f++) {
 		ret_facts->file[f] = read_file(reader, instance, (enum cgroup_file)f);
 		/* its directory has gone */
@@ -229,7 +250,7 @@ static void add_mounts(struct instance_reader *reader, const struct instance *in
 {
 	int root_fd = -1;
 
-	if (instance->mount_count)
+	if (instance->mount_count && readings__wants(reader->readings, READINGS_OF_MOUNTS))
 		root_fd = openat(instance->proc_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return;

@@ -14,16 +14,19 @@
 
 #define HOST_MOUNTS_MAX 4096
 
-static const char *const paths[NODE_FILES] = {
-	[NODE_MEMINFO] = "/proc/meminfo",
-	[NODE_LOADAVG] = "/proc/loadavg",
-	[NODE_STAT] = "/proc/stat",
-	[NODE_DISKSTATS] = "/proc/diskstats",
-	[NODE_NET_DEV] = "/proc/1/net/dev",
-	[NODE_FILE_NR] = "/proc/sys/fs/file-nr",
-	[NODE_PRESSURE_CPU] = "/proc/pressure/cpu",
-	[NODE_PRESSURE_MEMORY] = "/proc/pressure/memory",
-	[NODE_PRESSURE_IO] = "/proc/pressure/io",
+static const struct {
+	const char *path;
+	enum reading_group group;
+} files[NODE_FILES] = {
+	[NODE_MEMINFO] = { "/proc/meminfo", READINGS_OF_MEMORY },
+	[NODE_LOADAVG] = { "/proc/loadavg", READINGS_AT_HAND },
+	[NODE_STAT] = { "/proc/stat", READINGS_OF_CPU },
+	[NODE_DISKSTATS] = { "/proc/diskstats", READINGS_OF_DISKS },
+	[NODE_NET_DEV] = { "/proc/1/net/dev", READINGS_OF_NETWORK },
+	[NODE_FILE_NR] = { "/proc/sys/fs/file-nr", READINGS_AT_HAND },
+	[NODE_PRESSURE_CPU] = { "/proc/pressure/cpu", READINGS_OF_PRESSURE },
+	[NODE_PRESSURE_MEMORY] = { "/proc/pressure/memory", READINGS_OF_PRESSURE },
+	[NODE_PRESSURE_IO] = { "/proc/pressure/io", READINGS_OF_PRESSURE },
 };
 
 int node__open(struct node *ret_node, const char *host_root)
@@ -38,7 +41,7 @@ int node__open(struct node *ret_node, const char *host_root)
 	node.mountinfo_fd = open(*host_root ? "/proc/1/mountinfo" : "/proc/self/mountinfo",
 				 O_RDONLY | O_CLOEXEC);
 	for (int f = 0; f < NODE_FILES; f++)
-		node.fd[f] = open(paths[f], O_RDONLY | O_CLOEXEC);
+		node.fd[f] = open(files[f].path, O_RDONLY | O_CLOEXEC);
 	*ret_node = node;
 	return 0;
 }
@@ -165,7 +168,7 @@ static void add_file(struct node *node, enum node_file file, const char *text,
 	case NODE_PRESSURE_CPU:
 	case NODE_PRESSURE_MEMORY:
 	case NODE_PRESSURE_IO:
-		proc_files__pressure(text, strrchr(paths[file], '/') + 1, readings, owner);
+		proc_files__pressure(text, strrchr(files[file].path, '/') + 1, readings, owner);
 		break;
 	case NODE_FILES:
 		break;
@@ -187,7 +190,7 @@ void node__read(struct node *node, struct file_buffers *buffers, const char *hos
 	for (int f = 0; f < NODE_FILES; f++) {
 		ssize_t place;
 
-		if (node->fd[f] < 0)
+		if (node->fd[f] < 0 || !readings__wants(readings, files[f].group))
 			continue;
 		file_buffers__clear(buffers);
 		place = file_buffers__read(buffers, node->fd[f], false);
@@ -195,5 +198,6 @@ void node__read(struct node *node, struct file_buffers *buffers, const char *hos
 			add_file(node, (enum node_file)f, file_buffers__at(buffers, place),
 				 readings, owner);
 	}
-	read_filesystems(node, readings, owner);
+	if (readings__wants(readings, READINGS_OF_MOUNTS))
+		read_filesystems(node, readings, owner);
 }

@@ -200,6 +200,8 @@ void system__read(struct system *system, const char *host, struct readings *read
 	struct slots slots = { 0 };
 
 	node__read(&system->node, &system->buffers, host, readings);
+	if (!readings__wants(readings, READINGS_OF_INSTANCES))
+		return;
 	reader->instances = &system->instances;
 	reader->buffers = &system->buffers;
 	reader->readings = readings;
@@ -216,7 +218,7 @@ void system__read(struct system *system, const char *host, struct readings *read
 		struct instance *instance = system->instances.instance[i];
 		const struct identity *identity = labels_of(&slots, instance);
 
-		if (identity && !identity->dropped)
+		if (identity && !identity->dropped && readings__wants_app(readings, identity->app))
 			instance__read(reader, instance, identity);
 	}
 	free(slots.slot);

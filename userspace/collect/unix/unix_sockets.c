@@ -300,6 +300,8 @@ static void read_listeners(void *state, struct readings *readings)
 {
 	struct unix_sockets *sockets = state;
 
+	if (!readings__wants(readings, READINGS_OF_UNIX))
+		return;
 	look(sockets, sockets->env.loader);
 	if (!sockets->is_known || take_names(sockets))
 		return;
