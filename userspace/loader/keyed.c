@@ -7,17 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/map_walk.h"
 #include "loader/tables.h"
 
 struct keyed {
 	enum pool pool;
-	size_t key_bytes;
 	struct key_name name[SERIES_NAMES];
 };
 
 static const struct keyed keyed[] = {
-#define KEYED_ROW(id, map, key, value, size, ...)                                                  \
-	[SERIES_##id] = { POOL_##id, sizeof(key), { __VA_ARGS__ } },
+#define KEYED_ROW(id, map, key, value, size, ...) [SERIES_##id] = { POOL_##id, { __VA_ARGS__ } },
 	KEYED_COUNTS(KEYED_ROW)
 #undef KEYED_ROW
 };
@@ -89,10 +88,9 @@ static int read_kind(struct loader *loader, enum series_kind kind)
 	const struct keyed *row = &keyed[kind];
 	const struct bpf_map *map = table__map(loader->skeleton, row->pool);
 	uint32_t capacity = bpf_map__max_entries(map), n = 0;
-	char key[KEYED_KEY_MAX], next[KEYED_KEY_MAX];
+	struct map_walk walk = map_walk__of(map);
 	size_t room = room_of_all(row);
-	void *previous = NULL;
-	int fd = bpf_map__fd(map);
+	int found;
 
 	if (!loader->series[kind])
 		loader->series[kind] = calloc(capacity, sizeof(*loader->series[kind]));
@@ -100,16 +98,18 @@ static int read_kind(struct loader *loader, enum series_kind kind)
 		loader->names[kind] = calloc(capacity, room);
 	if (!loader->series[kind] || !loader->names[kind])
 		return -ENOMEM;
-	while (n < capacity && bpf_map_get_next_key(fd, previous, next) == 0) {
-		struct snapshot_series *to = &loader->series[kind][n];
+	while ((found = map_walk__next(&walk)) > 0)
+		/* some may have come while others went: no more than there is room for */
+		for (int i = 0; i < found && n < capacity; i++, n++) {
+			struct snapshot_series *to = &loader->series[kind][n];
 
-		memcpy(key, next, row->key_bytes);
-		previous = key;
-		if (bpf_map_lookup_elem(fd, key, to->count))
-			continue;
-		read_key(to, loader->names[kind] + n * room, row, key);
-		n++;
-	}
+			memcpy(to->count, walk.values + i * walk.value_bytes, walk.value_bytes);
+			read_key(to, loader->names[kind] + n * room, row,
+				 walk.keys + i * walk.key_bytes);
+		}
+	map_walk__free(&walk);
+	if (found < 0)
+		return found;
 	loader->snapshot.series[kind] = loader->series[kind];
 	loader->snapshot.series_count[kind] = n;
 	return 0;

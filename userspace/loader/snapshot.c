@@ -5,23 +5,19 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "loader/map_walk.h"
 #include "loader/tables.h"
 
 static uint32_t entries_of(const struct bpf_map *map)
 {
+	struct map_walk walk = map_walk__of(map);
 	uint32_t n = 0;
-	char key[64], next[64];
-	int fd = bpf_map__fd(map);
-	void *previous = NULL;
+	int found;
 
-	/* the walk starts over where a key is deleted under it */
-	while (n < bpf_map__max_entries(map) && bpf_map_get_next_key(fd, previous, next) == 0) {
-		memcpy(key, next, sizeof(key));
-		previous = key;
-		n++;
-	}
+	while ((found = map_walk__next(&walk)) > 0)
+		n += (uint32_t)found;
+	map_walk__free(&walk);
 	return n;
 }
 
