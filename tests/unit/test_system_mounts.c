@@ -137,6 +137,29 @@ START_TEST(ids_of_volumes)
 }
 END_TEST
 
+START_TEST(one_mount_of_each_file_system)
+{
+	static const char text[] = "1 0 8:1 /part /a rw - ext4 /dev/sda1 rw\n"
+				   "2 0 8:2 /x /b rw - ext4 /dev/sda2 rw\n"
+				   "3 0 8:1 / /c rw - ext4 /dev/sda1 rw\n"
+				   "4 0 9:1 / /d rw - xfs /dev/md1 rw\n"
+				   "5 0 8:1 / /e rw - ext4 /dev/sda1 rw\n"
+				   "6 0 8:2 /y /f rw - ext4 /dev/sda2 rw\n"
+				   "7 0 8:1 /z /g rw - ext4 /dev/sda1 rw\n";
+	struct mount_list list;
+
+	ck_assert_int_eq(mount_list__read(&list, text, 100), 0);
+	ck_assert_uint_eq(list.count, 7);
+	mount_list__choose(&list);
+	for (size_t i = 0; i < list.count; i++)
+		ck_assert_msg(list.mount[i].is_chosen ==
+				      (strchr("bcd", list.mount[i].point[1]) != NULL),
+			      "%s", list.mount[i].point);
+	mount_list__free(&list);
+	mount_list__choose(&list);
+}
+END_TEST
+
 START_TEST(only_the_mount_that_is_meant_is_asked)
 {
 	struct mount_list mounts;
@@ -213,6 +236,7 @@ Suite *system_mounts_suite(void)
 	tcase_add_test(tc, lines);
 	tcase_add_test(tc, names_of_volumes);
 	tcase_add_test(tc, ids_of_volumes);
+	tcase_add_test(tc, one_mount_of_each_file_system);
 	tcase_add_test(tc, only_the_mount_that_is_meant_is_asked);
 	tcase_add_test(tc, disks_have_names);
 	tcase_add_test(tc, thin_volumes_say_how_full_they_are);

@@ -221,7 +221,7 @@ uint64_t readings__lost(const struct readings *readings);
 /*
  * All of a kind, in the order of their owners, then as they were added. Valid
  * until the next change. Values of one owner with the same labels are not told
- * apart here: who adds sees to it that there are none.
+ * apart here; views show the first.
  */
 size_t readings__of(struct readings *readings, enum reading_kind kind,
 		    const struct reading **ret_first);

@@ -171,25 +171,6 @@ static void add_filesystem(struct readings *readings, int64_t owner, const char 
 		      NULL, NULL);
 }
 
-/* The volume of an app is shown once, whoever has mounted it. */
-static bool is_first(struct instance_reader *reader, int64_t owner, const char *id)
-{
-	for (size_t i = 0; i < reader->volume_count; i++)
-		if (reader->volume[i].owner == owner && strcmp(reader->volume[i].id, id) == 0)
-			return false;
-	if (reader->volume_count == reader->volume_room) {
-		size_t room = reader->volume_room ? reader->volume_room * 2 : 64;
-		struct seen_volume *grown = reallocarray(reader->volume, room, sizeof(*grown));
-
-		if (!grown)
-			return false;
-		reader->volume = grown;
-		reader->volume_room = room;
-	}
-	reader->volume[reader->volume_count++] = (struct seen_volume){ owner, id };
-	return true;
-}
-
 /*
  * A part of a larger file system has no size of its own, unless a project's quota
  * gives it one: then statvfs(2) says another size than for the whole (ext4, XFS).
@@ -236,8 +217,7 @@ static void add_volume(struct instance_reader *reader, const struct instance_mou
 	if (!size)
 		return;
 	owner = readings__owner(reader->readings, &labels);
-	if (owner < 0 || !is_first(reader, owner, mount->volume))
-		return;
+	/* of an app's that several have mounted, views show the first */
 	readings__add(reader->readings, owner, READING_VOLUME_SIZE, size, mount->volume, NULL,
 		      NULL);
 	/* percent with four decimals */

@@ -15,13 +15,7 @@ struct instance_reader {
 	int host_root_fd;
 	uint64_t machine_bytes, machine_swap_bytes;
 	uint64_t host_network; /* as net_dev__network tells them apart; 0: not known */
-	/* owners that have been read, by a bit each, and ids of volumes */
-	unsigned char *owners;
-	struct seen_volume {
-		int64_t owner;
-		const char *id;
-	} * volume;
-	size_t volume_count, volume_room;
+	unsigned char *owners; /* that have been read, by a bit each */
 };
 
 /*

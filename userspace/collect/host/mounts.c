@@ -206,6 +206,41 @@ int mount_list__read(struct mount_list *ret_list, const char *text, size_t max)
 	return 0;
 }
 
+/* Mounts of one file system together: first those of all of it, then as they are listed. */
+static int by_filesystem(const void *a, const void *b, void *ctx)
+{
+	const struct mount *mounts = ctx, *x = &mounts[*(const size_t *)a],
+			   *y = &mounts[*(const size_t *)b];
+	bool is_whole = strcmp(x->root, "/") == 0, is_other_whole = strcmp(y->root, "/") == 0;
+
+	if (x->major != y->major)
+		return x->major < y->major ? -1 : 1;
+	if (x->minor != y->minor)
+		return x->minor < y->minor ? -1 : 1;
+	if (is_whole != is_other_whole)
+		return is_whole ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+void mount_list__choose(struct mount_list *list)
+{
+	size_t *order = calloc(list->count + 1, sizeof(*order));
+
+	if (!order)
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		order[i] = i;
+	qsort_r(order, list->count, sizeof(*order), by_filesystem, list->mount);
+	for (size_t i = 0; i < list->count; i++) {
+		struct mount *mount = &list->mount[order[i]];
+		const struct mount *before = i ? &list->mount[order[i - 1]] : NULL;
+
+		mount->is_chosen = !before || before->major != mount->major ||
+				   before->minor != mount->minor;
+	}
+	free(order);
+}
+
 void mount_list__free(struct mount_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {

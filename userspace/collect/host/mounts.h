@@ -42,6 +42,7 @@ struct mount {
 	uint64_t id;
 	unsigned int major, minor;
 	bool has_quota;
+	bool is_chosen; /* see mount_list__choose */
 	char *root, *point, *source;
 };
 
@@ -57,6 +58,9 @@ struct mount_list {
  */
 int mount_list__read(struct mount_list *ret_list, const char *text, size_t max);
 void mount_list__free(struct mount_list *list);
+
+/* Of each file system chooses the mount of all of it, or else the first; without memory none. */
+void mount_list__choose(struct mount_list *list);
 
 /* True if `path` is `above` or below it; both absolute. */
 bool mounts__is_below(const char *path, const char *above);

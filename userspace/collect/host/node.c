@@ -76,6 +76,7 @@ void node__look(struct node *node, struct file_buffers *buffers)
 	if (place < 0 ||
 	    mount_list__read(&fresh, file_buffers__at(buffers, place), HOST_MOUNTS_MAX) < 0)
 		return;
+	mount_list__choose(&fresh);
 	mount_list__free(&node->mounts);
 	node->mounts = fresh;
 	node->mounts_known = true;
@@ -104,30 +105,13 @@ static bool is_wanted(void *ctx, unsigned int major, unsigned int minor, const c
 	return false;
 }
 
-/* Of one file system the mount of all of it, or else the first. */
-static bool is_preferred(const struct mount_list *list, size_t at)
-{
-	const struct mount *mount = &list->mount[at];
-	bool is_whole = strcmp(mount->root, "/") == 0;
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct mount *other = &list->mount[i];
-
-		if (i == at || other->major != mount->major || other->minor != mount->minor)
-			continue;
-		if (strcmp(other->root, "/") == 0 ? !is_whole || i < at : !is_whole && i < at)
-			return false;
-	}
-	return true;
-}
-
 static void read_filesystems(const struct node *node, struct readings *readings, int64_t owner)
 {
 	for (size_t i = 0; i < node->mounts.count; i++) {
 		const struct mount *mount = &node->mounts.mount[i];
 		struct filesystem fs;
 
-		if (!is_preferred(&node->mounts, i) ||
+		if (!mount->is_chosen ||
 		    filesystem__read(node->root_fd, mount->point, mount->id, &fs) < 0)
 			continue;
 		readings__add(readings, owner, READING_FILESYSTEM_BLOCKS, fs.blocks, mount->point,

@@ -85,7 +85,6 @@ void system__free(struct system *system)
 	node__close(&system->node);
 	file_buffers__free(&system->buffers);
 	free(system->reader.owners);
-	free(system->reader.volume);
 	free(system);
 }
 
@@ -209,7 +208,6 @@ void system__read(struct system *system, const char *host, struct readings *read
 	reader->machine_bytes = system->node.memory_bytes;
 	reader->machine_swap_bytes = system->node.swap_bytes;
 	reader->host_network = net_dev__network(system->node.fd[NODE_NET_DEV]);
-	reader->volume_count = 0;
 	memset(reader->owners, 0, READINGS_MAX_OWNERS / 8 + 1);
 	identity_table__each(system->options.identity, remember_slot, &slots);
 	if (slots.count)
