@@ -309,6 +309,7 @@ START_TEST(forms_deadlines_and_errors_are_each_ones_own)
 	r = client__response(gzip, false);
 	ck_assert_str_eq(response__field(&r, "Content-Encoding"), "gzip");
 	ck_assert_uint_lt(r.size, 5000);
+	ck_assert_mem_eq(r.body, "\x1f\x8b", 2); /* also when a plain one had it rendered */
 	response__free(&r);
 	r = client__response(head, true);
 	ck_assert_uint_eq(r.size, 3000 * strlen("rendering 2 app all accept -\n"));

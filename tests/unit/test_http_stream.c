@@ -29,11 +29,11 @@ static char *make_body(size_t size)
 	return body;
 }
 
-static struct gzip *pack(const char *body, size_t size, size_t step)
+static struct gzip *pack(const char *body, size_t size, size_t step, enum gzip_use use)
 {
 	struct gzip *packed;
 
-	ck_assert_int_eq(gzip__new(&packed, &held, ROOMY, UINT64_MAX), 0);
+	ck_assert_int_eq(gzip__new(&packed, &held, ROOMY, UINT64_MAX, use), 0);
 	for (size_t at = 0; at < size; at += step)
 		ck_assert_int_eq(
 			gzip__write(packed, body + at, size - at < step ? size - at : step), 0);
@@ -83,16 +83,19 @@ START_TEST(both_forms_give_back_what_was_written)
 
 	for (size_t s = 0; s < sizeof(steps) / sizeof(*steps); s++) {
 		char *body = make_body(size), *gzip, *back;
-		struct gzip *packed = pack(body, size, steps[s]);
+		struct gzip *packed;
 
-		back = unpack(packed, gzip__read_plain, steps[s], &got);
-		ck_assert_uint_eq(got, size);
-		ck_assert_int_eq(memcmp(back, body, size), 0);
-		ck_assert_uint_eq(held, 0); /* freed while it was read */
-		gzip__free(packed);
-		free(back);
+		for (int use = GZIP_FOR_ANYBODY; use <= GZIP_FOR_MEMORY; use++) {
+			packed = pack(body, size, steps[s], (enum gzip_use)use);
+			back = unpack(packed, gzip__read_plain, steps[s], &got);
+			ck_assert_uint_eq(got, size);
+			ck_assert_int_eq(memcmp(back, body, size), 0);
+			ck_assert_uint_eq(held, 0); /* freed while it was read */
+			gzip__free(packed);
+			free(back);
+		}
 
-		packed = pack(body, size, steps[s]);
+		packed = pack(body, size, steps[s], GZIP_FOR_ANYBODY);
 		gzip = unpack(packed, gzip__read_packed, steps[s], &got);
 		ck_assert_uint_eq(got, gzip__packed_bytes(packed));
 		back = gunzip(gzip, got, size, &plain);
@@ -113,7 +116,7 @@ START_TEST(what_is_held_has_a_limit)
 	char *noise = make_body(size);
 	struct gzip *packed;
 
-	ck_assert_int_eq(gzip__new(&packed, &held, 256 * 1024, UINT64_MAX), 0);
+	ck_assert_int_eq(gzip__new(&packed, &held, 256 * 1024, UINT64_MAX, GZIP_FOR_ANYBODY), 0);
 	ck_assert_int_eq(gzip__write(packed, noise, 100), 0);
 	ck_assert_int_eq(gzip__write(packed, noise, size), -ENOBUFS);
 	ck_assert_uint_le(held, 256 * 1024);
@@ -124,7 +127,7 @@ START_TEST(what_is_held_has_a_limit)
 	gzip__free(packed);
 	ck_assert_uint_eq(held, 0);
 
-	ck_assert_int_eq(gzip__new(&packed, &held, ROOMY, 1), 0);
+	ck_assert_int_eq(gzip__new(&packed, &held, ROOMY, 1, GZIP_FOR_ANYBODY), 0);
 	ck_assert_int_eq(gzip__write(packed, noise, 1), -ETIME);
 	ck_assert_int_eq(gzip__finish(packed), -ETIME);
 	gzip__free(packed);

@@ -44,6 +44,7 @@ struct gzip {
 	uint64_t limit;
 	uint64_t deadline_ns;
 	int error;
+	enum gzip_use use;
 	uint64_t plain_bytes, gzip_bytes;
 	struct block *head, *last;
 	size_t offset; /* in head: what has been read of it */
@@ -52,8 +53,9 @@ struct gzip {
 };
 
 int gzip__new(struct gzip **ret_packed, _Atomic uint64_t *held, uint64_t limit,
-	      uint64_t deadline_ns)
+	      uint64_t deadline_ns, enum gzip_use use)
 {
+	int window_bits = use == GZIP_FOR_MEMORY ? -WINDOW_BITS : WINDOW_BITS + WITH_GZIP_HEADER;
 	struct gzip *packed = calloc(1, sizeof(*packed));
 
 	if (!packed)
@@ -61,8 +63,9 @@ int gzip__new(struct gzip **ret_packed, _Atomic uint64_t *held, uint64_t limit,
 	packed->held = held;
 	packed->limit = limit;
 	packed->deadline_ns = deadline_ns;
-	if (deflateInit2(&packed->deflate, LEVEL, Z_DEFLATED, WINDOW_BITS + WITH_GZIP_HEADER,
-			 MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
+	packed->use = use;
+	if (deflateInit2(&packed->deflate, LEVEL, Z_DEFLATED, window_bits, MEM_LEVEL,
+			 Z_DEFAULT_STRATEGY) != Z_OK) {
 		free(packed);
 		return -ENOMEM;
 	}
@@ -102,6 +105,7 @@ int gzip__share(struct gzip **ret_packed, const struct gzip *packed, _Atomic uin
 		return -ENOMEM;
 	other->held = packed->held;
 	other->own = own;
+	other->use = packed->use;
 	other->plain_bytes = packed->plain_bytes;
 	other->gzip_bytes = packed->gzip_bytes;
 	other->head = packed->head;
@@ -273,7 +277,7 @@ static int start_inflating(struct gzip *packed)
 	if (inflateInit2(&packed->inflate, -WINDOW_BITS) != Z_OK)
 		return -ENOMEM;
 	packed->is_inflating = true;
-	packed->offset = GZIP_HEADER_BYTES;
+	packed->offset = packed->use == GZIP_FOR_MEMORY ? 0 : GZIP_HEADER_BYTES;
 	return 0;
 }
 

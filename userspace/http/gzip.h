@@ -19,13 +19,16 @@
 
 struct gzip;
 
+/* What it will be read as; for one that nobody takes as it is, nothing is summed up. */
+enum gzip_use { GZIP_FOR_ANYBODY, GZIP_FOR_MEMORY };
+
 /*
  * An empty body. The memory of its blocks is counted in *held (which outlives
  * it) and taken only while that stays within limit bytes. Nothing is written
  * once CLOCK_MONOTONIC has passed deadline_ns. Returns 0 or -ENOMEM.
  */
 int gzip__new(struct gzip **ret_packed, _Atomic uint64_t *held, uint64_t limit,
-	      uint64_t deadline_ns);
+	      uint64_t deadline_ns, enum gzip_use use);
 
 /*
  * Counts what this one holds in *own too, and takes no more of limit than its share: a shared
@@ -61,7 +64,7 @@ uint64_t gzip__packed_bytes(const struct gzip *packed);
 /*
  * Takes up to size bytes of the one form or the other, from the start to the
  * end, and frees the blocks that are done with. Returns how many, 0 at the end,
- * or a negative errno.
+ * or a negative errno. Packed: not of one that is for memory.
  */
 ssize_t gzip__read_packed(struct gzip *packed, char *out, size_t size);
 ssize_t gzip__read_plain(struct gzip *packed, char *out, size_t size);

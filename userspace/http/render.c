@@ -87,6 +87,7 @@ static void answer(struct http_request *request, struct http_reply *reply)
 static struct http_request *sort_out(struct http_request *list)
 {
 	struct http_request *first = NULL;
+	bool takes_gzip = false;
 	uint64_t until_ns = 0;
 
 	for (struct http_request *request = list; request; request = next_of(request)) {
@@ -101,9 +102,12 @@ static struct http_request *sort_out(struct http_request *list)
 				      atomic_load(&first->owner->response_bytes))
 			first = request;
 		until_ns = request->deadline_ns > until_ns ? request->deadline_ns : until_ns;
+		takes_gzip |= response__accepts_gzip(request);
 	}
-	if (first)
+	if (first) {
 		first->render_until_ns = until_ns;
+		first->is_for_plain = !takes_gzip;
+	}
 	return first;
 }
 

@@ -89,7 +89,8 @@ int response__open_stream(const struct http_request *request, struct gzip **ret_
 
 	/* What others answer shall never leave no room for a scrape. */
 	err = gzip__new(&packed, &server->response_bytes, slow ? limit / 2 : limit,
-			until_ns ? until_ns : request->deadline_ns);
+			until_ns ? until_ns : request->deadline_ns,
+			request->is_for_plain ? GZIP_FOR_MEMORY : GZIP_FOR_ANYBODY);
 	if (err)
 		return err;
 	gzip__set_owner(packed, &request->owner->response_bytes);
@@ -114,10 +115,14 @@ void response__refuse(struct http_reply *reply, _Atomic uint64_t *counter, const
 	http_reply__text(reply, 503, "%s\n", why);
 }
 
+bool response__accepts_gzip(const struct http_request *request)
+{
+	return http_header__accepts_gzip(http_request__header(request, "Accept-Encoding"));
+}
+
 static bool accepts_gzip(const struct http_request *request, uint64_t size)
 {
-	return size >= GZIP_MIN_BYTES &&
-	       http_header__accepts_gzip(http_request__header(request, "Accept-Encoding"));
+	return size >= GZIP_MIN_BYTES && response__accepts_gzip(request);
 }
 
 /* An error that a stream may have becomes a 503. Returns false for any other. */

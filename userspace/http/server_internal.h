@@ -37,6 +37,7 @@ struct http_request {
 	uint64_t arrived_ns;
 	uint64_t deadline_ns;
 	uint64_t render_until_ns; /* the latest deadline of those who share the rendering */
+	bool is_for_plain;	  /* none of them takes gzip */
 	const void *variant;	  /* what the route says of it */
 	char *raw_query;	  /* NULL: none */
 	char *content;		  /* of a route that takes a form */
@@ -146,6 +147,9 @@ void response__pack(const struct http_request *request, struct http_reply *reply
 /* A copy of a finished reply for another request, which shares its stream. 0 or -ENOMEM. */
 int response__share(struct http_reply *ret_copy, const struct http_request *request,
 		    const struct http_reply *reply);
+
+/* Whether the client takes gzip, if the body is worth it. */
+bool response__accepts_gzip(const struct http_request *request);
 
 /* Whether the request's owner may have another body, and there is room for one. */
 bool response__has_room(const struct http_request *request);
