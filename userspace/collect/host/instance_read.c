@@ -254,6 +254,10 @@ void instance__read(struct instance_reader *reader, struct instance *instance,
 	struct facts facts;
 	int64_t owner;
 
+	/* for the volumes of apps alone */
+	if (!instance->mount_count &&
+	    !readings__wants(reader->readings, READINGS_OF_INSTANCES & ~READINGS_OF_MOUNTS))
+		return;
 	if (!read_facts(reader, instance, &facts))
 		return;
 	owner = readings__owner(reader->readings, &labels);
