@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What many instances cost: the agent's memory, and the time of a scrape."""
+import signal
 import time
 import uuid
 
@@ -17,6 +18,7 @@ FORMS = (
     {"Accept": PROTOBUF},
 )
 FLAT = 1.05
+FILES = ("memory", "pressure", "disk", "network", "filesystem")
 
 
 class Servers:
@@ -92,7 +94,7 @@ def scrape_forms(agent, times):
 
 def instances(env, figures):
     """Memory at 100 and 1,000 instances, and whether it stays; the time of a scrape then."""
-    agent = env.agent()
+    agent = env.agent(config="")
     servers = Servers(env)
     pid = agent.process.pid
     for count, budget in ((100, 20), (1000, 40)):
@@ -115,20 +117,39 @@ def instances(env, figures):
     scrape_time(figures, agent)
 
 
-def scrape_time(figures, agent):
-    """The text form of 1,000 instances, as a client waits for it and as the agent times it."""
+def own_time(page):
+    """Milliseconds that the page before this one took the agent, by its own clock."""
+    name = b"\nedgetap_last_scrape_duration_seconds{"
+    line = page[page.index(name) + 1 :].split(b"\n", 1)[0]
+    return float(line.split()[-1]) * 1000
+
+
+def timed_scrapes(agent):
+    """Of pages as text: milliseconds for a client, of the agent's CPU time, and by its own clock."""
     url = agent.base + "/metrics"
-    walls, own = [], []
-    lines = 0
+    walls, computed, own = [], [], []
     for _ in range(9):
         time.sleep(1.1)  # within a second scrapes share what was read of the containers
+        before = machine.cpu_seconds(agent.process.pid)
         wall = machine.run([lib.need("curl"), "-sf", "-o", "/dev/null", "-w", "%{time_total}", url])
+        computed.append((machine.cpu_seconds(agent.process.pid) - before) * 1000)
         walls.append(float(wall) * 1000)
-        scrape = agent.get("/metrics")[2]
-        lines = scrape.count(b"\n")
-        name = b"\nedgetap_last_scrape_duration_seconds{"
-        line = scrape[scrape.index(name) + 1 :].split(b"\n", 1)[0]
-        own.append(float(line.split()[-1]) * 1000)
+        own.append(own_time(agent.get("/metrics")[2]))
+    return walls, computed, own
+
+
+def without_files(agent):
+    """Switches off the families whose files are read of each container."""
+    config = agent.env.dir / f"edgetap-{agent.port}.yaml"
+    config.write_text("".join(f"family.{name}: false\n" for name in FILES))
+    agent.process.popen.send_signal(signal.SIGHUP)
+    lib.eventually(lambda: not agent.scrape().select("edgetap_instance_memory_total_bytes"), 10, "reload")
+
+
+def scrape_time(figures, agent):
+    """The text form of 1,000 instances, as a client waits for it and as the agent times it."""
+    walls, computed, own = timed_scrapes(agent)
+    lines = agent.get("/metrics")[2].count(b"\n")
     figures.add(
         "scrape_wall_time", median(walls), "ms",
         "/metrics, 1,000 containers, two statuses each, text", budget=150,
@@ -137,6 +158,16 @@ def scrape_time(figures, agent):
     figures.add(
         "scrape_own_time", median(own), "ms", "the same by the agent's own clock",
         note="rendering, without sending",
+    )
+    figures.add("scrape_cpu_time", median(computed), "ms", "the same as CPU time of the agent")
+    without_files(agent)
+    walls, computed, _ = timed_scrapes(agent)
+    figures.add(
+        "scrape_wall_time_without_files", median(walls), "ms",
+        "/metrics without families of files, 1,000 containers", note=f"--no-family.{{{','.join(FILES)}}}",
+    )
+    figures.add(
+        "scrape_cpu_time_without_files", median(computed), "ms", "the same as CPU time of the agent",
     )
     for form, *more in (("text",), ("openmetrics",), ("protobuf",), ("text", "readings")):
         out = machine.bench("bench_encode", 1000, 11, form, *more)

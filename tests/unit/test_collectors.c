@@ -94,7 +94,7 @@ START_TEST(who_wants_more_gets_all_once)
 	read_for(READINGS_OF_DISKS, &scope_all);
 	ck_assert_int_eq(times, 2);
 	ck_assert_uint_eq(asked, ALL_GROUPS);
-	for (int bit = 0; bit < 9; bit++)
+	for (int bit = 0; bit < 10; bit++)
 		read_for(1U << bit, &scope_all);
 	ck_assert_int_eq(times, 2);
 }

@@ -9,7 +9,7 @@
 
 Suite *needs_suite(void);
 
-#define GROUPS 9
+#define GROUPS 10
 
 static const char *const of_memory[] = { "edgetap_instance_memory_*" };
 static const char *const of_files[] = { "edgetap_instance_pressure_*", "edgetap_instance_disk_*",
@@ -167,7 +167,7 @@ START_TEST(who_sees_apps_asks_for_no_instance)
 	struct exposition_needs needs;
 
 	exposition__needs(exposition, &view_apps, &scope_all, &needs);
-	ck_assert_uint_eq(needs.readings.groups, READINGS_OF_MOUNTS);
+	ck_assert_uint_eq(needs.readings.groups, READINGS_OF_VOLUMES);
 	exposition__free(exposition);
 }
 END_TEST
@@ -181,8 +181,8 @@ START_TEST(kinds_are_in_groups_by_their_names)
 	} groups[] = {
 		{ "MEM_", READINGS_OF_MEMORY },	      { "CPU", READINGS_OF_CPU },
 		{ "PRESSURE", READINGS_OF_PRESSURE }, { "DISK_", READINGS_OF_DISKS },
-		{ "NET_", READINGS_OF_NETWORK },      { "FILESYSTEM_", READINGS_OF_MOUNTS },
-		{ "VOLUME_", READINGS_OF_MOUNTS },    { "UNIX_", READINGS_OF_UNIX },
+		{ "NET_", READINGS_OF_NETWORK },      { "FILESYSTEM_", READINGS_OF_FILESYSTEMS },
+		{ "VOLUME_", READINGS_OF_VOLUMES },   { "UNIX_", READINGS_OF_UNIX },
 		{ "UP", READINGS_OF_LIFE },	      { "PROCESSES", READINGS_OF_LIFE },
 	};
 	static const char *const names[] = {

@@ -145,15 +145,16 @@ enum reading_group {
 	READINGS_OF_PRESSURE = 1U << 3,
 	READINGS_OF_DISKS = 1U << 4,
 	READINGS_OF_NETWORK = 1U << 5,
-	READINGS_OF_MOUNTS = 1U << 6, /* file systems and volumes */
-	READINGS_OF_UNIX = 1U << 7,
-	READINGS_AT_HAND = 1U << 8, /* what was asked or read before, or is of the machine alone */
+	READINGS_OF_FILESYSTEMS = 1U << 6,
+	READINGS_OF_VOLUMES = 1U << 7,
+	READINGS_OF_UNIX = 1U << 8,
+	READINGS_AT_HAND = 1U << 9, /* what was asked or read before, or is of the machine alone */
 };
 
 /* of containers and units */
 #define READINGS_OF_INSTANCES                                                                      \
 	(READINGS_OF_LIFE | READINGS_OF_MEMORY | READINGS_OF_CPU | READINGS_OF_PRESSURE |          \
-	 READINGS_OF_DISKS | READINGS_OF_NETWORK | READINGS_OF_MOUNTS)
+	 READINGS_OF_DISKS | READINGS_OF_NETWORK | READINGS_OF_FILESYSTEMS | READINGS_OF_VOLUMES)
 
 enum reading_group reading__group(enum reading_kind kind);
 

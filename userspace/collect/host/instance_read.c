@@ -20,7 +20,7 @@ struct facts {
 	ssize_t net_dev;
 };
 
-static const enum reading_group groups[CGROUP_FILES] = {
+static const enum reading_group group_of[CGROUP_FILES] = {
 	[FILE_MEMORY_USAGE] = READINGS_OF_MEMORY,
 	[FILE_MEMORY_STAT] = READINGS_OF_MEMORY,
 	[FILE_MEMORY_LIMIT] = READINGS_OF_MEMORY,
@@ -43,7 +43,7 @@ static ssize_t read_file(struct instance_reader *reader, struct instance *instan
 	ssize_t place;
 	int fd;
 
-	if (!readings__wants(reader->readings, groups[file]))
+	if (!readings__wants(reader->readings, group_of[file]))
 		return -ENOENT;
 	fd = instance__file(reader->instances, instance, file, &is_kept);
 	if (fd < 0)
@@ -225,12 +225,35 @@ static void add_volume(struct instance_reader *reader, const struct instance_mou
 		      scan__scaled(used, 100 * 10000, size), mount->volume, NULL, NULL);
 }
 
+/* A volume may be shown of an app, where its containers' file systems are not. */
+static bool wants_mount(const struct instance_reader *reader, const struct instance_mount *mount)
+{
+	unsigned int groups = READINGS_OF_FILESYSTEMS;
+
+	return readings__wants(reader->readings,
+			       mount->volume ? groups | READINGS_OF_VOLUMES : groups);
+}
+
+static bool wants_mounts(const struct instance_reader *reader, const struct instance *instance)
+{
+	for (size_t i = 0; i < instance->mount_count; i++)
+		if (wants_mount(reader, &instance->mount[i]))
+			return true;
+	return false;
+}
+
+static bool wants_more_than_mounts(const struct instance_reader *reader)
+{
+	return readings__wants(reader->readings, READINGS_OF_INSTANCES & ~(READINGS_OF_FILESYSTEMS |
+									   READINGS_OF_VOLUMES));
+}
+
 static void add_mounts(struct instance_reader *reader, const struct instance *instance,
 		       const struct identity *identity, int64_t owner)
 {
 	int root_fd = -1;
 
-	if (instance->mount_count && readings__wants(reader->readings, READINGS_OF_MOUNTS))
+	if (wants_mounts(reader, instance))
 		root_fd = openat(instance->proc_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return;
@@ -238,7 +261,8 @@ static void add_mounts(struct instance_reader *reader, const struct instance *in
 		const struct instance_mount *mount = &instance->mount[i];
 		struct filesystem fs;
 
-		if (filesystem__read(root_fd, mount->point, mount->id, &fs) < 0)
+		if (!wants_mount(reader, mount) ||
+		    filesystem__read(root_fd, mount->point, mount->id, &fs) < 0)
 			continue;
 		add_filesystem(reader->readings, owner, mount->point, &fs);
 		if (mount->volume)
@@ -254,9 +278,7 @@ void instance__read(struct instance_reader *reader, struct instance *instance,
 	struct facts facts;
 	int64_t owner;
 
-	/* for the volumes of apps alone */
-	if (!instance->mount_count &&
-	    !readings__wants(reader->readings, READINGS_OF_INSTANCES & ~READINGS_OF_MOUNTS))
+	if (!wants_more_than_mounts(reader) && !wants_mounts(reader, instance))
 		return;
 	if (!read_facts(reader, instance, &facts))
 		return;

@@ -182,6 +182,6 @@ void node__read(struct node *node, struct file_buffers *buffers, const char *hos
 			add_file(node, (enum node_file)f, file_buffers__at(buffers, place),
 				 readings, owner);
 	}
-	if (readings__wants(readings, READINGS_OF_MOUNTS))
+	if (readings__wants(readings, READINGS_OF_FILESYSTEMS))
 		read_filesystems(node, readings, owner);
 }
