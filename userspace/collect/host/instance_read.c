@@ -58,7 +58,7 @@ uint64_t net_dev__network(int net_dev)
 {
 	struct stat st;
 
-	return fstat(net_dev, &st) == 0 ? st.st_ino : 0;
+	return net_dev >= 0 && fstat(net_dev, &st) == 0 ? st.st_ino : 0;
 }
 
 /* Only what is not the host's: a network of its own, which a pod's containers share. */
