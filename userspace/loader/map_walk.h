@@ -17,6 +17,7 @@ struct map_walk {
 	bool has_begun, has_ended;
 };
 
+/* One that begins. */
 struct map_walk map_walk__of(const struct bpf_map *map);
 
 /*
@@ -25,6 +26,7 @@ struct map_walk map_walk__of(const struct bpf_map *map);
  */
 int map_walk__next(struct map_walk *walk);
 
+/* Frees what it holds, not itself. */
 void map_walk__free(struct map_walk *walk);
 
 #endif

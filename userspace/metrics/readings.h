@@ -156,6 +156,7 @@ enum reading_group {
 	(READINGS_OF_LIFE | READINGS_OF_MEMORY | READINGS_OF_CPU | READINGS_OF_PRESSURE |          \
 	 READINGS_OF_DISKS | READINGS_OF_NETWORK | READINGS_OF_FILESYSTEMS | READINGS_OF_VOLUMES)
 
+/* The one that a kind is of. */
 enum reading_group reading__group(enum reading_kind kind);
 
 /* What a page shows: bits of enum reading_group, of the apps in the scope. */
