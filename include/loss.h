@@ -40,7 +40,7 @@
 	X(RPCS_FULL, "rpcs_full", "gRPC calls counted under method __other__")                     \
 	X(TLS_HANDSHAKE, "tls_handshake", "TLS handshakes whose end could not be followed")        \
 	X(TLS_UNSEEN, "tls_unseen", "TLS connections whose plain text was not seen")               \
-	X(TLS_CALL, "tls_call", "calls of a TLS library whose begin was not seen")                  \
+	X(TLS_CALL, "tls_call", "calls of a TLS library with followed connections that were not seen") \
 	TABLE_LOSSES(X)
 /* clang-format on */
 

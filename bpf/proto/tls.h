@@ -15,7 +15,8 @@
  * Finished is as long as the hash of the cipher suite says, and an alert is
  * shorter than anything else that is sent before the end of a handshake. A server
  * may still refuse what the client sent with its Finished, so that is believed
- * only when something follows that is no alert.
+ * only when something follows that is no alert. A server that has answered early
+ * data may close without it.
  *
  * What is said of lengths rests on records without padding. Nobody pads a
  * handshake by default; with padding an alert goes unseen and is told as a close.
@@ -56,20 +57,54 @@ static __always_inline int tls_alert(struct tls_state *t, bool from_server, __u8
 			description);
 }
 
+/*
+ * One of the server's. Behind its own Finished it may answer early data at once (RFC 8446, 4.6.1
+ * and E.5), and then needs nothing more of the client: it may even close.
+ */
+static __always_inline int tls_server_record_1_3(struct tls_state *t, __u32 length, __u64 now_ns)
+{
+	__u32 finished = tls_finished_bytes(t);
+
+	if (length == tls_encrypted(t, 2)) {
+		if (t->flags & TLS_F_SERVED)
+			return tls_finish(t, TLS_DONE); /* a close_notify */
+		return tls_fail(t, TLS_OUTCOME_ENCRYPTED_ALERT, TLS_BY_SERVER, TLS_ALERT_NONE);
+	}
+	if (t->phase == TLS_PHASE_TENTATIVE || (t->flags & TLS_F_ANSWERED))
+		return tls_finish(t, TLS_DONE);
+	if (!(t->flags & TLS_F_EARLY) || !(t->flags & TLS_F_RESUMED))
+		return TLS_MORE;
+	/* EncryptedExtensions and Finished come in two records, or in one */
+	if (length == finished && !(t->flags & TLS_F_SERVER_FINISHED)) {
+		t->flags |= TLS_F_SERVER_FINISHED;
+	} else if (!(t->flags & (TLS_F_SERVER_FINISHED | TLS_F_FLIGHT))) {
+		if (length > finished)
+			t->flags |= TLS_F_FLIGHT;
+	} else if (!(t->flags & TLS_F_SERVED)) {
+		t->flags |= TLS_F_SERVED;
+		t->done_ns = now_ns;
+	}
+	return TLS_MORE;
+}
+
+/* What follows the client's Finished: does it show that the server liked it? */
+static __always_inline int tls_behind_finished(struct tls_state *t, __u32 length, __u64 now_ns)
+{
+	/* a close_notify of a client without a certificate, of which there is nothing to refuse */
+	bool closes = length == tls_encrypted(t, 2) && !(t->flags & (TLS_F_ANSWERED | TLS_F_EARLY));
+
+	/* what was read together with Finished does not */
+	return now_ns == t->done_ns && !closes ? TLS_MORE : tls_finish(t, TLS_DONE);
+}
+
 /* A record of TLS 1.3 behind the ServerHello is complete. */
 static __always_inline int tls_record_1_3(struct tls_state *t, bool from_server, __u32 length,
 					  __u64 now_ns)
 {
 	bool early_end = t->flags & TLS_F_EARLY_END;
 
-	if (from_server) {
-		if (length == tls_encrypted(t, 2))
-			return tls_fail(t, TLS_OUTCOME_ENCRYPTED_ALERT, TLS_BY_SERVER,
-					TLS_ALERT_NONE);
-		if (t->phase == TLS_PHASE_TENTATIVE || (t->flags & TLS_F_ANSWERED))
-			return tls_finish(t, TLS_DONE);
-		return TLS_MORE;
-	}
+	if (from_server)
+		return tls_server_record_1_3(t, length, now_ns);
 	t->flags &= (__u16)~TLS_F_EARLY_END;
 	if ((t->flags & TLS_F_EARLY) && length == tls_encrypted(t, 4)) {
 		t->flags |= TLS_F_EARLY_END;
@@ -84,8 +119,7 @@ static __always_inline int tls_record_1_3(struct tls_state *t, bool from_server,
 		return TLS_MORE;
 	}
 	if (t->phase == TLS_PHASE_TENTATIVE)
-		/* what was read together with Finished does not show that the server liked it */
-		return now_ns == t->done_ns ? TLS_MORE : tls_finish(t, TLS_DONE);
+		return tls_behind_finished(t, length, now_ns);
 	if (t->flags & TLS_F_EARLY)
 		return TLS_MORE; /* any other length may be data */
 	if (length == tls_encrypted(t, 2))
@@ -351,6 +385,8 @@ VERIFIED_ALONE int tls_end(struct tls_state *t, int by, int outcome)
 	case TLS_PHASE_TENTATIVE:
 		return tls_finish(t, TLS_DONE);
 	case TLS_PHASE_KEYS:
+		if (t->flags & TLS_F_SERVED)
+			return tls_finish(t, TLS_DONE);
 		/* all of a full handshake may have come in records that passed for early data */
 		if (t->version == TLS_VERSION_1_3 && (t->flags & TLS_F_EARLY) &&
 		    !(t->flags & TLS_F_RESUMED))

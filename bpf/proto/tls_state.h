@@ -52,12 +52,14 @@ enum tls_field {
 #define TLS_F_CLIENT_CIPHER 0x01   /* <= 1.2: the client's ChangeCipherSpec was read */
 #define TLS_F_SERVER_CIPHER 0x02   /* and the server's written */
 #define TLS_F_CLIENT_FINISHED 0x04 /* and the Finished behind it */
-#define TLS_F_SERVER_FINISHED 0x08
-#define TLS_F_RETRY 0x10     /* the random so far is that of a HelloRetryRequest */
-#define TLS_F_EARLY 0x20     /* the client may send early data (0-RTT) */
-#define TLS_F_EARLY_END 0x40 /* its last record was as long as an EndOfEarlyData */
-#define TLS_F_ANSWERED 0x80  /* 1.3: done_ns is when the last of the client's records was read */
-#define TLS_F_RESUMED 0x100  /* 1.3: the ServerHello agrees to a pre-shared key */
+#define TLS_F_SERVER_FINISHED 0x08 /* 1.3: a record as long as it, before the client's */
+#define TLS_F_RETRY 0x10	   /* the random so far is that of a HelloRetryRequest */
+#define TLS_F_EARLY 0x20	   /* the client may send early data (0-RTT) */
+#define TLS_F_EARLY_END 0x40	   /* its last record was as long as an EndOfEarlyData */
+#define TLS_F_ANSWERED 0x80 /* 1.3: done_ns is when the last of the client's records was read */
+#define TLS_F_RESUMED 0x100 /* 1.3: the ServerHello agrees to a pre-shared key */
+#define TLS_F_FLIGHT 0x200  /* 1.3: a record that may hold all of the server's flight */
+#define TLS_F_SERVED 0x400  /* 1.3: the server has answered early data; done_ns: since then */
 
 /* One direction. */
 struct tls_direction {

@@ -10,7 +10,7 @@
 #ifndef EDGETAP_TLS_BIND_H
 #define EDGETAP_TLS_BIND_H
 
-#include "../http/protocol.h"
+#include "../http/request.h"
 
 #define BIND_READS 8	 /* reads in which a connection's object is looked for */
 #define UNBOUND_READS 64 /* of so many */
@@ -210,6 +210,19 @@ static __always_inline struct plain *tls_data_bind(struct server_state *s, struc
 }
 
 /*
+ * A bound connection is read by a goroutine whose call is not known: it has been pushed out
+ * by others. The plain bytes will not be seen.
+ */
+static __always_inline void go_call_missed(struct plain *plain)
+{
+	if (call_of_goroutine(bpf_get_current_task_btf()))
+		return;
+	count_loss(LOSS_TLS_CALL);
+	if (plain->s.protocol == PROTOCOL_HTTP1)
+		request_lost(&plain->s);
+}
+
+/*
  * Ciphertext has been read from a socket, io->sequence on: finds out who has its
  * plain text, and notes when it arrived. Task context.
  */
@@ -228,8 +241,11 @@ static __always_inline void tls_data_read(struct server_state *s, const struct t
 	if (plain && plain->object ? s->protocol == PROTOCOL_TLS_HANDSHAKE
 				   : (s->tls.unbound_reads++ % UNBOUND_READS) < BIND_READS)
 		plain = tls_data_bind(s, plain);
-	if (plain && plain->go)
+	if (plain && plain->go) {
 		plain->sent_at_read = tp->write_seq;
+		if (plain->object && s->protocol == PROTOCOL_TLS_DATA)
+			go_call_missed(plain);
+	}
 	if (plain && !plain->fresh) {
 		plain->arrived_ns = arrival_of(s, io->sequence);
 		if (!plain->arrived_ns)

@@ -63,13 +63,22 @@ static __always_inline void call_begin(struct library_call *call, __u64 object, 
 	call->begun_ns = length > SMALL_WRITE ? bpf_ktime_get_ns() : 0;
 }
 
+/* A call cannot be remembered: of an observed server's object its plain bytes are lost. */
+static __always_inline void count_call_lost(__u64 object)
+{
+	const struct plain *plain = plain_of_object(object);
+
+	if (plain && !plain->s.torn_down)
+		count_loss(LOSS_TLS_CALL);
+}
+
 /* A thread calls a library with an object; buffer is 0 unless plain bytes are read or written. */
 static __always_inline int library_enter(__u64 object, __u64 buffer, __u64 length, __u64 result)
 {
 	struct thread *thread = thread_of_current();
 
 	if (!thread) {
-		count_loss(LOSS_TLS_CALL);
+		count_call_lost(object);
 		return 0;
 	}
 	take_candidate(thread, object, buffer);
@@ -192,12 +201,8 @@ static __always_inline bool library_return(__s64 returned)
 		return false;
 	call = thread->call;
 	thread->call.object = 0;
-	if (!call.object) {
-		if (returned > 0)
-			count_loss(LOSS_TLS_CALL); /* it began before the programs were attached */
-		return false;
-	}
-	return library_moved(thread, &call, returned);
+	/* none: it began before the programs were attached, or the one within it (early data) told */
+	return call.object && library_moved(thread, &call, returned);
 }
 
 /* A call that neither reads nor writes plain bytes returns: a handshake, a shutdown. */
@@ -260,16 +265,13 @@ static __always_inline bool go_return(__u64 g, __s64 returned)
 	struct library_call *known = bpf_map_lookup_elem(&call_by_goroutine, &key), call;
 	struct thread *thread;
 
-	if (!known) {
-		if (returned > 0)
-			count_loss(LOSS_TLS_CALL);
-		return false;
-	}
+	if (!known)
+		return false; /* a loss if it read an observed socket: go_call_missed() */
 	call = *known;
 	bpf_map_delete_elem(&call_by_goroutine, &key);
 	thread = thread_of_current();
 	if (!thread && returned > 0)
-		count_loss(LOSS_TLS_CALL);
+		count_call_lost(call.object);
 	if (thread && library_moved(thread, &call, returned))
 		return true;
 	if (call.writes)

@@ -15,10 +15,9 @@ MILLI = 0.001
 READ_WRITE = ("SSL_read", "SSL_write")
 EX = ("SSL_read_ex", "SSL_write_ex")
 GO = ("crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).Write")
-# What may be lost for another reason than that plain text was not seen: none of these may grow. tls_call
-# does with any client of the machine that waited in its library when the agent came: no count is of it.
+# What may be lost for another reason than that plain text was not seen: none of these may grow.
 LOSSES = (
-    "tls_unseen", "sockets_full", "connections_full", "rows_full", "statuses_full",
+    "tls_unseen", "tls_call", "sockets_full", "connections_full", "rows_full", "statuses_full",
     "pipeline_full", "header_invalid", "resync", "gap", "budget", "fault", "iovec", "events_full",
 )
 

@@ -214,6 +214,34 @@ def test_abbreviated(env):
     tally.expect(agent, server)
 
 
+def test_early_data_and_close(env):
+    """A server answers early data and closes, before it has read the client's Finished: no failure, no loss."""
+    agent = env.shared_agent()
+    certificates = Certificates(env)
+    early = env.dir / "early"
+    for name, does, head in (
+        ("close", "on", b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), ("old", "on", b"GET / HTTP/1.0\r\n\r\n"),
+        ("long", "on", b"POST /missing HTTP/1.0\r\nContent-Length: 9000\r\n\r\n" + b"p" * 9000),
+        ("refused", "off", b"GET / HTTP/1.0\r\n\r\n"),
+    ):
+        lines = f"ssl_early_data {does}; ssl_session_cache shared:{name}:1m;"
+        server = Nginx(env, f"e2e-tls-early-{name}", tls=certificates.nginx(lines=lines))
+        tally = Tally()
+        early.write_bytes(head)
+        before = agent.scrape()
+        for i in range(5):
+            ticket = env.dir / f"{name}{i}"
+            tally.done(served(server.port, "1.3", "-sess_out", ticket), "1.3")
+            said = s_client(server.port, "-tls1_3", "-ign_eof", "-sess_in", ticket, "-early_data", early,
+                            send=GET if does == "off" else "")
+            equal("Early data was accepted" in said.text, does == "on", "early data accepted")
+            tally.versions["1.3"] += 1
+        want = settled(server, 10)
+        tally.expect(agent, server)
+        expect_http(agent, server.name, want)
+        expect_losses(before, agent.scrape(), ("tls_call", "tls_unseen", "tls_handshake"))
+
+
 def test_time(env):
     """A client that hesitates in the middle knows between which instants the handshake was."""
     agent = env.shared_agent()

@@ -308,6 +308,23 @@ struct record {
 /* 0x1301; supported_versions */
 #define ANSWER_1_3 "\x02\x00\x00\x2e\x03\x03" R32 "\x00\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04"
 #define ANSWER_1_3_BYTES 50
+/* the same with pre_shared_key */
+#define ANSWER_PSK                                                                                 \
+	"\x02\x00\x00\x34\x03\x03" R32 "\x00\x13\x01\x00\x00\x0c\x00\x2b\x00\x02\x03\x04"          \
+	"\x00\x29\x00\x02\x00\x00"
+#define ANSWER_PSK_BYTES 56
+#define EARLY                                                                                      \
+	{ 'c', 22, EARLY_HELLO_BYTES, 1, EARLY_HELLO }, { 'c', 23, 63, 1, 0 },                     \
+	{                                                                                          \
+		's', 22, ANSWER_PSK_BYTES, 2, ANSWER_PSK                                           \
+	}
+/* a HelloRetryRequest */
+#define RETRY                                                                                      \
+	"\x02\x00\x00\x2e\x03\x03"                                                                 \
+	"\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"                         \
+	"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"                         \
+	"\x00\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04"
+#define RETRY_BYTES 50
 #define UNKNOWN_SUITE                                                                              \
 	"\x02\x00\x00\x2e\x03\x03" R32 "\x00\x13\x99\x00\x00\x06\x00\x2b\x00\x02\x03\x04"
 #define FAR_VERSION "\x02\x00\x00\x26\x09\x09" R32 "\x00\xc0\x2f\x00"
@@ -384,6 +401,93 @@ static const struct made {
 	  .result = TLS_LOST,
 	  .version = V13,
 	  .ends = true },
+	/* from here on the client's end of early data and Finished are still under way */
+	{ "early data answered, and closed at once",
+	  { EARLY,
+	    { 's', 23, 27, 2, 0 },
+	    { 's', 23, 53, 2, 0 },
+	    { 's', 23, 164, 3, 0 },
+	    { 's', 23, 19, 3, 0 } },
+	  DONE_AT(V13, 3) },
+	{ "early data answered and closed at once, the server's flight in one record",
+	  { EARLY, { 's', 23, 63, 2, 0 }, { 's', 23, 164, 3, 0 }, { 's', 23, 19, 3, 0 } },
+	  DONE_AT(V13, 3) },
+	{ "early data answered with as much as Finished",
+	  { EARLY,
+	    { 's', 23, 27, 2, 0 },
+	    { 's', 23, 53, 2, 0 },
+	    { 's', 23, 53, 3, 0 },
+	    { 's', 23, 19, 3, 0 } },
+	  DONE_AT(V13, 3) },
+	{ "several records of early data, answered in two",
+	  { EARLY,
+	    { 's', 23, 27, 2, 0 },
+	    { 's', 23, 53, 2, 0 },
+	    { 'c', 23, 400, 3, 0 },
+	    { 'c', 23, 19, 4, 0 },
+	    { 's', 23, 164, 5, 0 },
+	    { 's', 23, 900, 6, 0 },
+	    { 's', 23, 19, 6, 0 } },
+	  DONE_AT(V13, 5) },
+	{ "early data answered, no close_notify",
+	  { EARLY, { 's', 23, 27, 2, 0 }, { 's', 23, 53, 2, 0 }, { 's', 23, 164, 3, 0 } },
+	  DONE_AT(V13, 3),
+	  .ends = true },
+	{ "early data answered, Finished, then the server closes",
+	  { EARLY,
+	    { 's', 23, 27, 2, 0 },
+	    { 's', 23, 53, 2, 0 },
+	    { 's', 23, 164, 3, 0 },
+	    { 'c', 23, 21, 4, 0 },
+	    { 'c', 23, 53, 4, 0 },
+	    { 's', 23, 19, 5, 0 } },
+	  DONE_AT(V13, 4) },
+	{ "early data refused by an alert",
+	  { EARLY, { 's', 23, 27, 2, 0 }, { 's', 23, 53, 2, 0 }, { 's', 23, 19, 3, 0 } },
+	  FAILED(V13, TLS_OUTCOME_ENCRYPTED_ALERT, TLS_BY_SERVER, TLS_ALERT_NONE) },
+	{ "early data refused by an alert, the server's flight in one record",
+	  { EARLY, { 's', 23, 63, 2, 0 }, { 's', 23, 19, 3, 0 } },
+	  FAILED(V13, TLS_OUTCOME_ENCRYPTED_ALERT, TLS_BY_SERVER, TLS_ALERT_NONE) },
+	{ "early data never answered",
+	  { EARLY, { 's', 23, 27, 2, 0 }, { 's', 23, 53, 2, 0 } },
+	  FAILED(V13, TLS_OUTCOME_CLOSED, TLS_BY_CLIENT, TLS_ALERT_NONE),
+	  .ends = true },
+	{ "early data, its end, Finished and close_notify in one read, then the server's",
+	  { EARLY,
+	    { 's', 23, 27, 2, 0 },
+	    { 's', 23, 53, 2, 0 },
+	    { 'c', 23, 21, 3, 0 },
+	    { 'c', 23, 53, 3, 0 },
+	    { 'c', 23, 19, 3, 0 },
+	    { 's', 23, 19, 4, 0 } },
+	  DONE_AT(V13, 3) },
+	{ "early data to a server that wants another group, then closed",
+	  { { 'c', 22, EARLY_HELLO_BYTES, 1, EARLY_HELLO },
+	    { 'c', 23, 63, 1, 0 },
+	    { 's', 22, RETRY_BYTES, 2, RETRY },
+	    { 'c', 22, HELLO_BYTES, 3, HELLO },
+	    { 's', 22, ANSWER_PSK_BYTES, 4, ANSWER_PSK },
+	    { 's', 23, 23, 4, 0 },
+	    { 's', 23, 53, 4, 0 },
+	    { 's', 23, 19, 5, 0 } },
+	  FAILED(V13, TLS_OUTCOME_ENCRYPTED_ALERT, TLS_BY_SERVER, TLS_ALERT_NONE) },
+	{ "Finished and close_notify in one read, then the server's",
+	  { { 'c', 22, HELLO_BYTES, 1, HELLO },
+	    { 's', 22, ANSWER_1_3_BYTES, 2, ANSWER_1_3 },
+	    { 's', 23, 900, 2, 0 },
+	    { 'c', 23, 53, 3, 0 },
+	    { 'c', 23, 19, 3, 0 },
+	    { 's', 23, 19, 4, 0 } },
+	  DONE_AT(V13, 3) },
+	{ "a certificate, Finished and close_notify in one read, then an alert",
+	  { { 'c', 22, HELLO_BYTES, 1, HELLO },
+	    { 's', 22, ANSWER_1_3_BYTES, 2, ANSWER_1_3 },
+	    { 's', 23, 900, 2, 0 },
+	    { 'c', 23, 25, 3, 0 },
+	    { 'c', 23, 53, 3, 0 },
+	    { 'c', 23, 19, 3, 0 },
+	    { 's', 23, 19, 4, 0 } },
+	  FAILED(V13, TLS_OUTCOME_ENCRYPTED_ALERT, TLS_BY_SERVER, TLS_ALERT_NONE) },
 	{ "1.2, an encrypted alert instead of Finished",
 	  { { 'c', 22, HELLO_BYTES, 1, HELLO },
 	    { 's', 22, ANSWER_1_2_BYTES, 2, ANSWER_1_2 },
