@@ -323,22 +323,14 @@ struct library_call {
 	__u64 length;
 	__u64 result; /* where the number of bytes will be; 0: it is the return value */
 	__u64 begun_ns;
-	__u64 writes; /* Go's Write */
-};
-
-/* A TLS connection whose ClientHello a thread has just read outside of any call: that of the
- * call which the thread makes next. */
-struct candidate {
-	__u32 connection; /* 0: none */
-	__u32 pad;
-	__u64 since_ns;
+	__u32 writes; /* Go's Write */
+	__u32 paired; /* the connection that it was taken for the reader of, see candidate.h */
 };
 
 /* A thread that calls a TLS library. Added at its first call, dies with the thread. */
 struct thread {
 	struct charge charge;
 	struct library_call call;
-	struct candidate candidate;
 	__u64 begun_ns;	  /* of the call that moved them */
 	__u32 connection; /* whose plain bytes are in `io` */
 	__u32 pad;
@@ -410,5 +402,10 @@ __u64 memory_used;	 /* bytes, as memory.h accounts them */
 __u32 pool_used[POOL_N]; /* entries; the agent takes off what it gives back */
 __u32 last_listener;
 __u32 last_connection;
+
+#define CANDIDATES 1024
+
+/* TLS connections whose ciphertext a thread has read outside of any call, by the thread's id. */
+__u32 candidates[CANDIDATES];
 
 #endif

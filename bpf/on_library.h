@@ -80,26 +80,26 @@ int plain_frames_written(struct pt_regs *ctx)
 SEC("uprobe")
 int BPF_KPROBE(tls_read_enter, __u64 object, __u64 buffer, __u64 length)
 {
-	return library_enter(object, buffer, (__u32)length, 0);
+	return library_enter(object, buffer, (__u32)length, 0, true);
 }
 
 SEC("uprobe")
 int BPF_KPROBE(tls_write_enter, __u64 object, __u64 buffer, __u64 length)
 {
-	return library_enter(object, buffer, (__u32)length, 0);
+	return library_enter(object, buffer, (__u32)length, 0, false);
 }
 
 /* SSL_read_ex(ssl, buffer, length, &bytes), SSL_write_ex() */
 SEC("uprobe")
 int BPF_KPROBE(tls_read_ex_enter, __u64 object, __u64 buffer, __u64 length, __u64 bytes)
 {
-	return library_enter(object, buffer, length, bytes);
+	return library_enter(object, buffer, length, bytes, true);
 }
 
 SEC("uprobe")
 int BPF_KPROBE(tls_write_ex_enter, __u64 object, __u64 buffer, __u64 length, __u64 bytes)
 {
-	return library_enter(object, buffer, length, bytes);
+	return library_enter(object, buffer, length, bytes, false);
 }
 
 SEC("uretprobe")

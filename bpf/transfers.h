@@ -174,9 +174,9 @@ static __always_inline bool server_read(struct sock *sk, struct server_state *s,
 			return io->left && has_frames(s);
 	}
 	if (s->protocol == PROTOCOL_TLS_DATA) {
+		tls_data_read(s, tp, io);
 		if (s->tls.taken < 0x8000)
 			s->tls.taken += io->bytes < 0x7fff ? (__u16)io->bytes : 0x7fff;
-		tls_data_read(s, tp, io);
 		read_finish(s, io);
 		return false;
 	}
@@ -199,7 +199,7 @@ static __always_inline void tls_unknown_to_server(const struct sock *sk, struct 
 	if (!payload_show(io, NULL, 8) || (cursor_load(&io->cursor, 0) & 0xffffffffffffffULL) !=
 						  CHARS('H', 'T', 'T', 'P', '/', '1', '.', 0))
 		return;
-	forget_candidate();
+	candidate_forget(s->tls.handshake.hello);
 	forget_plain(s);
 	__builtin_memset(&s->tls, 0, sizeof(s->tls));
 	s->request.phase = HTTP_BODY_CLOSE;
@@ -344,7 +344,7 @@ static __always_inline bool handle_write(struct sock *sk, int ret)
 		if (s && s->protocol == PROTOCOL_HTTP1 && http_at_start(&s->response))
 			s->first_byte_ns = 0; /* nothing of the large write was taken */
 		if (s && s->protocol == PROTOCOL_TLS_HANDSHAKE)
-			forget_candidate();
+			candidate_forget(s->tls.handshake.hello);
 		return false;
 	}
 	tp = tcp_of(sk);
@@ -415,7 +415,7 @@ static __always_inline int handle_frames_written(struct sock *sk)
 		frames_follow(s, io, true);
 		return 0;
 	}
-	forget_candidate();
+	candidate_forget(s->tls.handshake.hello);
 	/* the server complains because the client has left: it was not the server who ended it */
 	if (got_fin(sk) && tp->copied_seq == tp->rcv_nxt)
 		tls_handshake_teardown(s, true, TLS_OUTCOME_CLOSED);

@@ -81,8 +81,14 @@ struct tls_connection {
 	__u8 unbound_reads;	    /* reads that no call of a library was seen around */
 	__u8 counted;		    /* how the handshake ended is counted, or will not be known */
 	__u8 refused;		    /* there was no memory for its plain text, which is counted */
-	__u8 pad[3];
+	__u8 flags;		    /* TLS_CONNECTION_* */
+	__u8 turns;		    /* until plain text is seen: reads behind an answer, */
+	__u8 writes;		    /* and writes since the last read */
 };
+
+#define TLS_CONNECTION_SEEN 1	/* plain text has been seen */
+#define TLS_CONNECTION_UNSEEN 2 /* a loss is counted, because there was none */
+#define TLS_CONNECTION_GO 4	/* its object is Go's */
 
 /* A connection that has left HTTP. */
 struct upgraded {
@@ -190,6 +196,15 @@ struct plain {
 	__u32 over;	  /* PLAIN_*: the socket is gone, the call is to end what it left */
 	__u32 sent; /* Go: what the socket had taken (write_seq) when it was last written to */
 	__u32 sent_at_read; /* and when ciphertext was last read from it */
+
+	/* until it has an object: see candidate.h */
+	__u64 candidate_ns;
+	__u64 likely;	       /* the object that has been its reader's next call once */
+	__u32 reader;	       /* the thread that has last read ciphertext outside of a call */
+	__u32 candidate_bytes; /* so much */
+	__u8 candidate_hello;  /* a part of the ClientHello */
+	__u8 contradicted;     /* it has once been another: none is believed */
+	__u8 pad[6];
 };
 
 #define PLAIN_OVER 1

@@ -8,8 +8,6 @@
 #include "stream.h"
 #include "upgrade.h"
 
-#define UNSEEN_BYTES 37 /* less ciphertext is no request: a close_notify, a ticket */
-
 /* A response that ends with its connection has ended. */
 VERIFIED_ALONE int response_closed(struct server_state *s)
 {
@@ -102,7 +100,7 @@ static __always_inline void plain_teardown(struct server_state *s, bool client_l
 					   bool gone)
 {
 	struct plain *plain = plain_of(s->tls.handshake.hello);
-	bool seen = plain && plain->seen;
+	bool unseen = tls_is_unseen(s, plain);
 
 	/* a process that is being killed will not return */
 	if (plain && plain->writing && (bpf_get_current_task_btf()->flags & PF_EXITING))
@@ -119,8 +117,8 @@ static __always_inline void plain_teardown(struct server_state *s, bool client_l
 	if (s->torn_down)
 		return;
 	s->torn_down = 1;
-	if (!seen && !s->tls.refused && s->tls.taken > UNSEEN_BYTES)
-		count_loss(LOSS_TLS_UNSEEN);
+	if (unseen)
+		tls_unseen_begin(s);
 }
 
 #endif

@@ -2,18 +2,29 @@
 /*
  * Which object of which TLS library has the plain text of a connection. They are
  * bound by what happens on one thread: a read of the socket inside a call with
- * the object is that object's. Where the application reads the socket itself
- * and hands the bytes to the library (memory BIOs), the call that the thread
- * makes next after it has read a ClientHello is the one. Nothing of an object's
- * memory is looked at.
+ * the object is that object's. Where the application reads the socket itself, see
+ * candidate.h. Nothing of an object's memory is looked at.
  */
 #ifndef EDGETAP_TLS_BIND_H
 #define EDGETAP_TLS_BIND_H
 
 #include "../http/request.h"
+#include "candidate.h"
 
-#define BIND_READS 8	 /* reads in which a connection's object is looked for */
+#define TOLD_READS 8	 /* reads of an unbound connection that the agent may be told of */
 #define UNBOUND_READS 64 /* of so many */
+
+#define UNSEEN_BYTES 37 /* less ciphertext is no request: a close_notify, a ticket */
+#define UNSEEN_TURNS 2	/* answers without any plain text: the first may be the handshake's */
+#define UNSEEN_WRITES 8 /* or as many in one */
+
+/* Plain text has gone by unseen: what comes next may be the middle of a message. */
+static __always_inline void plain_older(struct plain *plain)
+{
+	plain->s.desync = DESYNC_OLDER;
+	plain->s.request.phase = HTTP_RESYNC;
+	plain->s.response.phase = HTTP_RESYNC;
+}
 
 /* State for the plain text of a connection, which nobody shows yet; null if there is no memory. */
 static __always_inline struct plain *plain_new(__u32 connection, struct owner owner, bool older)
@@ -41,20 +52,18 @@ static __always_inline struct plain *plain_new(__u32 connection, struct owner ow
 	s->accepted = 1;
 	s->connect_counted = CONNECT_OLDER;
 	s->response.flags = HTTP_F_RESPONSE;
-	if (older) {
-		s->desync = DESYNC_OLDER;
-		s->request.phase = HTTP_RESYNC;
-		s->response.phase = HTTP_RESYNC;
-	}
+	if (older)
+		plain_older(plain);
 	return plain;
 }
 
 /*
  * The object, which a call was made with, has the plain text, and no other has. Programs
  * of handshakes are attached last: if one saw the call, no plain bytes went by unseen.
+ * `missed`: some have.
  */
 static __always_inline void bind_object(struct plain *plain, __u64 object, bool moves_bytes,
-					__u32 tgid)
+					__u32 tgid, bool missed)
 {
 	struct object_key key = { .object = object, .tgid = tgid };
 	__u32 connection = plain->connection;
@@ -63,10 +72,26 @@ static __always_inline void bind_object(struct plain *plain, __u64 object, bool 
 		count_loss(LOSS_CONNECTIONS_FULL);
 		return;
 	}
-	if (!plain->object)
-		plain->whole = !moves_bytes;
+	if (!plain->object) {
+		plain->whole = !moves_bytes && !missed;
+		if (missed)
+			plain_older(plain);
+	}
 	plain->object = object;
 	plain->tgid = tgid;
+}
+
+/* It was another's. */
+static __noinline void unbind_object(__u32 connection, __u64 object)
+{
+	struct plain *plain = plain_of(connection);
+	struct object_key key = { .object = object };
+
+	if (!plain || plain->object != object)
+		return;
+	key.tgid = plain->tgid;
+	plain->object = 0;
+	bpf_map_delete_elem(&connection_by_object, &key);
 }
 
 /* What is remembered of the current thread, from now on; null if there is no memory. */
@@ -123,21 +148,72 @@ static __always_inline struct library_call *call_of_current(struct task_struct *
 	return *ret_go ? call_of_goroutine(task) : &thread->call;
 }
 
-/*
- * Ciphertext has been written to a socket, which has taken everything up to `sent`:
- * within Go's Write, it is not over before that returns.
- */
-static __always_inline void tls_data_written(struct server_state *s, __u32 sent)
+/* Ciphertext has been written to a socket of Go's within its Write, which is not over yet. */
+static __noinline void go_data_written(const struct server_state *s, __u32 sent)
 {
-	struct library_call *call;
 	struct plain *plain = plain_of(s->tls.handshake.hello);
+	struct library_call *call;
 
-	if (!plain || !plain->go)
+	if (!plain)
 		return;
 	plain->sent = sent;
 	call = call_of_goroutine(bpf_get_current_task_btf());
 	if (call && call->writes)
 		plain->writing = 1;
+}
+
+/* Nobody shows the plain text of the connection: a loss, from now on. */
+static __always_inline void tls_unseen_begin(struct server_state *s)
+{
+	s->tls.flags |= TLS_CONNECTION_UNSEEN;
+	count_loss(LOSS_TLS_UNSEEN);
+}
+
+/* Whether requests may have come, no library has shown one yet, and that is not counted. */
+static __always_inline bool tls_is_unseen(const struct server_state *s, const struct plain *plain)
+{
+	return !(s->tls.flags & (TLS_CONNECTION_SEEN | TLS_CONNECTION_UNSEEN)) &&
+	       !(plain && plain->seen) && !s->tls.refused && s->tls.taken > UNSEEN_BYTES;
+}
+
+/* What was read has been answered, and no plain text was seen. Is it still under way to us? */
+VERIFIED_ALONE int tls_unseen_written(struct server_state *s)
+{
+	struct plain *plain;
+
+	if (!s)
+		return 0;
+	plain = plain_of(s->tls.handshake.hello);
+	if (plain && !plain->object)
+		candidate_forget(plain->connection);
+	if (s->tls.writes < UNSEEN_WRITES)
+		s->tls.writes++;
+	else if (tls_is_unseen(s, plain))
+		tls_unseen_begin(s);
+	return 0;
+}
+
+/* Ciphertext has been written to a socket, which has taken everything up to `sent`. */
+static __always_inline void tls_data_written(struct server_state *s, __u32 sent)
+{
+	if (s->tls.flags & TLS_CONNECTION_GO)
+		go_data_written(s, sent);
+	if (!(s->tls.flags & TLS_CONNECTION_SEEN) && s->protocol == PROTOCOL_TLS_DATA)
+		tls_unseen_written(s);
+}
+
+/* More is read, before which `taken` bytes were. */
+static __always_inline void tls_data_turn(struct server_state *s, const struct plain *plain)
+{
+	if (s->tls.flags & TLS_CONNECTION_SEEN)
+		return;
+	if (plain && plain->seen)
+		s->tls.flags |= TLS_CONNECTION_SEEN;
+	if (s->tls.writes && s->tls.taken > UNSEEN_BYTES && s->tls.turns < UNSEEN_TURNS)
+		s->tls.turns++;
+	s->tls.writes = 0;
+	if (s->tls.turns == UNSEEN_TURNS && tls_is_unseen(s, plain))
+		tls_unseen_begin(s);
 }
 
 /* Tells the agent, once, of a process whose plain text is not seen. */
@@ -151,41 +227,18 @@ static __always_inline void tell_unseen(const struct server_state *s, struct tas
 	emit_process(EVENT_TLS_UNSEEN, task, slot_current(s->slot, s->generation), s->generation);
 }
 
-/* A ClientHello has been read outside of any call: maybe for the thread's next one. */
-static __always_inline void set_candidate(struct task_struct *task, __u32 connection)
-{
-	struct thread *thread = thread_of(task);
-
-	if (!thread)
-		return;
-	thread->candidate.connection = connection;
-	thread->candidate.since_ns = bpf_ktime_get_ns();
-}
-
-/*
- * The thread has answered a ClientHello that it read outside of any call, and no
- * call came in between: the library is not one that is seen, or its call began
- * before it was.
- */
-static __always_inline void forget_candidate(void)
-{
-	struct thread *thread;
-
-	if (!cfg_libraries)
-		return;
-	thread = bpf_task_storage_get(&thread_by_task, bpf_get_current_task_btf(), 0, 0);
-	if (thread)
-		thread->candidate.connection = 0;
-}
-
 /* Ciphertext is being read: binds its connection to the object of the call that does it, if any. */
-static __always_inline struct plain *tls_data_bind(struct server_state *s, struct plain *plain)
+static __always_inline struct plain *tls_data_bind(struct server_state *s, struct plain *plain,
+						   __u32 bytes)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct owner owner = { .slot = s->slot, .generation = s->generation };
 	struct library_call *call;
 	bool go;
 
+	/* without memory once, it is tried again now and then */
+	if (!plain && s->tls.refused && s->tls.unbound_reads++ % UNBOUND_READS)
+		return NULL;
 	/* behind the handshake plain bytes may have gone by unseen */
 	if (!plain)
 		plain = plain_new(s->tls.handshake.hello, owner, s->protocol == PROTOCOL_TLS_DATA);
@@ -199,13 +252,15 @@ static __always_inline struct plain *tls_data_bind(struct server_state *s, struc
 	if (plain->object && !(call && call->object == plain->object))
 		return plain; /* another's call, or none: what is known stays */
 	if (call) {
-		bind_object(plain, call->object, call->buffer, task->tgid);
+		bind_object(plain, call->object, call->buffer, task->tgid, s->tls.taken);
 		plain->go = go;
-	} else if (s->protocol == PROTOCOL_TLS_HANDSHAKE) {
-		set_candidate(task, plain->connection);
-	} else {
-		tell_unseen(s, task);
+		if (go)
+			s->tls.flags |= TLS_CONNECTION_GO;
+		return plain;
 	}
+	candidate_set(plain->connection, bytes, s->protocol == PROTOCOL_TLS_HANDSHAKE);
+	if (s->protocol == PROTOCOL_TLS_DATA && s->tls.unbound_reads++ % UNBOUND_READS < TOLD_READS)
+		tell_unseen(s, task);
 	return plain;
 }
 
@@ -231,16 +286,15 @@ static __always_inline void tls_data_read(struct server_state *s, const struct t
 {
 	struct plain *plain;
 
-	if (!cfg_libraries || s->role != ROLE_SERVER)
+	if (s->role != ROLE_SERVER)
 		return;
-	plain = plain_of(s->tls.handshake.hello);
-	/*
-	 * Some reads of many: probes may be attached while it lives. In the handshake all: the
-	 * end of the connection that had the object before may take the binding with it.
-	 */
-	if (plain && plain->object ? s->protocol == PROTOCOL_TLS_HANDSHAKE
-				   : (s->tls.unbound_reads++ % UNBOUND_READS) < BIND_READS)
-		plain = tls_data_bind(s, plain);
+	plain = cfg_libraries ? plain_of(s->tls.handshake.hello) : NULL;
+	if (s->protocol == PROTOCOL_TLS_DATA)
+		tls_data_turn(s, plain);
+	/* also of a bound one in its handshake: the end of the connection that had the object
+	 * before may take the binding with it */
+	if (cfg_libraries && (!plain || !plain->object || s->protocol == PROTOCOL_TLS_HANDSHAKE))
+		plain = tls_data_bind(s, plain, io->bytes);
 	if (plain && plain->go) {
 		plain->sent_at_read = tp->write_seq;
 		if (plain->object && s->protocol == PROTOCOL_TLS_DATA)

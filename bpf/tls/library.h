@@ -17,41 +17,6 @@ static __always_inline struct thread *thread_of_current(void)
 	return thread_of(bpf_get_current_task_btf());
 }
 
-/* The plain text of an object, or null if it is no observed server connection's. */
-static __always_inline struct plain *plain_of_object(__u64 object)
-{
-	struct object_key key = { .object = object, .tgid = bpf_get_current_pid_tgid() >> 32 };
-	__u32 *connection = bpf_map_lookup_elem(&connection_by_object, &key);
-
-	return connection ? plain_of(*connection) : NULL;
-}
-
-#define CANDIDATE_NS 100000000 /* for so long a thread may do something else in between */
-
-/*
- * Binds the object to the connection whose ClientHello this thread has read just
- * before, if that lives and has none, and the object is not bound to one that lives.
- */
-static __always_inline void take_candidate(struct thread *thread, __u64 object, bool moves_bytes)
-{
-	__u32 connection = thread->candidate.connection;
-	struct plain *plain, *wanted;
-
-	if (!connection)
-		return;
-	wanted = plain_of(connection);
-	if (!wanted || wanted->object || wanted->s.torn_down ||
-	    bpf_ktime_get_ns() - thread->candidate.since_ns > CANDIDATE_NS) {
-		thread->candidate.connection = 0;
-		return;
-	}
-	plain = plain_of_object(object);
-	if (plain && !plain->s.torn_down)
-		return;
-	bind_object(wanted, object, moves_bytes, bpf_get_current_pid_tgid() >> 32);
-	thread->candidate.connection = 0;
-}
-
 static __always_inline void call_begin(struct library_call *call, __u64 object, __u64 buffer,
 				       __u64 length, __u64 result)
 {
@@ -59,6 +24,7 @@ static __always_inline void call_begin(struct library_call *call, __u64 object, 
 	call->buffer = buffer;
 	call->length = length;
 	call->result = result;
+	call->paired = 0;
 	/* a long write has its first byte out when it begins, as far as can be told */
 	call->begun_ns = length > SMALL_WRITE ? bpf_ktime_get_ns() : 0;
 }
@@ -72,8 +38,20 @@ static __always_inline void count_call_lost(__u64 object)
 		count_loss(LOSS_TLS_CALL);
 }
 
+/* The thread may have read a connection just before: maybe the object is that one's. */
+VERIFIED_ALONE int library_pair(struct library_call *call, int reads)
+{
+	struct plain *plain = call ? candidate_take(call, reads) : NULL;
+
+	if (plain)
+		bind_object(plain, call->object, call->buffer, bpf_get_current_pid_tgid() >> 32,
+			    !plain->candidate_hello);
+	return 0;
+}
+
 /* A thread calls a library with an object; buffer is 0 unless plain bytes are read or written. */
-static __always_inline int library_enter(__u64 object, __u64 buffer, __u64 length, __u64 result)
+static __always_inline int library_enter(__u64 object, __u64 buffer, __u64 length, __u64 result,
+					 bool reads)
 {
 	struct thread *thread = thread_of_current();
 
@@ -81,8 +59,9 @@ static __always_inline int library_enter(__u64 object, __u64 buffer, __u64 lengt
 		count_call_lost(object);
 		return 0;
 	}
-	take_candidate(thread, object, buffer);
 	call_begin(&thread->call, object, buffer, length, result);
+	if (*candidate_of((__u32)bpf_get_current_pid_tgid()))
+		library_pair(&thread->call, reads);
 	return 0;
 }
 
@@ -93,7 +72,7 @@ static __always_inline int library_other_enter(__u64 object)
 
 	if (thread && thread->call.object == object && thread->call.buffer)
 		return 0;
-	return library_enter(object, 0, 0, 0);
+	return library_enter(object, 0, 0, 0, false);
 }
 
 /* Plain bytes that a call has moved: `returned`, or what it left in memory; 0 if none. */
@@ -128,6 +107,10 @@ static __always_inline bool library_moved(struct thread *thread, const struct li
 
 	if (returned <= 0)
 		return false;
+	if (call->paired && !candidate_plausible(call->paired, bytes)) {
+		unbind_object(call->paired, call->object);
+		return false;
+	}
 	plain = plain_of_object(call->object);
 	if (!plain || plain->s.torn_down)
 		return false;

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS connections older than the agent, agents that come and go, and plain text that is switched off."""
 import lib
-from https import Books, GO, READ_WRITE, linked, watch_itself
+from https import EX, GO, READ_WRITE, Books, linked, python, watch, watch_itself
 from lib import between, equal
 from oracle import expect_losses, settled
-from servers import Logged, Nginx, go
+from servers import Logged, Nginx, go, node
 from tls import Certificates, TlsConnection, children, library, probed
 
 
@@ -53,6 +53,62 @@ def test_started_before(env):
         equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
 
     agent.expect(old_ones)
+
+
+def test_older_by_library(env):
+    """Connections older than the probes, of every library: followed from their next message or the one behind it."""
+    certificates = Certificates(env)
+    memory = env.renamed(linked(True), "e2e-older-memory")
+    some = ("/", "/missing", "/error", "/empty")
+    watched = [  # server, paths, how to wait for its probes
+        (python(env, "e2e-older-python", certificates, "blocking"), None, lambda p: watch(p, r"libssl\.so", EX)),
+        (python(env, "e2e-older-asyncio", certificates, "asyncio"), None, lambda p: watch(p, r"libssl\.so", EX)),
+        (Logged(env, "e2e-older-memory", [memory, "memory"], certificates.environ()),
+         ("/200/2", "/404/0", "/500/9", "/201/1"), watch_itself),
+        (node(env, "e2e-older-node", certificates.environ()), some, watch_itself),
+    ]
+    if not lib.left_out() & {"go-tls"}:
+        watched.append((go(env, "e2e-older-go", certificates.environ()), some, lambda p: watch_itself(p, GO)))
+    held = []
+    for server, paths, _ in watched:
+        for path in paths or (f"/?status={200 + i}" for i in range(4)):
+            c = TlsConnection(server.port)
+            equal(c.get()[0], 200, "status before the agent")
+            held.append((c, path))
+    agent = env.agent()
+    for server, _, wait in watched:
+        wait(server.process)
+    for _ in range(20):
+        for c, path in held:
+            c.get(path)
+    for server, _, _ in watched:
+        want = settled(server, 84)
+        want.responses[("200", "GET")] -= 4
+
+        def followed(scrape):
+            got = scrape.by("edgetap_app_http_responses_total", "status", "method", app=server.name)
+            for key, n in want.responses.items():
+                between(got.get(key, 0), n - 1, n, f"{server.name} {key}")
+            assert set(got) <= set(want.responses), f"{server.name}: invented {got}"
+            equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
+
+        agent.expect(followed)
+    for c, _ in held:
+        c.finish()
+
+
+def test_unseen_while_open(env):
+    """A connection that nobody shows the plain text of is a loss while it is open, and one only."""
+    certificates = Certificates(env)
+    agent = env.agent("apps:\n  rules:\n    - match: { app: e2e-https-dark }\n      set: { uprobes: false }\n")
+    server = Logged(env, "e2e-https-dark", [env.renamed(linked(True), "e2e-https-dark")], certificates.environ())
+    books = Books(agent)
+    with TlsConnection(server.port) as c:
+        for _ in range(4):
+            equal(c.get()[0], 200, "status")
+        lib.eventually(lambda: books.lost("tls_unseen") >= 1, 5, "a loss while it is open")
+        c.finish()
+    agent.expect(lambda scrape: expect_losses(books.before, scrape, ("tls_unseen",), 1, 1))
 
 
 def test_agent_restarts(env):

@@ -176,6 +176,8 @@ void world__begin(void)
 	cfg_memory = DEFAULT_MEMORY_BYTES;
 	last_listener = 0;
 	last_connection = 0;
+	cfg_libraries = 0;
+	memset(candidates, 0, sizeof(candidates));
 	shim_meet_at = NULL;
 	if (!cfg_grid.bounds && grid__build((struct grid *)&cfg_grid, le_ns, 3))
 		abort();
@@ -197,6 +199,30 @@ void world__queues(bool read)
 bool world__reads_queues(void)
 {
 	return has_queues;
+}
+
+void world__tls(void)
+{
+	cfg_libraries = 1;
+}
+
+void world__tls_read(uint64_t object, const void *data, int n)
+{
+	tls_read_enter(NULL, object, (__u64)(uintptr_t)data, 65536);
+	shim_now_ns += 1000;
+	tls_read_return(NULL, n);
+}
+
+void world__tls_write(uint64_t object, const void *data, int n)
+{
+	tls_write_enter(NULL, object, (__u64)(uintptr_t)data, (__u64)n);
+	shim_now_ns += 1000;
+	tls_write_return(NULL, n);
+}
+
+void world__tls_over(void)
+{
+	thread_over(&server);
 }
 
 void world__sleep(uint64_t ns)

@@ -124,6 +124,15 @@ void connection__close(struct connection *c);
 /* The last reference goes, after a close if there was none. */
 void connection__destroy(struct connection *c);
 
+/*
+ * TLS libraries are watched, until the next world. The server's thread calls one with an object:
+ * what reads gives n plain bytes (-1: none yet), what writes takes n; and the thread's end.
+ */
+void world__tls(void);
+void world__tls_read(uint64_t object, const void *data, int n);
+void world__tls_write(uint64_t object, const void *data, int n);
+void world__tls_over(void);
+
 /* Bytes that have arrived and were not read. */
 size_t connection__unread(const struct connection *c);
 
