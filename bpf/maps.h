@@ -331,8 +331,11 @@ struct library_call {
 struct thread {
 	struct charge charge;
 	struct library_call call;
-	__u64 begun_ns;	  /* of the call that moved them */
-	__u32 connection; /* whose plain bytes are in `io` */
+	__u64 known_object;   /* of the last call that was looked for, */
+	__u32 known;	      /* its connection; 0: none, */
+	__u32 known_bindings; /* when so many had been bound */
+	__u64 begun_ns;	      /* of the call that moved them */
+	__u32 connection;     /* whose plain bytes are in `io` */
 	__u32 pad;
 	struct io io;
 };
@@ -402,6 +405,9 @@ __u64 memory_used;	 /* bytes, as memory.h accounts them */
 __u32 pool_used[POOL_N]; /* entries; the agent takes off what it gives back */
 __u32 last_listener;
 __u32 last_connection;
+
+/* Bindings of objects to connections that were made or taken back. */
+__u32 bindings;
 
 #define CANDIDATES 1024
 

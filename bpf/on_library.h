@@ -10,7 +10,7 @@
 /* Without the program that would go on, the connection is lost sight of. */
 static __always_inline void plain_missing(void)
 {
-	struct thread *thread = thread_of_current();
+	struct thread *thread = thread_known();
 	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (!plain)
@@ -25,10 +25,10 @@ static __always_inline void plain_missing(void)
 		plain_missing();                                                                   \
 	} while (0)
 
-SEC("uprobe") /* behind those of calls that read, and for what the next one is told */
+SEC("uprobe") /* behind those of Go */
 int plain_text_read(struct pt_regs *ctx)
 {
-	struct thread *thread = thread_of_current();
+	struct thread *thread = thread_known();
 	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (plain && plain_read(plain, &thread->io))
@@ -39,7 +39,7 @@ int plain_text_read(struct pt_regs *ctx)
 SEC("uprobe")
 int plain_text_write(struct pt_regs *ctx)
 {
-	struct thread *thread = thread_of_current();
+	struct thread *thread = thread_known();
 	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (plain && plain_write(plain, &thread->io, thread->begun_ns))
@@ -51,7 +51,7 @@ int plain_text_write(struct pt_regs *ctx)
 SEC("uprobe")
 int plain_frames_read(struct pt_regs *ctx)
 {
-	struct thread *thread = thread_of_current();
+	struct thread *thread = thread_known();
 	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (!plain)
@@ -65,7 +65,7 @@ int plain_frames_read(struct pt_regs *ctx)
 SEC("uprobe")
 int plain_frames_written(struct pt_regs *ctx)
 {
-	struct thread *thread = thread_of_current();
+	struct thread *thread = thread_known();
 	struct plain *plain = thread ? plain_of(thread->connection) : NULL;
 
 	if (plain) {
@@ -105,16 +105,22 @@ int BPF_KPROBE(tls_write_ex_enter, __u64 object, __u64 buffer, __u64 length, __u
 SEC("uretprobe")
 int BPF_KRETPROBE(tls_read_return, int returned)
 {
-	if (library_return(returned))
-		GO_ON_PLAIN(ctx, TAIL_READ);
+	struct thread *thread = thread_known();
+	struct plain *plain = library_return(thread, returned);
+
+	if (plain && plain_read(plain, &thread->io))
+		GO_ON_PLAIN(ctx, TAIL_FRAMES_READ);
 	return 0;
 }
 
 SEC("uretprobe")
 int BPF_KRETPROBE(tls_write_return, int returned)
 {
-	if (library_return(returned))
-		GO_ON_PLAIN(ctx, TAIL_WRITE);
+	struct thread *thread = thread_known();
+	struct plain *plain = library_return(thread, returned);
+
+	if (plain && plain_write(plain, &thread->io, thread->begun_ns))
+		GO_ON_PLAIN(ctx, TAIL_FRAMES_WRITTEN);
 	return 0;
 }
 

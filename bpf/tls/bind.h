@@ -72,6 +72,7 @@ static __always_inline void bind_object(struct plain *plain, __u64 object, bool 
 		count_loss(LOSS_CONNECTIONS_FULL);
 		return;
 	}
+	__sync_fetch_and_add(&bindings, 1);
 	if (!plain->object) {
 		plain->whole = !moves_bytes && !missed;
 		if (missed)
@@ -92,6 +93,7 @@ static __noinline void unbind_object(__u32 connection, __u64 object)
 	key.tgid = plain->tgid;
 	plain->object = 0;
 	bpf_map_delete_elem(&connection_by_object, &key);
+	__sync_fetch_and_add(&bindings, 1);
 }
 
 /* What is remembered of the current thread, from now on; null if there is no memory. */

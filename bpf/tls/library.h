@@ -17,6 +17,27 @@ static __always_inline struct thread *thread_of_current(void)
 	return thread_of(bpf_get_current_task_btf());
 }
 
+/* The same if it has called a library before, else null. */
+static __always_inline struct thread *thread_known(void)
+{
+	return bpf_task_storage_get(&thread_by_task, bpf_get_current_task_btf(), 0, 0);
+}
+
+/* The same for a thread's own call, which is mostly made with the object of the one before. */
+static __always_inline struct plain *plain_of_call(struct thread *thread, __u64 object)
+{
+	__u32 now = *(volatile __u32 *)&bindings;
+	struct plain *plain;
+
+	if (thread->known_object == object && thread->known_bindings == now)
+		return thread->known ? plain_of(thread->known) : NULL;
+	plain = plain_of_object(object);
+	thread->known_object = object;
+	thread->known = plain ? plain->connection : 0;
+	thread->known_bindings = now;
+	return plain;
+}
+
 static __always_inline void call_begin(struct library_call *call, __u64 object, __u64 buffer,
 				       __u64 length, __u64 result)
 {
@@ -53,14 +74,15 @@ VERIFIED_ALONE int library_pair(struct library_call *call, int reads)
 static __always_inline int library_enter(__u64 object, __u64 buffer, __u64 length, __u64 result,
 					 bool reads)
 {
-	struct thread *thread = thread_of_current();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = thread_of(task);
 
 	if (!thread) {
 		count_call_lost(object);
 		return 0;
 	}
 	call_begin(&thread->call, object, buffer, length, result);
-	if (*candidate_of((__u32)bpf_get_current_pid_tgid()))
+	if (*candidate_of((__u32)task->pid))
 		library_pair(&thread->call, reads);
 	return 0;
 }
@@ -95,37 +117,36 @@ static __always_inline void plain_lost(struct plain *plain)
 }
 
 /*
- * A call that reads or writes returns. True if plain bytes of an observed
- * connection were moved: they are in thread->io then, and the program behind
- * the tail call follows them.
+ * A call that reads or writes returns. The connection whose plain bytes were moved, if it
+ * is an observed server's, else null: they are in thread->io then.
  */
-static __always_inline bool library_moved(struct thread *thread, const struct library_call *call,
-					  __s64 returned)
+static __always_inline struct plain *library_moved(struct thread *thread,
+						   const struct library_call *call, __s64 returned)
 {
 	__u32 bytes = call_bytes(call, returned);
 	struct plain *plain;
 
 	if (returned <= 0)
-		return false;
+		return NULL;
 	if (call->paired && !candidate_plausible(call->paired, bytes)) {
 		unbind_object(call->paired, call->object);
-		return false;
+		return NULL;
 	}
-	plain = plain_of_object(call->object);
+	plain = plain_of_call(thread, call->object);
 	if (!plain || plain->s.torn_down)
-		return false;
+		return NULL;
 	plain->seen = 1;
 	if (!bytes && !call->result) {
 		count_loss(LOSS_FAULT); /* more than there was room for: not what it seems to be */
 		plain_lost(plain);
 	}
 	if (!bytes)
-		return false;
+		return NULL;
 	thread->connection = plain->connection;
 	thread->begun_ns = call->begun_ns;
 	payload_plain(&thread->io, call->buffer, bytes);
 	thread->io.now_ns = bpf_ktime_get_ns();
-	return true;
+	return plain;
 }
 
 /* Bytes that the application has been given. True if another program is to go on. */
@@ -175,28 +196,27 @@ static __always_inline bool plain_write(struct plain *plain, struct io *io, __u6
 	return io->left && has_frames(s);
 }
 
-static __always_inline bool library_return(__s64 returned)
+static __always_inline struct plain *library_return(struct thread *thread, __s64 returned)
 {
-	struct thread *thread = thread_of_current();
-	struct library_call call;
+	struct plain *plain;
 
-	if (!thread)
-		return false;
-	call = thread->call;
-	thread->call.object = 0;
 	/* none: it began before the programs were attached, or the one within it (early data) told */
-	return call.object && library_moved(thread, &call, returned);
+	if (!thread || !thread->call.object)
+		return NULL;
+	plain = library_moved(thread, &thread->call, returned);
+	thread->call.object = 0;
+	return plain;
 }
 
 /* A call that neither reads nor writes plain bytes returns: a handshake, a shutdown. */
 static __always_inline int library_other_return(void)
 {
-	struct thread *thread = thread_of_current();
+	struct thread *thread = thread_known();
 	struct plain *plain;
 
 	if (!thread || !thread->call.object)
 		return 0;
-	plain = plain_of_object(thread->call.object);
+	plain = plain_of_call(thread, thread->call.object);
 	if (plain)
 		plain->fresh = 0; /* what it has read of the socket was the handshake's */
 	if (!thread->call.buffer)

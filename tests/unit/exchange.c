@@ -177,12 +177,15 @@ void world__begin(void)
 	last_listener = 0;
 	last_connection = 0;
 	cfg_libraries = 0;
+	bindings = 0;
 	memset(candidates, 0, sizeof(candidates));
 	shim_meet_at = NULL;
 	if (!cfg_grid.bounds && grid__build((struct grid *)&cfg_grid, le_ns, 3))
 		abort();
 	pools_fill();
-	server = (struct task_struct){ .tgid = 17, .cgroups = &css_set, .comm = "server" };
+	server = (struct task_struct){
+		.tgid = 17, .pid = 18, .cgroups = &css_set, .comm = "server"
+	};
 	shim_task = &server;
 	shim_faults = false;
 	shim_now_ns = begun_ns = 3600000000000;

@@ -128,7 +128,7 @@ struct cred {
 };
 struct task_struct {
 	unsigned int flags;
-	int tgid, exit_code;
+	int tgid, pid, exit_code;
 	__u64 start_time;
 	struct task_struct *group_leader, *real_parent;
 	struct pid *thread_pid;
@@ -375,7 +375,7 @@ static inline long bpf_ringbuf_output(void *ring, void *data, __u64 bytes, __u64
 
 static inline __u64 bpf_get_current_pid_tgid(void)
 {
-	return (__u64)shim_task->tgid << 32 | (__u32)shim_task->tgid;
+	return (__u64)shim_task->tgid << 32 | (__u32)shim_task->pid;
 }
 
 /* The callback gets its context as the type it declares. */
