@@ -217,8 +217,7 @@ static __always_inline bool server_write(struct sock *sk, struct server_state *s
 		return false;
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, ret, false);
-	if (cfg_libraries &&
-	    (s->protocol == PROTOCOL_TLS_DATA || s->protocol == PROTOCOL_TLS_HANDSHAKE))
+	if (s->protocol == PROTOCOL_TLS_DATA || s->protocol == PROTOCOL_TLS_HANDSHAKE)
 		tls_data_written(s, end);
 	if (s->protocol != PROTOCOL_HTTP1 && !has_frames(s))
 		return false;

@@ -200,7 +200,9 @@ static __always_inline void tls_data_written(struct server_state *s, __u32 sent)
 {
 	if (s->tls.flags & TLS_CONNECTION_GO)
 		go_data_written(s, sent);
-	if (!(s->tls.flags & TLS_CONNECTION_SEEN) && s->protocol == PROTOCOL_TLS_DATA)
+	/* one that nobody shows may still be bound */
+	if (s->protocol == PROTOCOL_TLS_DATA && !(s->tls.flags & TLS_CONNECTION_SEEN) &&
+	    (cfg_libraries || !(s->tls.flags & TLS_CONNECTION_UNSEEN)))
 		tls_unseen_written(s);
 }
 
