@@ -31,6 +31,8 @@
 
 #define TLS_PLAIN_MOST 16384	       /* bytes of a plain record, RFC 8446, 5.1 */
 #define TLS_RECORD_MOST (16384 + 2048) /* and of an encrypted one, RFC 5246, 6.2.3 */
+#define TLS_NO_REQUEST                                                                             \
+	32	     /* bytes of a record that is too short for one: a close_notify, a KeyUpdate */
 #define TLS_STEPS 96 /* headers and fields looked at in one go; the verifier walks each */
 
 /* RFC 8446, B.1 */
@@ -93,6 +95,8 @@ static __always_inline int tls_behind_finished(struct tls_state *t, __u32 length
 	/* a close_notify of a client without a certificate, of which there is nothing to refuse */
 	bool closes = length == tls_encrypted(t, 2) && !(t->flags & (TLS_F_ANSWERED | TLS_F_EARLY));
 
+	if (length > TLS_NO_REQUEST)
+		t->flags |= TLS_F_REQUEST;
 	/* what was read together with Finished does not */
 	return now_ns == t->done_ns && !closes ? TLS_MORE : tls_finish(t, TLS_DONE);
 }

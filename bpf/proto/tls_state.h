@@ -60,6 +60,8 @@ enum tls_field {
 #define TLS_F_RESUMED 0x100 /* 1.3: the ServerHello agrees to a pre-shared key */
 #define TLS_F_FLIGHT 0x200  /* 1.3: a record that may hold all of the server's flight */
 #define TLS_F_SERVED 0x400  /* 1.3: the server has answered early data; done_ns: since then */
+#define TLS_F_REQUEST                                                                              \
+	0x800 /* 1.3: read together with the client's Finished: data, as much as a request */
 
 /* One direction. */
 struct tls_direction {

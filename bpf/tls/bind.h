@@ -14,7 +14,7 @@
 #define TOLD_READS 8	 /* reads of an unbound connection that the agent may be told of */
 #define UNBOUND_READS 64 /* of so many */
 
-#define UNSEEN_BYTES 37 /* less ciphertext is no request: a close_notify, a ticket */
+#define UNSEEN_BYTES (TLS_HEADER + TLS_NO_REQUEST) /* less ciphertext is no request */
 #define UNSEEN_TURNS 2	/* answers without any plain text: the first may be the handshake's */
 #define UNSEEN_WRITES 8 /* or as many in one */
 
@@ -322,7 +322,8 @@ static __always_inline void tls_handshake_over(struct server_state *s, __u32 lef
 
 	if (plain && !left)
 		plain->fresh = 0;
-	s->tls.taken = left < 0x7fff ? (__u16)left : 0x7fff;
+	if (left > s->tls.taken)
+		s->tls.taken = left < 0x7fff ? (__u16)left : 0x7fff;
 }
 
 #endif

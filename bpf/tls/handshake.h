@@ -26,6 +26,8 @@ static __always_inline void tls_handshake_end(struct server_state *s, int result
 	else if (result == TLS_NOT)
 		forget_plain(s);
 	s->protocol = result == TLS_NOT && !s->tls.counted ? PROTOCOL_OTHER : PROTOCOL_TLS_DATA;
+	if (t->flags & TLS_F_REQUEST)
+		s->tls.taken = TLS_HEADER + TLS_NO_REQUEST + 1;
 	if (s->tls.counted)
 		return;
 	s->tls.counted = 1;

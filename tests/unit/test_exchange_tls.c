@@ -241,6 +241,34 @@ START_TEST(unseen_while_open)
 }
 END_TEST
 
+#define SERVER_HELLO_1_3                                                                           \
+	RECORD("\x16", "\x32")                                                                     \
+	"\x02\x00\x00\x2e\x03\x03" R32 "\x00\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04"
+#define FINISHED_1_3 RECORD("\x17", "\x35") R32 "01234567890123456789X"
+#define REQUEST_1_3 RECORD("\x17", "\x40") R32 R32
+
+/* The only request of a connection comes with the client's Finished, or is what shows its end. */
+START_TEST(unseen_with_finished)
+{
+	for (int together = 0; together < 2; together++) {
+		struct connection *c = connection__open(1000);
+
+		receive(c, CLIENT_HELLO, sizeof(CLIENT_HELLO) - 1);
+		connection__write(c, SERVER_HELLO_1_3, sizeof(SERVER_HELLO_1_3) - 1, CALL_PLAIN);
+		if (together) {
+			receive(c, FINISHED_1_3 REQUEST_1_3, sizeof(FINISHED_1_3 REQUEST_1_3) - 1);
+		} else {
+			receive(c, FINISHED_1_3, sizeof(FINISHED_1_3) - 1);
+			world__sleep(MS);
+			receive(c, REQUEST_1_3, sizeof(REQUEST_1_3) - 1);
+		}
+		connection__write(c, REQUEST_1_3, sizeof(REQUEST_1_3) - 1, CALL_PLAIN);
+		connection__destroy(c);
+		ck_assert_uint_eq(world__lost(LOSS_TLS_UNSEEN), together + 1);
+	}
+}
+END_TEST
+
 /* A record of 16 KiB in pieces, behind the tickets of the server: not unseen. */
 START_TEST(slow_record)
 {
@@ -285,6 +313,7 @@ Suite *exchange_tls_suite(void)
 	tcase_add_test(tc, too_much);
 	tcase_add_test(tc, too_late);
 	tcase_add_test(tc, unseen_while_open);
+	tcase_add_test(tc, unseen_with_finished);
 	tcase_add_test(tc, slow_record);
 	suite_add_tcase(suite, tc);
 	return suite;
