@@ -150,9 +150,8 @@ SEC("fexit/tcp_sendpage") /* until 6.5, where sendfile became sendmsg */
 int BPF_PROG(tcp_sendpage, struct sock *sk, struct page *page, int offset, size_t size, int flags,
 	     int ret)
 {
-	/* pages of files: of a protocol of frames nothing is known any more */
 	if (handle_write(sk, ret))
-		frames_missing(sk);
+		handle_pages_written(sk);
 	return 0;
 }
 

@@ -180,7 +180,8 @@ static __always_inline bool server_read(struct sock *sk, struct server_state *s,
 		read_finish(s, io);
 		return false;
 	}
-	if (gap > 0 || (flags & MSG_TRUNC)) {
+	/* HTTP/2 passes over what it can: http2_gap() */
+	if ((gap > 0 && s->protocol != PROTOCOL_HTTP2) || (flags & MSG_TRUNC)) {
 		count_loss(LOSS_GAP);
 		io->source = PAYLOAD_NONE;
 	}
@@ -434,6 +435,25 @@ static __always_inline int frames_missing(struct sock *sk)
 	http2_forget(s);
 	forget_connection(s);
 	s->protocol = s->protocol == PROTOCOL_WEBSOCKET ? PROTOCOL_TUNNEL : PROTOCOL_OTHER;
+	return 0;
+}
+
+/*
+ * Pages of a file were written, whose memory is not seen, behind a hook from which no program
+ * goes on: HTTP/2 passes over them if they are content, of other protocols nothing is known any
+ * more.
+ */
+static __always_inline int handle_pages_written(struct sock *sk)
+{
+	struct server_state *s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
+	__u32 way = IO_WRITE;
+	struct io *io = bpf_map_lookup_elem(&io_by_cpu, &way);
+	struct tcp_sock *tp = tcp_of(sk);
+
+	if (!s || !io || !tp || s->protocol != PROTOCOL_HTTP2)
+		return frames_missing(sk);
+	io->sent = tp->write_seq;
+	http2_pages(s, io);
 	return 0;
 }
 

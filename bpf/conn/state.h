@@ -223,15 +223,24 @@ struct http2 {
 	__u32 last_stream;	  /* the highest that a request has opened */
 	__u32 waiting;		  /* streams without a byte of their response */
 	__u32 answering;	  /* streams with a part of it */
-	__u32 followed;	      /* what the socket had taken (write_seq) at the last write's end */
-	__u32 reset[RESETS];  /* streams that a write's end decides about, see stream_reset() */
-	__u32 reset_head;     /* counts on, by the reader; modulo RESETS it is the place */
-	__u32 reset_tail;     /* by the writer, or the connection's end */
-	__u8 older;	      /* picked up in its midst */
-	__u8 response_synced; /* the position in what the server sends is known */
-	__u8 lost;	      /* no longer followed */
-	__u8 request_begun;   /* request has what was read of the preface as HTTP/1.x */
+	__u32 followed;	     /* what the socket had taken (write_seq) at the last write's end */
+	__u32 reset[RESETS]; /* streams that a write's end decides about, see stream_reset() */
+	__u32 reset_head;    /* counts on, by the reader; modulo RESETS it is the place */
+	__u32 reset_tail;    /* by the writer, or the connection's end */
+	__u32 reset_from;    /* the first of those that were read with their reset; 0: none */
+	__u32 last_promised; /* as last_stream, of those that the server opens */
+	__u32 lost_stream;   /* up to here streams are no longer followed */
+	__u32 lost_promised;
+	__u32 unseen_from;  /* requests between these two numbers were not seen */
+	__u32 unseen_to;    /* 0: there are none; UNSEEN_STILL: none has been seen since */
+	__u32 unseen;	    /* of them, those that were not answered */
+	__u32 last_unseen;  /* the highest that was answered */
+	__u8 older;	    /* picked up in its midst */
+	__u8 request_begun; /* request has what was read of the preface as HTTP/1.x */
+	__u8 pad[6];
 };
+
+#define UNSEEN_STILL (~0U)
 
 #define STREAM_ANSWERED 1 /* the final response has begun */
 #define STREAM_RPC 2	  /* a gRPC call */
@@ -246,7 +255,8 @@ struct stream {
 	__u8 flags;	  /* STREAM_* */
 	__u32 rpc;	  /* index of the rpc entry */
 	__u8 grpc_status; /* as in struct h2_block */
-	__u8 pad[7];
+	__u8 reset;	  /* by the client, in the read that brought the request */
+	__u8 pad[6];
 };
 
 struct client_state {

@@ -139,9 +139,10 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 			h->waiting = 1;
 		}
 		h->older = older;
-		h->response_synced = !older;
 		h2_begin(&h->request, false, older);
 		h2_begin(&h->response, true, older);
+		if (older)
+			h2_lose(&h->response);
 		if (__sync_val_compare_and_swap(&s->connection, 0, id)) {
 			bpf_map_delete_elem(&stream_by_id, &key);
 			http2_delete(id);

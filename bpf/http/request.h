@@ -226,7 +226,7 @@ static __always_inline int request_step(struct server_state *s, struct io *io)
 			__u32 seen = io->cursor.pos;
 
 			io->cursor.pos = 0;
-			if (h2_plausible(&io->cursor, false)) {
+			if (h2_plausible(&io->cursor, false, H2_STREAM_MOST)) {
 				payload_back(io, seen);
 				http2_begin(s, NULL, true);
 				return 1;

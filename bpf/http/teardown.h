@@ -5,7 +5,7 @@
 
 #include "../tls/bind.h"
 #include "../tls/handshake.h"
-#include "stream.h"
+#include "http2.h"
 #include "upgrade.h"
 
 /* A response that ends with its connection has ended. */

@@ -176,15 +176,24 @@ static __always_inline void hpack_remember(struct hpack *h, __u32 number, __u8 k
 	e->kind = kind;
 }
 
+/* Numbers start again: references to what was inserted before are unknown from now on. */
+VERIFIED_ALONE int hpack_forget(struct hpack *h)
+{
+	if (!h)
+		return 0;
+	for (int i = 0; i < HPACK_ENTRIES; i++)
+		h->entry[i].number = 0;
+	h->inserted = 0;
+	h->phase = HPACK_FIELD;
+	return 0;
+}
+
 /* A field enters the table. Its name is always known here, if only as not known. */
 static __always_inline void hpack_insert(struct hpack *h, struct h2_block *b, __u8 kind,
 					 __u16 value)
 {
-	if (h->inserted == 0xffffffff) {
-		/* numbers start again; references to what was before are unknown from now on */
-		__builtin_memset(h->entry, 0, sizeof(h->entry));
-		h->inserted = 0;
-	}
+	if (h->inserted == 0xffffffff)
+		hpack_forget(h);
 	h->inserted++;
 	if (kind == HPACK_PATH)
 		b->path_number = h->inserted; /* remembered if the caller has a use for it */

@@ -27,6 +27,7 @@
 #define H2_HEADERS_MOST (1 << 20)  /* no header block comes in larger frames */
 #define H2_PLAUSIBLE_HEADERS 16384 /* encoders keep to the initial SETTINGS_MAX_FRAME_SIZE */
 #define H2_PLAUSIBLE_PAYLOAD (1 << 20)
+#define H2_STREAM_MOST 0x7fffffffU
 
 /* RFC 9113, 6. */
 enum h2_type {
@@ -49,7 +50,7 @@ enum h2_type {
 #define H2_FLAG_PRIORITY 0x20
 
 enum h2_phase {
-	H2_LOST,     /* behind H2_BAD */
+	H2_LOST,     /* the position is not known: h2_plausible() and h2_resume() find it again */
 	H2_PREFACE,  /* inside the client's connection preface */
 	H2_HEADER,   /* inside a frame's header */
 	H2_PREFIX,   /* inside what stands before the fragment, or is all that matters */
@@ -60,6 +61,7 @@ enum h2_phase {
 #define H2_F_RESPONSE 0x01 /* what the server sends; never changes */
 #define H2_F_FIRST 0x02	   /* SETTINGS must come next (RFC 9113, 3.4) */
 #define H2_F_BLOCK 0x04	   /* a header block is unfinished: CONTINUATION must come next */
+#define H2_F_UNREAD 0x08   /* and what it says will not be known */
 
 enum h2_result {
 	H2_MORE,  /* the window is used up, and nothing is left to report */
@@ -67,10 +69,11 @@ enum h2_result {
 	H2_FRAME, /* a HEADERS frame begins, H2_HEADER_BYTES before cur->pos: stream, frame_flags */
 	H2_BLOCK, /* a header block and its last frame are complete: stream, end_stream, block;
 		     promised is the stream that a PUSH_PROMISE announces, else 0 */
-	H2_DATA,  /* a DATA frame has ended: stream, end_stream, length */
-	H2_RESET, /* RST_STREAM: stream, error_code */
-	H2_GOAWAY, /* last_stream, error_code */
-	H2_BAD,	   /* this is no HTTP/2, or cannot be followed; nor can what comes behind */
+	H2_BLOCK_UNREAD, /* the same, but what the block says is not known; nor what it inserted */
+	H2_DATA,	 /* a DATA frame has ended: stream, end_stream, length */
+	H2_RESET,	 /* RST_STREAM: stream, error_code */
+	H2_GOAWAY,	 /* last_stream, error_code */
+	H2_BAD,		 /* this is no HTTP/2, or cannot be followed: the position is lost */
 };
 
 struct h2_parser {
@@ -104,6 +107,21 @@ static __always_inline void h2_collect(struct h2_parser *p, __u8 phase, __u8 byt
 	p->phase = phase;
 	p->have = 0;
 	p->need = bytes;
+}
+
+/* The stream goes on at a frame's header, behind bytes that were not seen. */
+static __always_inline void h2_resume(struct h2_parser *p)
+{
+	hpack_forget(&p->hpack);
+	p->flags &= H2_F_RESPONSE;
+	h2_collect(p, H2_HEADER, H2_HEADER_BYTES);
+}
+
+/* The position is not known any more. */
+static __always_inline void h2_lose(struct h2_parser *p)
+{
+	p->phase = H2_LOST;
+	p->flags &= H2_F_RESPONSE;
 }
 
 /*
@@ -149,8 +167,30 @@ static __always_inline void hpack_remember_path(struct h2_parser *p, __u16 value
 
 static __always_inline int h2_bad(struct h2_parser *p)
 {
-	p->phase = H2_LOST;
+	h2_lose(p);
 	return H2_BAD;
+}
+
+/* What the header block says will not be known: what is left of it is only counted. */
+static __always_inline void h2_unread(struct h2_parser *p)
+{
+	p->flags |= H2_F_UNREAD;
+	p->phase = H2_SKIP;
+}
+
+/*
+ * The next `bytes` bytes cannot be seen. True if that does not matter, or only to a header
+ * block that they are inside of: then they can be passed over. False if the position would be
+ * lost.
+ */
+static __always_inline bool h2_unseen(struct h2_parser *p, __u32 bytes)
+{
+	if (p->phase == H2_SKIP)
+		return bytes <= p->frame_left;
+	if (!(p->flags & H2_F_BLOCK) || p->phase == H2_HEADER || bytes > p->frame_left)
+		return false;
+	h2_unread(p);
+	return true;
 }
 
 /* What a frame's header says. */
@@ -226,7 +266,7 @@ static __always_inline bool h2_valid(const struct h2_header *h, bool response)
 static __always_inline void h2_fragment(struct h2_parser *p, __u32 padding)
 {
 	p->fragment_left = p->frame_left - padding;
-	p->phase = p->fragment_left ? H2_FRAGMENT : H2_SKIP;
+	p->phase = p->fragment_left && !(p->flags & H2_F_UNREAD) ? H2_FRAGMENT : H2_SKIP;
 }
 
 /* A frame's header is complete. */
@@ -318,12 +358,17 @@ static __always_inline int h2_frame_end(struct h2_parser *p)
 {
 	h2_collect(p, H2_HEADER, H2_HEADER_BYTES);
 	if (p->flags & H2_F_BLOCK) {
+		bool unread = p->flags & H2_F_UNREAD || !hpack_at_field(&p->hpack);
+
 		if (!(p->frame_flags & H2_FLAG_END_HEADERS))
 			return H2_MORE;
-		if (!hpack_at_field(&p->hpack))
-			return h2_bad(p);
-		p->flags &= (__u8)~H2_F_BLOCK;
-		return H2_BLOCK;
+		p->flags &= (__u8) ~(H2_F_BLOCK | H2_F_UNREAD);
+		if (!unread)
+			return H2_BLOCK;
+		hpack_forget(&p->hpack);
+		hpack_block_begin(&p->block);
+		hpack_unknown(&p->block);
+		return H2_BLOCK_UNREAD;
 	}
 	switch (p->type) {
 	case H2_TYPE_DATA:
@@ -377,8 +422,10 @@ static __always_inline int h2_step(struct h2_parser *p, struct cursor *cur, __u3
 	case H2_FRAGMENT:
 		left = p->fragment_left;
 		used = hpack_step(&p->hpack, &p->block, cur, pos, n < left ? n : left);
-		if (used < 0)
-			return h2_bad(p);
+		if (used < 0) {
+			h2_unread(p);
+			return H2_MORE;
+		}
 		p->fragment_left = left - (__u32)used;
 		if (!p->fragment_left)
 			p->phase = H2_SKIP;
@@ -466,11 +513,11 @@ static __always_inline bool h2_plausible_header(const struct h2_header *h, bool 
 }
 
 /*
- * True if a connection that is older than the observer can be picked up at
- * cur->pos: there, and behind each frame that ends in the window, up to four, what
- * may be a frame's header begins. Needs the nine bytes of the first.
+ * True if a connection of which not all was seen can be picked up at cur->pos: there, and behind
+ * each frame that ends in the window, up to four, what may be a frame's header begins. Needs the
+ * nine bytes of the first. `most` is the highest number that a stream can have.
  */
-VERIFIED_ALONE int h2_plausible(const struct cursor *cur, int response)
+VERIFIED_ALONE int h2_plausible(const struct cursor *cur, int response, __u32 most)
 {
 	__u32 at, bytes;
 
@@ -484,7 +531,7 @@ VERIFIED_ALONE int h2_plausible(const struct cursor *cur, int response)
 		struct h2_header h;
 
 		h2_header(&h, cursor_load(cur, at), cursor_byte(cur, at + 8));
-		if (!h2_plausible_header(&h, response))
+		if (h.stream > most || !h2_plausible_header(&h, response))
 			return 0;
 		if ((h.type == H2_TYPE_HEADERS || h.type == H2_TYPE_PUSH_PROMISE) &&
 		    !(h.flags & H2_FLAG_END_HEADERS))
@@ -494,6 +541,22 @@ VERIFIED_ALONE int h2_plausible(const struct cursor *cur, int response)
 			return 1;
 	}
 	return 1;
+}
+
+/*
+ * The same behind bytes that were not seen, where what comes may be the midst of a frame as
+ * well: the first one must be of the usual kind, so that little is passed over for it.
+ */
+static __always_inline bool h2_plausible_again(const struct cursor *cur, int response, __u32 most)
+{
+	struct h2_header h;
+
+	if (!h2_plausible(cur, response, most))
+		return false;
+	h2_header(&h, cursor_load(cur, cur->pos), cursor_byte(cur, cur->pos + 8));
+	if (h.type == H2_TYPE_HEADERS || h.type == H2_TYPE_PUSH_PROMISE)
+		return h.flags & H2_FLAG_END_HEADERS;
+	return h.length <= H2_PLAUSIBLE_HEADERS;
 }
 
 #endif

@@ -7,7 +7,7 @@ import re
 import lib
 import tls
 from client import Connection
-from h2 import Client, H2Server, curl, go_h2, h2load, nghttp, nghttpd, node_h2
+from h2 import Client, H2Server, curl, f, go_h2, h2load, nghttp, nghttpd, node_h2
 from lib import between, delayed, equal
 from oracle import Requests, expect_http, expect_losses, expect_time, settled
 from servers import Apache, Haproxy, Logged, Nginx
@@ -192,6 +192,27 @@ def test_nginx_aborted(env):
     equal(dict(want.aborted), {("client", "wait"): 6, ("client", "response"): 3}, "aborted in nginx's log")
 
 
+def test_nginx_reset_together(env):
+    """A request that is read together with its reset: nginx answers it all the same, and logs that."""
+    agent = env.shared_agent()
+    before = agent.scrape()
+    server = H2Nginx(env, "e2e-h2-together")
+    sent = 0
+    with Client(server.clear) as c:
+        c.until(lambda: c.settled, "SETTINGS")
+        for together in (1, 7, 60):
+            data = b""
+            for i in range(together):
+                number, header = c.header(PATHS[i % len(PATHS)])
+                data += header + f.rst_stream(number)
+            c.send(data)
+            c.ping()
+            sent += together
+        equal(c.get("/").status, 200, "a normal one")
+    want, _ = exact(agent, server, sent + 1, before)
+    assert not want.aborted, f"nginx logs aborted requests: {want.aborted}"
+
+
 def test_nginx_push(env):
     """What nginx pushes stands in its log as a request, and is one."""
     agent = env.shared_agent()
@@ -284,6 +305,32 @@ def test_node(env):
             equal((answer.status, answer.interim), (200, [103]), "early hints")
             count += 1
     exact(agent, server, count, before)
+
+
+def test_node_rows(env):
+    """
+    Answers in more pieces than any buffer has: each is counted, or lost and the ones behind it, on
+    the same connection, are not.
+    """
+    agent = env.shared_agent()
+    server = node_h2(env, "e2e-h2-rows")
+    count = 0
+    for rows in (1, 150, 300, 1500):
+        with Client(server.port) as c:
+            for _ in range(3):
+                c.wait(*[c.begin(f"/rows/{rows}") for _ in range(5)])
+                c.wait(*[c.begin("/") for _ in range(20)])
+            count += 75
+    settled(server, count)
+
+    def check(scrape):
+        counted = scrape.value("edgetap_app_http_responses_total", app=server.name)
+        lost = scrape.value("edgetap_app_http_requests_lost_total", app=server.name) or 0
+        equal(counted + lost, count, "requests counted or lost")
+        assert lost <= 45, f"{lost} requests lost"
+        equal(scrape.value("edgetap_app_concurrency", app=server.name), 0, "in flight")
+
+    agent.expect(check)
 
 
 def test_node_tls(env):

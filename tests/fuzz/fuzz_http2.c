@@ -102,6 +102,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(window.byte, data + 1, n);
 	window.bytes = (uint32_t)n;
 	window.pos = data[0] < n ? data[0] : 0;
-	h2_plausible(&window, data[0] & 1);
+	h2_plausible(&window, data[0] & 1, H2_STREAM_MOST);
 	return 0;
 }

@@ -95,6 +95,7 @@ static inline void h2d_report(struct h2d *d, int result)
 		d->bad = true;
 		e.stream = 0;
 		break;
+	case H2_BLOCK_UNREAD:
 	case H2_BLOCK:
 		e.block = p->block;
 		e.end_stream = p->end_stream;

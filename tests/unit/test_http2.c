@@ -555,11 +555,11 @@ static bool plausible(bool response)
 	memcpy(cur.byte, made.byte, made.n);
 	cur.pos = 0;
 	cur.bytes = (uint32_t)made.n;
-	alone = h2_plausible(&cur, response);
+	alone = h2_plausible(&cur, response, H2_STREAM_MOST);
 	memset(cur.byte + made.n, 0, 64);
-	ck_assert(h2_plausible(&cur, response) == alone);
+	ck_assert(h2_plausible(&cur, response, H2_STREAM_MOST) == alone);
 	cur.bytes = 8;
-	ck_assert(!h2_plausible(&cur, response));
+	ck_assert(!h2_plausible(&cur, response, H2_STREAM_MOST));
 	return alone;
 }
 

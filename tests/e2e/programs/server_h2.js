@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Node's http2, over TLS where CERT and KEY name files (HTTP/1.1 too): /status/N -> N, /large, /slow,
-// /trailers, /early (103 before), /events (server-sent events: five, 40 ms apart), else 200 or, to POST, 201.
+// /trailers, /early (103 before), /events (server-sent events: five, 40 ms apart), /rows/N (N writes at once),
+// else 200 or, to POST, 201.
 "use strict";
 const fs = require("fs");
 const http2 = require("http2");
@@ -52,6 +53,10 @@ function answer(request, response) {
 		} else if (path === "/early") {
 			response.writeEarlyHints({ link: "</style.css>; rel=preload; as=style" });
 			response.end("after\n");
+		} else if (path.startsWith("/rows/")) {
+			for (let i = Number(path.slice(6)); i; i--)
+				response.write(`row ${i}\n`);
+			response.end();
 		} else if (path === "/events") {
 			events(response);
 		} else {
