@@ -34,6 +34,13 @@ enum h2_grpc {
 	H2_GRPC_UNKNOWN, /* it may be among the fields that are not known */
 };
 
+/* Whether a name of so many bytes, coded or not, may be one of those. */
+static __always_inline bool hpack_name_matters(__u32 bytes)
+{
+	return bytes < 16 &&
+	       (1U << 4 | 1U << 5 | 1U << 7 | 1U << 8 | 1U << 9 | 1U << 11 | 1U << 12) >> bytes & 1;
+}
+
 /* Which of the names that matter the text is; each can be coded in one way only (5.2). */
 static __always_inline __u8 hpack_name(const __u64 *text, __u32 bytes, bool huffman)
 {

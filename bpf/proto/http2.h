@@ -18,7 +18,7 @@
 #ifndef EDGETAP_PROTO_HTTP2_H
 #define EDGETAP_PROTO_HTTP2_H
 
-#include "hpack.h"
+#include "hpack_fields.h"
 
 #define H2_STEPS 16 /* of one look; the verifier walks each */
 #define H2_PREFACE_BYTES 24
@@ -66,7 +66,7 @@ enum h2_phase {
 enum h2_result {
 	H2_MORE,  /* the window is used up, and nothing is left to report */
 	H2_AGAIN, /* nothing to report yet, call again with the window as it is */
-	H2_FRAME, /* a HEADERS frame begins, H2_HEADER_BYTES before cur->pos: stream, frame_flags */
+	H2_FRAME, /* a request's HEADERS frame begins, H2_HEADER_BYTES before cur->pos */
 	H2_BLOCK, /* a header block and its last frame are complete: stream, end_stream, block;
 		     promised is the stream that a PUSH_PROMISE announces, else 0 */
 	H2_BLOCK_UNREAD, /* the same, but what the block says is not known; nor what it inserted */
@@ -307,7 +307,7 @@ static __always_inline int h2_frame_begin(struct h2_parser *p)
 	hpack_block_begin(&p->block);
 	if (!prefix)
 		h2_fragment(p, 0);
-	return h.type == H2_TYPE_HEADERS ? H2_FRAME : H2_MORE;
+	return p->flags & H2_F_RESPONSE ? H2_MORE : H2_FRAME;
 }
 
 /* What stands before the fragment, or all that matters of the frame, is complete. */
@@ -399,6 +399,13 @@ static __always_inline __u32 h2_collect_some(struct h2_parser *p, const struct c
 	__u64 word = cursor_load(cur, at);
 	__u32 more = (__u32)p->need - p->have;
 
+	if (more == H2_HEADER_BYTES && !p->have && n >= H2_HEADER_BYTES) {
+		/* nearly every frame's header, whole */
+		p->head[0] = word;
+		p->head[1] = cursor_byte(cur, at + 8);
+		p->have = H2_HEADER_BYTES;
+		return H2_HEADER_BYTES;
+	}
 	if (n > more)
 		n = more;
 	if (n > 8)
@@ -421,7 +428,9 @@ static __always_inline int h2_step(struct h2_parser *p, struct cursor *cur, __u3
 	switch (p->phase) {
 	case H2_FRAGMENT:
 		left = p->fragment_left;
-		used = hpack_step(&p->hpack, &p->block, cur, pos, n < left ? n : left);
+		used = n < left ? 0 : hpack_fields(&p->hpack, &p->block, cur, left);
+		if (!used)
+			used = hpack_step(&p->hpack, &p->block, cur, pos, n < left ? n : left);
 		if (used < 0) {
 			h2_unread(p);
 			return H2_MORE;

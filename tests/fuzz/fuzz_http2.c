@@ -83,7 +83,7 @@ static void compare(const char *what, const struct h2d *a, const struct h2d *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct h2d whole, pieces, bytes;
-	static struct cursor cursor;
+	static struct cursor window;
 	size_t n;
 
 	if (size < 2)
