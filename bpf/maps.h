@@ -240,9 +240,19 @@ struct {
 	__type(value, struct http2);
 } http2_by_connection SEC(".maps");
 
-/* Streams that wait for the end of their response. Added with the request, deleted with the
- * end of the response or of the connection; what a connection's end did not find, the agent
- * deletes. Full: a loss. */
+/* Places for the streams of a connection that has several open at once, by its number. Added
+ * with the second of them, deleted with the connection. Full, or no memory: stream_by_id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DEFAULT_MAX_CONNECTIONS);
+	__type(key, __u32);
+	__type(value, struct streams);
+} streams_by_connection SEC(".maps");
+
+/* Streams that wait for the end of their response, and whose connection has no place for them.
+ * Added with the request, deleted with the end of the response or of the connection; what a
+ * connection's end did not find, the agent deletes. Full: a loss. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DEFAULT_MAX_STREAMS);
@@ -307,6 +317,7 @@ struct {
 struct blank {
 	struct plain plain;
 	struct http2 http2;
+	struct streams streams;
 };
 
 struct {

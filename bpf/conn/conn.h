@@ -167,6 +167,19 @@ static __always_inline struct http2 *http2_of(__u32 connection)
 	return bpf_map_lookup_elem(&http2_by_connection, &connection);
 }
 
+/* The places of a connection's streams. */
+static __always_inline void streams_delete(__u32 connection)
+{
+	struct streams *streams = bpf_map_lookup_elem(&streams_by_connection, &connection);
+	struct charge charge;
+
+	if (!streams)
+		return;
+	charge = streams->charge;
+	if (!bpf_map_delete_elem(&streams_by_connection, &connection))
+		memory_give(charge.slot, charge.generation, MEMORY_STREAMS);
+}
+
 /* Forgets a connection's HTTP/2. */
 static __always_inline void http2_delete(__u32 connection)
 {
@@ -179,6 +192,7 @@ static __always_inline void http2_delete(__u32 connection)
 	/* for one of those who come here at once */
 	if (!bpf_map_delete_elem(&http2_by_connection, &connection))
 		memory_give(charge.slot, charge.generation, MEMORY_HTTP2);
+	streams_delete(connection); /* behind it, see streams_make() */
 }
 
 /* Forgets a connection's plain text. */

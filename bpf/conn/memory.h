@@ -36,11 +36,12 @@
 #define MEMORY_SERVER STORAGE_BYTES(struct server_state)
 #define MEMORY_CLIENT STORAGE_BYTES(struct client_state)
 #define MEMORY_HTTP2 HASH_BYTES(8, struct http2)
+#define MEMORY_STREAMS HASH_BYTES(8, struct streams)
 #define MEMORY_PLAIN (HASH_BYTES(8, struct plain) + HASH_BYTES(16, __u64))
 #define MEMORY_THREAD STORAGE_BYTES(struct thread)
 #define MEMORY_DELAY STORAGE_BYTES(struct counted_delay)
 
-_Static_assert(MEMORY_HTTP2 == 4096, "one word more doubles it");
+_Static_assert(MEMORY_HTTP2 == 4096 && MEMORY_STREAMS == 4096, "one word more doubles it");
 _Static_assert(MEMORY_SERVER == 512 + 192 && MEMORY_CLIENT == 128 + 192, "one word more is more");
 
 #define MEMORY_REFUSED (~0ULL)

@@ -164,7 +164,7 @@ enum answers {
 	ANSWERS_LOST,	  /* a request that was lost sight of */
 };
 
-#define MANY_ARRIVALS 112 /* about as many as a server allows streams, in a page with the rest */
+#define MANY_ARRIVALS 108 /* about as many as a server allows streams, in a page with the rest */
 
 /*
  * Arrivals of an HTTP/2 connection, or of ciphertext. Written by softirq under the
@@ -212,6 +212,33 @@ struct plain {
 #define PLAIN_RESET 4
 #define PLAIN_TAKEN 8 /* somebody is ending it */
 
+#define STREAM_ANSWERED 1 /* the final response has begun */
+#define STREAM_RPC 2	  /* a gRPC call */
+#define STREAM_CONNECT 4  /* a tunnel: no latency */
+
+struct stream {
+	__u64 arrived_ns;
+	__u64 read_ns;
+	__u64 first_ns;
+	__u16 status;
+	__u8 method;
+	__u8 flags;	  /* STREAM_* */
+	__u32 rpc;	  /* index of the rpc entry */
+	__u8 grpc_status; /* as in struct h2_block */
+	__u8 reset;	  /* by the client, in the read that brought the request */
+	__u8 pad[2];
+	__u32 id; /* its number; 0: the place is free, STREAM_TAKEN: about to be somebody's */
+};
+
+#define STREAM_TAKEN (~0U)
+#define STREAM_PLACES 100 /* in a page with the rest */
+
+/* Streams of a connection that are open at once, each in the place that its number gives. */
+struct streams {
+	struct charge charge;
+	struct stream place[STREAM_PLACES];
+};
+
 #define RESETS 8 /* of streams, during one write */
 
 struct http2 {
@@ -231,33 +258,21 @@ struct http2 {
 	__u32 last_promised; /* as last_stream, of those that the server opens */
 	__u32 lost_stream;   /* up to here streams are no longer followed */
 	__u32 lost_promised;
-	__u32 unseen_from;  /* requests between these two numbers were not seen */
-	__u32 unseen_to;    /* 0: there are none; UNSEEN_STILL: none has been seen since */
-	__u32 unseen;	    /* of them, those that were not answered */
-	__u32 last_unseen;  /* the highest that was answered */
-	__u8 older;	    /* picked up in its midst */
-	__u8 request_begun; /* request has what was read of the preface as HTTP/1.x */
+	__u32 unseen_from;   /* requests between these two numbers were not seen */
+	__u32 unseen_to;     /* 0: there are none; UNSEEN_STILL: none has been seen since */
+	__u32 unseen;	     /* of them, those that were not answered */
+	__u32 last_unseen;   /* the highest that was answered */
+	struct stream first; /* one that is open; others are in streams_by_connection */
+	__u32 streams;	     /* STREAMS_*: whether they are */
+	__u32 beyond;	     /* those that are in stream_by_id, for want of a place */
+	__u8 older;	     /* picked up in its midst */
+	__u8 request_begun;  /* request has what was read of the preface as HTTP/1.x */
 	__u8 pad[6];
 };
+
+enum { STREAMS_NONE, STREAMS_MADE, STREAMS_REFUSED };
 
 #define UNSEEN_STILL (~0U)
-
-#define STREAM_ANSWERED 1 /* the final response has begun */
-#define STREAM_RPC 2	  /* a gRPC call */
-#define STREAM_CONNECT 4  /* a tunnel: no latency */
-
-struct stream {
-	__u64 arrived_ns;
-	__u64 read_ns;
-	__u64 first_ns;
-	__u16 status;
-	__u8 method;
-	__u8 flags;	  /* STREAM_* */
-	__u32 rpc;	  /* index of the rpc entry */
-	__u8 grpc_status; /* as in struct h2_block */
-	__u8 reset;	  /* by the client, in the read that brought the request */
-	__u8 pad[6];
-};
 
 struct client_state {
 	struct charge charge; /* with TCP_LIVE */

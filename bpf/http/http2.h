@@ -41,12 +41,13 @@ static long stream_lost_next(__u32 i, struct stream_walk *walk)
 {
 	struct stream_key key = { .connection = walk->s->connection, .stream = walk->stream };
 
-	return stream_before(walk, !bpf_map_delete_elem(&stream_by_id, &key));
+	return stream_before(walk, stream_remove(walk->h, &key,
+						 stream_place(walk->s, walk->h, walk->stream)));
 }
 
 static long stream_aborted_next(__u32 i, struct stream_walk *walk)
 {
-	return stream_before(walk, stream_aborted(walk->s, walk->stream));
+	return stream_before(walk, stream_aborted(walk->s, walk->h, walk->stream));
 }
 
 /* The highest number of a stream that may be open. */
@@ -158,7 +159,7 @@ static __always_inline bool reset_with_request(struct server_state *s, struct ht
 					       const struct io *io)
 {
 	struct stream_key key = { .connection = s->connection, .stream = h->request.stream };
-	struct stream *stream = stream_find(h, &key);
+	struct stream *stream = stream_find(s, h, &key);
 
 	if (!stream || stream->read_ns != io->now_ns || (stream->flags & STREAM_ANSWERED))
 		return false;
@@ -300,6 +301,40 @@ static __always_inline bool http2_result(struct server_state *s, struct http2 *h
 	return true;
 }
 
+/* A frame has ended, which is to be reported yet. */
+static __always_inline bool frame_over(const struct h2_parser *p)
+{
+	return !h2_wants_bytes(p) && !p->frame_left;
+}
+
+/* The next bytes of io, behind those of the window. False if there are none that can be seen. */
+static __always_inline bool http2_more(struct server_state *s, struct http2 *h, struct io *io,
+				       int from_server, int *ret_result)
+{
+	struct h2_parser *p = http2_direction(h, from_server);
+	int result = H2_AGAIN;
+	__u32 n;
+
+	if (!io->left)
+		return false;
+	if (!h2_wants_bytes(p)) {
+		n = p->frame_left < io->left ? p->frame_left : io->left;
+		payload_skip(io, n);
+		result = h2_pass(p, n);
+	} else {
+		n = payload_show(io, NULL, CURSOR_BYTES);
+		if (n) {
+			payload_skip(io, n);
+			result = h2_scan(p, &io->cursor);
+		} else if (!h2_unseen(p, io->left)) {
+			direction_lost(s, h, io, from_server);
+			return false;
+		}
+	}
+	*ret_result = result;
+	return true;
+}
+
 /* One step of what was read or written; non-zero if there is none further. */
 VERIFIED_ALONE int http2_one(struct server_state *s, struct http2 *h, struct io *io,
 			     int from_server)
@@ -307,31 +342,18 @@ VERIFIED_ALONE int http2_one(struct server_state *s, struct http2 *h, struct io 
 	struct cursor *cur;
 	struct h2_parser *p;
 	int result;
-	__u32 n;
 
 	if (!s || !h || !io)
 		return 1;
 	p = http2_direction(h, from_server);
 	cur = &io->cursor;
-	result = h2_scan(p, cur);
-	if (result == H2_MORE) {
-		if (!io->left)
-			return 1;
-		if (!h2_wants_bytes(p)) {
-			n = p->frame_left < io->left ? p->frame_left : io->left;
-			payload_skip(io, n);
-			result = h2_pass(p, n);
-		} else {
-			n = payload_show(io, NULL, CURSOR_BYTES);
-			if (n) {
-				payload_skip(io, n);
-			} else if (!h2_unseen(p, io->left)) {
-				direction_lost(s, h, io, from_server);
-				return 1;
-			}
-		}
-	}
-	return !http2_result(s, h, io, from_server, result);
+	if (cur->pos < cur->bytes || frame_over(p))
+		result = h2_scan(p, cur);
+	else if (!http2_more(s, h, io, from_server, &result))
+		return 1;
+	if (!http2_result(s, h, io, from_server, result))
+		return 1;
+	return cur->pos >= cur->bytes && !io->left && !frame_over(p);
 }
 
 struct http2_walk {
@@ -475,6 +497,7 @@ VERIFIED_ALONE int http2_teardown(struct server_state *s, __u32 by)
 			count_add(slot, COUNT_HTTP_ABORTED + by * ABORT_PHASE_N + ABORT_IN_REQUEST,
 				  1);
 	}
+	walk.h = h;
 	walk.stream = stream_latest(h);
 	walk.left = waiting + answering;
 	if (walk.left)

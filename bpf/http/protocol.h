@@ -115,14 +115,12 @@ static __always_inline void tls_begin(struct server_state *s, const struct io *i
 static __always_inline void http2_begin(struct server_state *s, const struct stream *first,
 					bool older)
 {
-	struct stream_key key = { .stream = 1 };
 	struct blank *zero = blank();
 	struct http2 *h = NULL;
 	__u32 id = connection_number();
 	__u64 taken = MEMORY_REFUSED;
 
 	s->request_open = 0;
-	key.connection = id;
 	if (!*(volatile __u32 *)&s->connection)
 		taken = memory_take(s->slot, s->generation, MEMORY_HTTP2);
 	if (taken != MEMORY_REFUSED) {
@@ -134,7 +132,9 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 	}
 	if (h) {
 		h->charge = charge_of(taken);
-		if (first && !bpf_map_update_elem(&stream_by_id, &key, first, BPF_NOEXIST)) {
+		if (first) {
+			h->first = *first;
+			h->first.id = 1;
 			h->last_stream = 1;
 			h->waiting = 1;
 		}
@@ -144,7 +144,6 @@ static __always_inline void http2_begin(struct server_state *s, const struct str
 		if (older)
 			h2_lose(&h->response);
 		if (__sync_val_compare_and_swap(&s->connection, 0, id)) {
-			bpf_map_delete_elem(&stream_by_id, &key);
 			http2_delete(id);
 			h = NULL;
 		}

@@ -11,6 +11,7 @@
 #ifndef EDGETAP_HTTP_STREAM_H
 #define EDGETAP_HTTP_STREAM_H
 
+#include "protocol.h"
 #include "response.h"
 #include "rpc.h"
 
@@ -45,18 +46,122 @@ static __always_inline bool stream_unseen(const struct http2 *h, __u32 id)
 	return (id & 1) && id > h->unseen_from && id < h->unseen_to;
 }
 
-/* A stream that is open; null if it is not, or no longer followed. */
-static __always_inline struct stream *stream_find(const struct http2 *h,
-						  const struct stream_key *key)
+/*
+ * Where a stream is, if it is in the connection's own memory: one in its entry, more in places
+ * that their numbers give, by which the caller tells whether it is. What finds its place taken
+ * is in stream_by_id.
+ */
+static __always_inline struct stream *stream_place(const struct server_state *s, struct http2 *h,
+						   __u32 id)
 {
-	return stream_lost_before(h, key->stream) ? NULL : bpf_map_lookup_elem(&stream_by_id, key);
+	__u32 connection = s->connection;
+	struct streams *streams;
+
+	if (*(volatile __u32 *)&h->first.id == id)
+		return &h->first;
+	if (h->streams != STREAMS_MADE)
+		return NULL;
+	streams = bpf_map_lookup_elem(&streams_by_connection, &connection);
+	return streams ? &streams->place[at_most((id >> 1) % STREAM_PLACES, STREAM_PLACES - 1)]
+		       : NULL;
 }
 
-static __always_inline bool stream_add(const struct server_state *s, const struct stream_key *key,
-				       const struct stream *stream)
+/* A stream that is open; null if it is not, or no longer followed. */
+static __always_inline struct stream *stream_find(const struct server_state *s, struct http2 *h,
+						  const struct stream_key *key)
 {
+	struct stream *place;
+
+	if (stream_lost_before(h, key->stream))
+		return NULL;
+	place = stream_place(s, h, key->stream);
+	if (place && *(volatile __u32 *)&place->id == key->stream)
+		return place;
+	return h->beyond ? bpf_map_lookup_elem(&stream_by_id, key) : NULL;
+}
+
+/*
+ * Takes a stream out of where it was found (or null). False if another has just done so. Those
+ * in the table have no number in them.
+ */
+static __always_inline bool stream_remove(struct http2 *h, const struct stream_key *key,
+					  struct stream *found)
+{
+	if (found && found->id == key->stream &&
+	    __sync_val_compare_and_swap(&found->id, key->stream, 0) == key->stream)
+		return true;
+	if (!h->beyond || bpf_map_delete_elem(&stream_by_id, key))
+		return false;
+	__sync_fetch_and_add(&h->beyond, -1);
+	return true;
+}
+
+/* Takes a free place. */
+static __always_inline bool stream_put(struct stream *place, const struct stream *stream, __u32 id)
+{
+	if (__sync_val_compare_and_swap(&place->id, 0, STREAM_TAKEN))
+		return false;
+	place->arrived_ns = stream->arrived_ns;
+	place->read_ns = stream->read_ns;
+	place->first_ns = stream->first_ns;
+	place->status = stream->status;
+	place->method = stream->method;
+	place->flags = stream->flags;
+	place->rpc = stream->rpc;
+	place->grpc_status = stream->grpc_status;
+	place->reset = 0;
+	__sync_lock_test_and_set(&place->id, id);
+	return true;
+}
+
+/* Places for the streams of a connection that has several open. */
+VERIFIED_ALONE int streams_make(struct server_state *s, struct http2 *h)
+{
+	struct blank *zero = blank();
+	struct streams *streams;
+	__u32 connection;
+	__u64 taken;
+
+	if (!s || !h || !zero ||
+	    __sync_val_compare_and_swap(&h->streams, STREAMS_NONE, STREAMS_REFUSED))
+		return 0;
+	taken = memory_take(s->slot, s->generation, MEMORY_STREAMS);
+	if (taken == MEMORY_REFUSED)
+		return 0;
+	connection = s->connection;
+	if (!bpf_map_update_elem(&streams_by_connection, &connection, &zero->streams,
+				 BPF_NOEXIST)) {
+		streams = bpf_map_lookup_elem(&streams_by_connection, &connection);
+		if (streams) {
+			streams->charge = charge_of(taken);
+			__sync_lock_test_and_set(&h->streams, STREAMS_MADE);
+			/* the connection's end may have come in between, and found none */
+			if (!http2_of(connection))
+				streams_delete(connection);
+			return 0;
+		}
+	}
+	memory_give((__u32)taken, taken >> 32, MEMORY_STREAMS);
+	return 0;
+}
+
+/* False, and counted, if there is no room for one more. */
+static __always_inline bool stream_add(struct server_state *s, struct http2 *h,
+				       const struct stream_key *key, const struct stream *stream)
+{
+	struct stream *place;
+
+	if (stream_put(&h->first, stream, key->stream))
+		return true;
+	if (h->streams == STREAMS_NONE)
+		streams_make(s, h);
+	place = stream_place(s, h, key->stream);
+	if (place && stream_put(place, stream, key->stream))
+		return true;
+	__sync_fetch_and_add(&h->beyond, 1);
 	if (!bpf_map_update_elem(&stream_by_id, key, stream, BPF_NOEXIST))
 		return true;
+	__sync_fetch_and_add(&h->beyond, -1);
 	count_loss(LOSS_STREAMS_FULL);
 	stream_lost(s);
 	return false;
@@ -98,7 +203,7 @@ VERIFIED_ALONE int stream_begin(struct server_state *s, struct http2 *h, struct 
 		stream.flags |= STREAM_RPC;
 		stream.rpc = rpc_of(s, p);
 	}
-	if (stream_add(s, &key, &stream))
+	if (stream_add(s, h, &key, &stream))
 		__sync_fetch_and_add(&h->waiting, 1);
 	return 0;
 }
@@ -108,16 +213,17 @@ VERIFIED_ALONE int stream_begin(struct server_state *s, struct http2 *h, struct 
  * and writer may both find that it is over. The entry is gone then, so callers
  * have a copy.
  */
-static __always_inline bool stream_close(struct http2 *h, const struct stream_key *key, __u8 flags)
+static __always_inline bool stream_close(struct http2 *h, const struct stream_key *key,
+					 struct stream *found, __u8 flags)
 {
-	if (bpf_map_delete_elem(&stream_by_id, key))
+	if (!stream_remove(h, key, found))
 		return false;
 	__sync_fetch_and_add(flags & STREAM_ANSWERED ? &h->answering : &h->waiting, -1);
 	return true;
 }
 
 static __always_inline void stream_done(struct server_state *s, struct http2 *h, __u64 now_ns,
-					const struct stream_key *key, const struct stream *entry)
+					const struct stream_key *key, struct stream *entry)
 {
 	struct stream stream = *entry;
 	struct exchange x = {
@@ -129,7 +235,7 @@ static __always_inline void stream_done(struct server_state *s, struct http2 *h,
 		.end_ns = now_ns,
 	};
 
-	if (!stream_close(h, key, stream.flags))
+	if (!stream_close(h, key, entry, stream.flags))
 		return;
 	exchange_count(s, &x, stream.read_ns && !(stream.flags & STREAM_CONNECT));
 	if (stream.flags & STREAM_RPC)
@@ -151,13 +257,13 @@ VERIFIED_ALONE int stream_abort(struct server_state *s, struct http2 *h, __u32 i
 		return 0;
 	key.connection = s->connection;
 	key.stream = id;
-	stream = stream_find(h, &key);
+	stream = stream_find(s, h, &key);
 	if (!stream || (by == ABORT_IF_RESET && !stream->reset))
 		return 0; /* over already, or never begun */
 	arrived = stream->arrived_ns;
 	queued = time_between(arrived, stream->read_ns);
 	flags = stream->flags;
-	if (!stream_close(h, &key, flags))
+	if (!stream_close(h, &key, stream, flags))
 		return 0;
 	slot = server_slot(s);
 	if (slot)
@@ -189,7 +295,7 @@ VERIFIED_ALONE int stream_answer_unseen(struct server_state *s, struct http2 *h,
 	key.stream = h->response.stream;
 	if (key.stream > h->last_unseen)
 		h->last_unseen = key.stream;
-	if (stream_add(s, &key, &stream))
+	if (stream_add(s, h, &key, &stream))
 		__sync_fetch_and_add(&h->answering, 1);
 	return 0;
 }
@@ -222,10 +328,10 @@ VERIFIED_ALONE int stream_answer(struct server_state *s, struct http2 *h, __u64 
 	status = content ? 0 : p->block.status;
 	if (status >= 100 && status < 200 && !p->end_stream)
 		return 0;
-	stream = stream_find(h, &key);
+	stream = stream_find(s, h, &key);
 	if (!stream && status && !content) {
 		stream_answer_alone(s, h, key.stream, status);
-		stream = stream_find(h, &key);
+		stream = stream_find(s, h, &key);
 	}
 	if (!stream)
 		return 0;
@@ -251,22 +357,22 @@ VERIFIED_ALONE int stream_answer(struct server_state *s, struct http2 *h, __u64 
  * Its connection ends: takes a stream out of what is open, if it is, and is counted with
  * all that are. Alone, because it is done for each that may be open.
  */
-VERIFIED_ALONE int stream_aborted(struct server_state *s, __u32 id)
+VERIFIED_ALONE int stream_aborted(struct server_state *s, struct http2 *h, __u32 id)
 {
 	struct stream_key key = {};
 	struct stream *stream;
 
-	if (!s)
+	if (!s || !h)
 		return 0;
 	key.connection = s->connection;
 	key.stream = id;
-	stream = bpf_map_lookup_elem(&stream_by_id, &key);
+	stream = stream_find(s, h, &key);
 	if (!stream)
 		return 0;
 	if (stream->arrived_ns)
 		connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
 				   time_between(stream->arrived_ns, stream->read_ns));
-	return !bpf_map_delete_elem(&stream_by_id, &key);
+	return stream_remove(h, &key, stream);
 }
 
 #endif

@@ -311,6 +311,37 @@ START_TEST(end_with_reset)
 }
 END_TEST
 
+/* More streams at once than there are places, that end in any order; with and without memory. */
+START_TEST(many_streams)
+{
+	for (int round = 0; round < 12; round++) {
+		struct bytes out = { .n = 0 };
+		int step = 1 + 2 * (round % 6);
+		/* prime numbers, so that every step comes by all; the table here has room for 64 */
+		int many = round < 6 ? 127 : 61;
+
+		again((uint32_t)round);
+		begin(0);
+		if (round >= 6)
+			world__limit(1); /* streams find no places then */
+		for (int i = 0; i < many; i++) {
+			out.n = 0;
+			add_request(&out, 2 * i + 1);
+			client_sends(&out);
+		}
+		ck_assert_int_eq(world__in_flight(), many);
+		for (int i = 0; i < many; i++) {
+			out.n = 0;
+			add_answer(&out, 2 * (i * step % many) + 1, i % 2);
+			if (i % 2 == 0)
+				add_frame(&out, 0, 1, 2 * (i * step % many) + 1, "content", 7);
+			server_sends(&out);
+		}
+		expect(many, 0);
+	}
+}
+END_TEST
+
 /* The same, wherever bytes are read. */
 static void add_tests(Suite *suite, const char *name, SFun before)
 {
@@ -326,6 +357,7 @@ static void add_tests(Suite *suite, const char *name, SFun before)
 	tcase_add_test(core, reset_beside_write);
 	tcase_add_test(core, reset_alone);
 	tcase_add_test(core, many_resets);
+	tcase_add_test(core, many_streams);
 	tcase_add_test(core, end_with_reset);
 	suite_add_tcase(suite, core);
 }

@@ -103,6 +103,7 @@ static void set_sizes(struct edgetap *skeleton, const struct config *config)
 	bpf_map__set_max_entries(skeleton->maps.call_by_goroutine,
 				 config->tls_uprobes ? DEFAULT_MAX_GO_CALLS : 1);
 	bpf_map__set_max_entries(skeleton->maps.http2_by_connection, connections);
+	bpf_map__set_max_entries(skeleton->maps.streams_by_connection, connections);
 	bpf_map__set_max_entries(skeleton->maps.stream_by_id, config->max_streams);
 }
 
