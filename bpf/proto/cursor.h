@@ -54,6 +54,29 @@ static __always_inline __u64 cursor_load(const struct cursor *cur, __u32 at)
 	return v;
 }
 
+/* Where `at` is, for loads of words from there up to CURSOR_SLACK - 8 bytes on. */
+static __always_inline const __u8 *cursor_at(const struct cursor *cur, __u32 at)
+{
+	return &cur->byte[at & CURSOR_MASK];
+}
+
+#ifdef __bpf__
+/* one load each, which the compiler neither splits nor moves to another register */
+#define cursor_word(p, offset)                                                                     \
+	({                                                                                         \
+		__u64 word_;                                                                       \
+		asm volatile("%0 = *(u64 *)(%1 + " #offset ")" : "=r"(word_) : "r"(p));            \
+		word_;                                                                             \
+	})
+#else
+#define cursor_word(p, offset)                                                                     \
+	({                                                                                         \
+		__u64 word_;                                                                       \
+		memcpy(&word_, (p) + (offset), sizeof(word_));                                     \
+		word_;                                                                             \
+	})
+#endif
+
 static __always_inline __u8 cursor_byte(const struct cursor *cur, __u32 at)
 {
 	return cur->byte[at & CURSOR_MASK];

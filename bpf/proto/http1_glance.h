@@ -82,8 +82,9 @@ VERIFIED_ALONE int glance_line(struct http_parser *p, const struct cursor *cur, 
 	if (!http_is_coding(cur, at))
 		return true;
 	/* its only usual value */
-	if (p->flags & HTTP_F_CODING || (cursor_load(cur, at + 17) | CURSOR_ONES * 0x20) !=
-						CHARS(':', ' ', 'c', 'h', 'u', 'n', 'k', 'e') ||
+	if (p->flags & HTTP_F_CODING ||
+	    (cursor_load(cur, at + 17) | CURSOR_ONES * 0x20) !=
+		    CHARS(':', ' ', 'c', 'h', 'u', 'n', 'k', 'e') ||
 	    (__u32)(cursor_load(cur, at + 25) | 0x20) !=
 		    (__u32)CHARS('d', '\r', '\n', 0, 0, 0, 0, 0))
 		return false;
@@ -101,11 +102,31 @@ static __always_inline bool glance_version(const struct cursor *cur, __u32 end)
 	       (version >> 56) - '0' < 2 && cursor_byte(cur, end - 9) == ' ';
 }
 
-/* The usual start line's end. */
-static __always_inline bool glance_start(struct http_parser *p, const struct cursor *cur, __u32 end)
+/*
+ * Of the first letters of lines, those that may matter, by their six low bits: "c" and "t" of
+ * either case, CR, and the blanks that go on with the line before (RFC 9112, 5.2).
+ */
+#define GLANCE_LETTERS                                                                             \
+	(1ULL << ('c' & 63) | 1ULL << ('t' & 63) | 1ULL << (('\r' | 0x20) & 63) |                  \
+	 1ULL << (' ' & 63) | 1ULL << (('\t' | 0x20) & 63))
+
+/* A line begins at `pos` with a letter that may matter. As glance_next(). */
+static __always_inline int glance_letter(struct http_parser *p, struct cursor *cur, __u64 word)
 {
-	p->phase = HTTP_HEADER;
-	return (p->flags & HTTP_F_RESPONSE) || glance_version(cur, end);
+	__u32 pos = cur->pos;
+
+	switch ((__u8)word | 0x20) {
+	case '\r' | 0x20:
+		cur->pos = pos + 2;
+		return (__u16)word == GLANCE_CRLF && pos + 2 <= cur->bytes ? HTTP_HEAD : HTTP_BAD;
+	case 'c':
+	case 't':
+		return glance_line(p, cur, pos) ? HTTP_MORE : HTTP_BAD;
+	case ' ':
+	case '\t' | 0x20:
+		return HTTP_BAD;
+	}
+	return HTTP_MORE;
 }
 
 /*
@@ -113,48 +134,40 @@ static __always_inline bool glance_start(struct http_parser *p, const struct cur
  * HTTP_BAD: it is not usual, or not whole. The position is in memory, not in a register, whose
  * history the verifier would follow.
  */
-static __always_inline int glance_next(struct http_parser *p, struct cursor *cur)
+static __always_inline int glance_next(struct http_parser *p, struct cursor *cur, bool start)
 {
 	__u32 pos = cur->pos;
-	__u64 word, hit = glance_ends(cursor_load(cur, pos));
+	const __u8 *at = cursor_at(cur, pos);
+	__u64 word, hit = glance_ends(cursor_word(at, 0));
 
 	if (!hit) {
-		hit = glance_ends(cursor_load(cur, pos + 8));
+		hit = glance_ends(cursor_word(at, 8));
 		pos += 8;
 	}
 	if (!hit) {
-		hit = glance_ends(cursor_load(cur, pos + 8));
+		hit = glance_ends(cursor_word(at, 16));
 		pos += 8;
 	}
 	if (!hit) {
-		hit = glance_ends(cursor_load(cur, pos + 8));
+		hit = glance_ends(cursor_word(at, 24));
 		pos += 8;
 	}
 	if (!hit) {
 		cur->pos = pos + 8;
-		return pos + 8 < cur->bytes ? HTTP_MORE : HTTP_BAD;
+		/* the start line is not met again: one so long is not usual */
+		return !start && pos + 8 < cur->bytes ? HTTP_MORE : HTTP_BAD;
 	}
 	pos += cursor_first(hit);
-	if ((__u16)cursor_load(cur, pos) != GLANCE_CRLF ||
-	    (p->phase == HTTP_START && !glance_start(p, cur, pos)))
+	at = cursor_at(cur, pos);
+	word = cursor_word(at, 0);
+	if ((__u16)word != GLANCE_CRLF ||
+	    (start && !(p->flags & HTTP_F_RESPONSE) && !glance_version(cur, pos)))
 		return HTTP_BAD;
-	pos += 2;
-	cur->pos = pos;
-	if (pos + 2 > cur->bytes)
-		return HTTP_BAD;
-	word = cursor_load(cur, pos);
-	switch ((__u8)word | 0x20) {
-	case '\r' | 0x20:
-		cur->pos = pos + 2;
-		return (__u16)word == GLANCE_CRLF ? HTTP_HEAD : HTTP_BAD;
-	case 'c':
-	case 't':
-		return glance_line(p, cur, pos) ? HTTP_MORE : HTTP_BAD;
-	case ' ':
-	case '\t' | 0x20:
-		return HTTP_BAD; /* a line that goes on, RFC 9112, 5.2 */
-	}
-	return HTTP_MORE;
+	cur->pos = pos + 2;
+	word = cursor_word(at, 2);
+	if (GLANCE_LETTERS >> ((word | 0x20) & 63) & 1)
+		return glance_letter(p, cur, word);
+	return pos < cur->bytes ? HTTP_MORE : HTTP_BAD;
 }
 
 /*
@@ -164,7 +177,7 @@ static __always_inline int glance_next(struct http_parser *p, struct cursor *cur
  */
 VERIFIED_ALONE int http_glance(struct http_parser *p, struct cursor *cur)
 {
-	int token, result = HTTP_MORE;
+	int token, result;
 
 	if (!p || !cur)
 		return HTTP_MORE;
@@ -175,11 +188,13 @@ VERIFIED_ALONE int http_glance(struct http_parser *p, struct cursor *cur)
 	p->flags &= (__u8)~HTTP_F_MESSAGE;
 	p->body_left = 0;
 	cur->pos = 8;
+	result = glance_next(p, cur, true);
 	for (int i = 0; i < GLANCE_STEPS && result == HTTP_MORE; i++)
-		result = glance_next(p, cur);
-	if (result == HTTP_HEAD)
+		result = glance_next(p, cur, false);
+	if (result == HTTP_HEAD) {
+		p->phase = HTTP_HEADER;
 		return HTTP_HEAD;
-	p->phase = HTTP_START;
+	}
 	cur->pos = 0;
 	return HTTP_MORE;
 }
