@@ -203,7 +203,7 @@ static __always_inline void tls_unknown_to_server(const struct sock *sk, struct 
 	candidate_forget(s->tls.handshake.hello);
 	forget_plain(s);
 	__builtin_memset(&s->tls, 0, sizeof(s->tls));
-	s->request.phase = HTTP_BODY_CLOSE;
+	s->request.phase = HTTP_RESYNC;
 	s->response.flags = HTTP_F_RESPONSE;
 	s->protocol = PROTOCOL_HTTP1;
 }

@@ -73,6 +73,8 @@ struct batch {
 #define PENDING_METHOD(r) ((r)&15)
 #define PENDING_BATCH(r) ((r) >> 4)
 #define BATCH_NONE 15 /* its times could not be remembered */
+#define METHOD_DOUBTFUL                                                                            \
+	15 /* of METHOD_OTHER, if HTTP at all: counted as begun when it is answered */
 
 /* TLS: the handshake, and later what is known of where its plain text is. */
 struct tls_connection {
@@ -133,7 +135,7 @@ struct server_state {
 	__u8 answers;		/* a final response is being written: ANSWERS_* */
 	__u8 first_byte_unseen; /* its first byte's time is not known */
 	__u8 answers_method;
-	__u8 pad;
+	__u8 unclear;	     /* reads of what may be HTTP or something else */
 	__u16 status_cached; /* status of status_index; 0: none */
 	struct batch batch[BATCHES];
 	__u8 pending[PENDING];

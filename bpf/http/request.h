@@ -16,13 +16,19 @@
 #define REQUEST_OPEN 1
 #define REQUEST_OPEN_BEYOND 2 /* its batch could not be remembered */
 
-/* The position in the request stream is lost; the reason has been counted. */
-static __always_inline void request_lost(struct server_state *s)
+/* What is being read cannot be followed: a request may start with the next read. */
+static __always_inline void request_astray(struct server_state *s)
 {
 	s->request.phase = HTTP_RESYNC;
 	s->request.body_left = 0;
 	s->request.carry_bytes = 0;
 	s->request.line_kind = HTTP_LINE_WHOLE;
+}
+
+/* The position in the request stream is lost; the reason has been counted. */
+static __always_inline void request_lost(struct server_state *s)
+{
+	request_astray(s);
 	s->desync = DESYNC_LOST;
 	s->request_open = 0;
 	s->early_answer = 0;
@@ -60,6 +66,35 @@ static __always_inline void request_begin(struct server_state *s, struct io *io)
 	s->batch_last = next;
 }
 
+/*
+ * HTTP has been spoken on the connection: a response was sent, or a request waits for one that is
+ * certainly one. Then whatever else comes is a message, too.
+ */
+static __always_inline bool http_spoken(const struct server_state *s)
+{
+	__u8 last = s->pending[(__u8)(s->pending_head - 1) % PENDING];
+
+	return s->status_cached ||
+	       (s->pending_head != s->pending_tail && PENDING_METHOD(last) != METHOD_DOUBTFUL);
+}
+
+/*
+ * The header section is complete of what nothing says to be HTTP, but that it has one: it is a
+ * request if the server answers as to one. Many that nobody answers are none.
+ */
+static __always_inline void request_doubtful(struct server_state *s)
+{
+	__u8 batch = s->request_open == REQUEST_OPEN_BEYOND ? BATCH_NONE : s->batch_last;
+
+	s->request_open = 0;
+	if ((__u8)(s->pending_head - s->pending_tail) >= PENDING) {
+		request_astray(s);
+		return;
+	}
+	s->pending[s->pending_head % PENDING] = METHOD_DOUBTFUL | batch << 4;
+	s->pending_head++;
+}
+
 /* A request's header section is complete. */
 static __always_inline void request_head(struct server_state *s)
 {
@@ -67,19 +102,25 @@ static __always_inline void request_head(struct server_state *s)
 	struct instance_slot *slot;
 	__u8 waiting = s->pending_head - s->pending_tail, batch = s->batch_last;
 
-	if (p->flags & HTTP_F_CHUNKED)
+	if (p->flags & HTTP_F_CHUNKED) {
 		p->phase = HTTP_CHUNK_SIZE;
-	else if (p->flags & HTTP_F_CODING)
-		p->phase = HTTP_BODY_CLOSE; /* RFC 9112, 6.3: its end cannot be told; servers refuse
-					       it */
-	else if ((p->flags & HTTP_F_LENGTH) && p->body_left)
+	} else if (p->flags & HTTP_F_CODING) {
+		/* RFC 9112, 6.3: its end cannot be told; servers refuse it */
+		request_astray(s);
+		s->desync = DESYNC_LOST;
+	} else if ((p->flags & HTTP_F_LENGTH) && p->body_left) {
 		p->phase = HTTP_BODY_LENGTH;
-	else
+	} else {
 		p->phase = HTTP_START;
+	}
 	s->role = ROLE_SERVER;
 	if (s->early_answer) {
 		s->early_answer = 0;
 		s->request_open = 0;
+		return;
+	}
+	if ((p->flags & HTTP_F_ODD) && !http_spoken(s)) {
+		request_doubtful(s);
 		return;
 	}
 	if (s->request_open == REQUEST_OPEN_BEYOND)
@@ -146,6 +187,129 @@ static __always_inline bool request_other_protocol(struct server_state *s, struc
 	return true;
 }
 
+/* What http_scan() has said that goes on, ends in a request, or turns to HTTP/2. */
+static __always_inline int request_goes_on(struct server_state *s, int result)
+{
+	if (result == HTTP_PREFACE) {
+		http2_begin(s, NULL, false);
+		http2_begin_reading(s, http2_of(s->connection), true);
+		return 1;
+	}
+	if (result == HTTP_HEAD)
+		request_head(s);
+	else if (http_at_start(&s->request))
+		s->request_open = 0; /* an empty line between requests */
+	return 0;
+}
+
+/* No request starts with this read, either. True if HTTP/2 goes on in it. */
+static __always_inline bool request_none(struct server_state *s, struct io *io, int result,
+					 __u64 trials)
+{
+	if (result == HTTP_NOT && s->role == ROLE_SERVER && s->desync == DESYNC_OLDER) {
+		__u32 seen = io->cursor.pos;
+
+		io->cursor.pos = 0;
+		if (h2_plausible(&io->cursor, false, H2_STREAM_MOST)) {
+			payload_back(io, seen);
+			http2_begin(s, NULL, true);
+			return true;
+		}
+	}
+	request_astray(s);
+	s->request.body_left = trials;
+	if (s->desync == DESYNC_LOST)
+		count_loss(LOSS_RESYNC);
+	else if (trials >= TRIALS && s->desync == DESYNC_OLDER)
+		s->protocol = PROTOCOL_OTHER;
+	else if (trials >= TRIALS && !http_spoken(s))
+		s->request.phase = HTTP_BODY_CLOSE;
+	return false;
+}
+
+/* The position in what the client sends is not known: does a request start with this read? */
+VERIFIED_ALONE int request_trial(struct server_state *s, struct io *io)
+{
+	struct http_parser *p;
+	__u8 open, early, last;
+	__u16 token;
+	__u64 trials;
+	int result;
+
+	/* only a whole read can start a message, and none starts while one is answered */
+	if (!s || !io || io->left != io->bytes)
+		return 1;
+	p = &s->request;
+	if (s->answers != ANSWERS_NONE) {
+		if (s->desync == DESYNC_LOST)
+			count_loss(LOSS_RESYNC);
+		return 1;
+	}
+	if (io->source == PAYLOAD_UNKNOWN)
+		return 1;
+	if (!payload_show(io, NULL, CURSOR_BYTES)) {
+		request_lost(s);
+		return 1;
+	}
+	open = s->request_open;
+	early = s->early_answer;
+	last = s->batch_last;
+	token = p->token;
+	trials = p->phase == HTTP_RESYNC ? p->body_left + 1 : 1;
+	p->phase = HTTP_START;
+	p->flags = HTTP_F_STRICT;
+	p->carry_bytes = 0;
+	p->line_kind = HTTP_LINE_WHOLE;
+	s->early_answer = 0;
+	request_begin(s, io);
+	result = http_scan(p, &io->cursor);
+	payload_skip(io, io->cursor.pos);
+	if (result != HTTP_NOT && result != HTTP_BAD)
+		return request_goes_on(s, result);
+	if (result == HTTP_NOT && request_other_protocol(s, io, io->cursor.pos, true))
+		return 1;
+	s->request_open = open;
+	s->early_answer = early;
+	s->batch_last = last;
+	p->token = token;
+	request_none(s, io, result, trials);
+	return 1;
+}
+
+/*
+ * Reads in the midst of what is no usual request. Once the server has answered it, the next one may
+ * start with this read; and what nobody answers for long is something else than HTTP. Returns
+ * whether it is read on.
+ */
+VERIFIED_ALONE int request_odd_reads(struct server_state *s, const struct io *io)
+{
+	if (!s || !io || io->left != io->bytes)
+		return 1;
+	if (!s->early_answer && (http_spoken(s) || ++s->unclear <= TRIALS))
+		return 1;
+	request_astray(s);
+	if (!s->early_answer)
+		s->request_open = 0;
+	return 0;
+}
+
+/* These bytes start no request, or cannot be followed as one. */
+static __always_inline void request_refused(struct server_state *s, int result)
+{
+	struct http_parser *p = &s->request;
+
+	/* what the server says to it will tell more, so it stays open; but none may have begun */
+	if (result == HTTP_NOT) {
+		p->token = METHOD_OTHER;
+		if (p->flags & HTTP_F_STRICT)
+			s->request_open = 0;
+	} else if (!(p->flags & HTTP_F_ODD) || http_spoken(s)) {
+		count_loss(LOSS_HEADER_INVALID);
+		s->desync = DESYNC_LOST;
+	}
+	request_astray(s);
+}
+
 /*
  * Follows one piece of what was read. Returns non-zero when nothing more of
  * this read is to be followed.
@@ -153,15 +317,15 @@ static __always_inline bool request_other_protocol(struct server_state *s, struc
 static __always_inline int request_step(struct server_state *s, struct io *io)
 {
 	struct http_parser *p;
-	bool trial = false;
-	__u64 trials = 0;
 	__u32 carry;
 	int result;
 
 	p = &s->request;
 	switch (p->phase) {
 	case HTTP_BODY_CLOSE:
-		return 1;
+		return s->early_answer ? request_trial(s, io) : 1; /* answered in HTTP */
+	case HTTP_RESYNC:
+		return request_trial(s, io);
 	case HTTP_BODY_LENGTH:
 	case HTTP_CHUNK_DATA: {
 		__u64 n = io->left < p->body_left ? io->left : p->body_left;
@@ -172,16 +336,9 @@ static __always_inline int request_step(struct server_state *s, struct io *io)
 			p->phase = p->phase == HTTP_BODY_LENGTH ? HTTP_START : HTTP_CHUNK_SIZE;
 		return 0;
 	}
-	case HTTP_RESYNC:
-		/* only a whole read can start a message, and none starts while one is answered */
-		if (io->left != io->bytes)
-			return 1;
-		if (s->answers != ANSWERS_NONE) {
-			if (s->desync == DESYNC_LOST)
-				count_loss(LOSS_RESYNC);
-			return 1;
-		}
-		trial = true;
+	case HTTP_HEADER:
+		if ((p->flags & (HTTP_F_ODD | HTTP_F_SIMPLE)) && !request_odd_reads(s, io))
+			return request_trial(s, io);
 		break;
 	}
 	if (io->source == PAYLOAD_UNKNOWN)
@@ -191,11 +348,6 @@ static __always_inline int request_step(struct server_state *s, struct io *io)
 		return 1;
 	}
 	carry = p->carry_bytes;
-	if (trial) {
-		trials = p->body_left + 1;
-		p->phase = HTTP_START;
-		p->flags = 0;
-	}
 	if (http_at_start(p))
 		request_begin(s, io);
 	result = HTTP_MORE;
@@ -204,52 +356,10 @@ static __always_inline int request_step(struct server_state *s, struct io *io)
 	if (result == HTTP_MORE)
 		result = http_scan(p, &io->cursor);
 	payload_skip(io, io->cursor.pos - carry);
-	if (result == HTTP_MORE || result == HTTP_DONE) {
-		if (http_at_start(p))
-			s->request_open = 0; /* an empty line between requests */
-		return 0;
-	}
-	if (result == HTTP_HEAD) {
-		request_head(s);
-		return 0;
-	}
-	if (result == HTTP_PREFACE) {
-		http2_begin(s, NULL, false);
-		http2_begin_reading(s, http2_of(s->connection), true);
-		return 1;
-	}
-	if (result == HTTP_NOT && request_other_protocol(s, io, io->cursor.pos - carry, trial))
-		return 1;
-	if (trial) {
-		if (result == HTTP_NOT && s->role == ROLE_SERVER && s->desync == DESYNC_OLDER &&
-		    carry == 0) {
-			__u32 seen = io->cursor.pos;
-
-			io->cursor.pos = 0;
-			if (h2_plausible(&io->cursor, false, H2_STREAM_MOST)) {
-				payload_back(io, seen);
-				http2_begin(s, NULL, true);
-				return 1;
-			}
-		}
-		p->phase = HTTP_RESYNC;
-		p->body_left = trials;
-		p->line_kind = HTTP_LINE_WHOLE;
-		s->request_open = 0;
-		if (s->desync == DESYNC_LOST)
-			count_loss(LOSS_RESYNC);
-		else if (trials >= TRIALS)
-			s->protocol = PROTOCOL_OTHER;
-		return 1;
-	}
-	if (result == HTTP_BAD) {
-		count_loss(LOSS_HEADER_INVALID);
-		request_lost(s);
-		return 1;
-	}
-	/* no HTTP request: what the server says to it will tell more */
-	p->phase = HTTP_BODY_CLOSE;
-	p->token = METHOD_OTHER;
+	if (result != HTTP_NOT && result != HTTP_BAD)
+		return request_goes_on(s, result);
+	if (result == HTTP_BAD || !request_other_protocol(s, io, io->cursor.pos - carry, false))
+		request_refused(s, result);
 	return 1;
 }
 

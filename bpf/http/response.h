@@ -157,10 +157,35 @@ static __always_inline void response_done(struct server_state *s, __u64 end_ns)
 	s->first_byte_unseen = 0;
 }
 
+/* Requests in the ring that were counted when they began. */
+VERIFIED_ALONE __u32 requests_waiting(const struct server_state *s)
+{
+	__u32 waiting = 0;
+	__u8 at;
+
+	if (!s)
+		return 0;
+	at = s->pending_tail;
+	for (int i = 0; i < PENDING && at != s->pending_head; i++, at++)
+		waiting += PENDING_METHOD(s->pending[at % PENDING]) != METHOD_DOUBTFUL;
+	return waiting;
+}
+
+/*
+ * The request that is being read is answered by what is no response: HTTP/0.9 has no status line,
+ * and nobody knows how it went.
+ */
+static __always_inline bool answered_without_status(const struct server_state *s)
+{
+	return s->request_open && !s->early_answer && s->pending_head == s->pending_tail &&
+	       (http_spoken(s) ||
+		(s->request.phase == HTTP_HEADER && (s->request.flags & HTTP_F_SIMPLE)));
+}
+
 /* The position in the response stream is lost, and with it what waits for a response. */
 static __always_inline void response_lost(struct server_state *s)
 {
-	__u8 waiting = s->pending_head - s->pending_tail;
+	__u32 waiting = requests_waiting(s);
 	__u8 beyond = s->overflow_head - s->overflow_tail;
 	struct instance_slot *slot = server_slot(s);
 
@@ -180,6 +205,17 @@ static __always_inline void response_lost(struct server_state *s)
 	s->first_byte_unseen = 0;
 }
 
+/* The oldest request is one of HTTP: it is answered. */
+static __always_inline void doubt_ends(struct server_state *s)
+{
+	struct instance_slot *slot = server_slot(s);
+
+	s->pending[s->pending_tail % PENDING] ^= METHOD_DOUBTFUL ^ METHOD_OTHER;
+	s->answers_method = METHOD_OTHER;
+	if (slot)
+		count_add(slot, COUNT_HTTP_STARTED, 1);
+}
+
 /* Which request a final response belongs to. */
 static __always_inline __u8 response_answers(struct server_state *s)
 {
@@ -188,6 +224,8 @@ static __always_inline __u8 response_answers(struct server_state *s)
 
 	if (s->pending_head != s->pending_tail) {
 		s->answers_method = PENDING_METHOD(s->pending[s->pending_tail % PENDING]);
+		if (s->answers_method == METHOD_DOUBTFUL)
+			doubt_ends(s);
 		return ANSWERS_REQUEST;
 	}
 	s->answers_method = METHOD_OTHER;
@@ -195,7 +233,7 @@ static __always_inline __u8 response_answers(struct server_state *s)
 		return ANSWERS_OVERFLOW;
 	if (s->request_open && !s->early_answer) {
 		/* refused before its header was complete, or without being understood */
-		if (s->request.phase == HTTP_HEADER)
+		if (s->request.phase == HTTP_HEADER || s->request.phase == HTTP_RESYNC)
 			s->answers_method = (__u8)s->request.token;
 		s->early_answer = 1;
 		open = s->request_open == REQUEST_OPEN ? ANSWERS_EARLY : ANSWERS_ALONE;
@@ -393,8 +431,11 @@ static __always_inline int response_step(struct server_state *s, struct io *io)
 	}
 	if (result == HTTP_NOT && !io->plain && !s->status_cached && !carry)
 		tls_complaint(s, &io->cursor);
-	if (result == HTTP_NOT && !s->status_cached && s->pending_head == s->pending_tail) {
-		s->protocol = PROTOCOL_OTHER; /* neither side speaks HTTP/1.x */
+	if (answered_without_status(s)) {
+		s->answers = response_answers(s);
+	} else if (result == HTTP_NOT && !http_spoken(s)) {
+		s->pending_tail = s->pending_head; /* what looked like requests was none */
+		s->protocol = PROTOCOL_OTHER;	   /* neither side speaks HTTP/1.x */
 		return 1;
 	}
 	count_loss(LOSS_HEADER_INVALID);

@@ -24,6 +24,7 @@ VERIFIED_ALONE int http_teardown(struct server_state *s, __u32 client_left, __u3
 {
 	enum abort_by by = client_left ? ABORT_BY_CLIENT : ABORT_BY_SERVER;
 	struct instance_slot *slot;
+	bool spoken;
 
 	if (!s || s->torn_down)
 		return 0;
@@ -39,6 +40,7 @@ VERIFIED_ALONE int http_teardown(struct server_state *s, __u32 client_left, __u3
 	slot = server_slot(s);
 	if (!slot)
 		return 0;
+	spoken = !(s->request.flags & HTTP_F_ODD) || http_spoken(s);
 	if (s->answers == ANSWERS_EARLY || s->answers == ANSWERS_ALONE)
 		abort_count(slot, by, ABORT_IN_RESPONSE);
 	for (int i = 0; i < PENDING && s->pending_tail != s->pending_head; i++) {
@@ -48,16 +50,18 @@ VERIFIED_ALONE int http_teardown(struct server_state *s, __u32 client_left, __u3
 			     (s->answers == ANSWERS_REQUEST || s->response.phase == HTTP_HEADER ||
 			      (s->response.phase == HTTP_START && !http_at_start(&s->response)));
 
+		s->pending_tail++;
+		if (PENDING_METHOD(request) == METHOD_DOUBTFUL)
+			continue;
 		abort_count(slot, by, begun ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
 		if (PENDING_BATCH(request) != BATCH_NONE && batch->arrived_ns)
 			connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
 					   time_between(batch->arrived_ns, batch->read_ns));
-		s->pending_tail++;
 	}
 	if (s->overflow_head != s->overflow_tail)
 		count_add(slot, COUNT_HTTP_LOST, (__u8)(s->overflow_head - s->overflow_tail));
 	s->overflow_tail = s->overflow_head;
-	if (s->request_open && !s->early_answer && s->request.phase <= HTTP_HEADER)
+	if (s->request_open && !s->early_answer && s->request.phase <= HTTP_HEADER && spoken)
 		abort_count(slot, by, ABORT_IN_REQUEST);
 	s->answers = ANSWERS_NONE;
 	return 0;

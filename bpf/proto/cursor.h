@@ -87,12 +87,17 @@ static __always_inline __u8 cursor_byte(const struct cursor *cur, __u32 at)
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 
-/* Non-zero if a byte of the word is a newline; the lowest bit set tells the first. */
-static __always_inline __u64 cursor_newlines(__u64 word)
+/* Non-zero if a byte of the word is this one; the lowest bit set tells the first. */
+static __always_inline __u64 cursor_bytes_equal(__u64 word, __u8 byte)
 {
-	__u64 x = word ^ (CURSOR_ONES * '\n');
+	__u64 x = word ^ (CURSOR_ONES * byte);
 
 	return (x - CURSOR_ONES) & ~x & CURSOR_HIGHS;
+}
+
+static __always_inline __u64 cursor_newlines(__u64 word)
+{
+	return cursor_bytes_equal(word, '\n');
 }
 
 /* Index of the byte that the lowest bit of `hit` is in: count the bytes below. */

@@ -20,7 +20,6 @@
 #include "instance.h"
 
 #define HTTP_CARRY 24 /* bytes of an unfinished line that are kept */
-#define HTTP_TAIL 16  /* of them, for a long line whose end matters */
 #define HTTP_VALUE 44 /* bytes of a Content-Length that are followed, padding included */
 #define HTTP_BLANKS 7 /* blanks around a value: for more the tail and the carry have no room */
 #define HTTP_STEPS 96 /* lines and triples of words looked at in one go; the verifier walks each */
@@ -54,8 +53,10 @@ enum http_line_kind {
 #define HTTP_F_CODING 0x08    /* Transfer-Encoding seen */
 #define HTTP_F_WEBSOCKET 0x10 /* response 101: Upgrade to that */
 #define HTTP_F_H2C 0x20	      /* response 101: to HTTP/2 */
-#define HTTP_F_MESSAGE                                                                             \
-	(HTTP_F_LENGTH | HTTP_F_CHUNKED | HTTP_F_CODING | HTTP_F_WEBSOCKET | HTTP_F_H2C)
+#define HTTP_F_STRICT 0x20    /* request: only a line that is certainly one starts it */
+#define HTTP_F_ODD 0x40	      /* request: nothing says that it is one of HTTP */
+#define HTTP_F_SIMPLE 0x80    /* request: begins as one of HTTP/0.9 does */
+#define HTTP_F_MESSAGE ((__u8)~HTTP_F_RESPONSE)
 
 enum http_result {
 	HTTP_MORE,    /* all that was given belongs to the message, and more is to come */
@@ -107,29 +108,29 @@ static __always_inline __u32 http_line_end(const struct cursor *cur, __u32 at, _
 	return newline > at && cursor_byte(cur, newline - 1) == '\r' ? newline - 1 : newline;
 }
 
-/* METHOD_OTHER if upper-case letters, with '-' and '_' behind the first, and a space start at `at`.
+/*
+ * True if the bytes begin as usual methods do, with upper-case letters, and '-' and '_' behind the
+ * first, up to a space or to where they end.
  */
-VERIFIED_ALONE int http_token(const struct cursor *cur, __u32 at, __u32 end)
+VERIFIED_ALONE int http_usual(const struct cursor *cur, __u32 at, __u32 end)
 {
 	if (!cur)
-		return -1;
+		return 0;
 	for (__u32 i = 0; i < 20; i++) {
 		__u8 c = cursor_byte(cur, at + i);
 
-		if (at + i >= end)
-			return -1;
-		if (c == ' ')
-			return i > 0 ? METHOD_OTHER : -1;
+		if (at + i >= end || c == ' ')
+			return i > 0;
 		if (!((c >= 'A' && c <= 'Z') || (i > 0 && (c == '-' || c == '_'))))
-			return -1;
+			return 0;
 	}
-	return -1;
+	return 0;
 }
 
-/* Method of the request line that starts at `at`, or -1 if these bytes start none. */
-static __always_inline int http_method(const struct cursor *cur, __u32 at, __u32 end)
+/* The method that eight bytes begin with, and a space behind it; -1 if that is none of the known.
+ */
+static __always_inline int http_method_of(__u64 v)
 {
-	__u64 v = cursor_load(cur, at);
 	__u32 v4 = (__u32)v;
 
 	if (v4 == (__u32)CHARS('G', 'E', 'T', ' ', 0, 0, 0, 0))
@@ -150,8 +151,7 @@ static __always_inline int http_method(const struct cursor *cur, __u32 at, __u32
 		return METHOD_CONNECT;
 	if ((v & 0xffffffffffffULL) == CHARS('T', 'R', 'A', 'C', 'E', ' ', 0, 0))
 		return METHOD_TRACE;
-
-	return http_token(cur, at, end);
+	return -1;
 }
 
 /* Status code of the status line that starts at `at`, or -1. */
@@ -227,41 +227,116 @@ static __always_inline bool http_is_coding(const struct cursor *cur, __u32 at)
 	       ((cursor_load(cur, at + 16) | 0x20) & 0xffff) == CHARS('g', ':', 0, 0, 0, 0, 0, 0);
 }
 
+static __always_inline bool http_is_blank(__u8 c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Whether a line of text may begin with it: other protocols are told by their first byte. */
+static __always_inline bool http_is_text(__u8 c)
+{
+	return c >= ' ' || c == '\t';
+}
+
+static __always_inline bool http_is_version(__u64 v)
+{
+	return (v & 0xffffffffffffffULL) == CHARS('H', 'T', 'T', 'P', '/', '1', '.', 0) &&
+	       (v >> 56) - '0' <= 9;
+}
+
+/* The start line is that of a message, whose header section follows. */
+static __always_inline int http_begun(struct http_parser *p, int token)
+{
+	p->token = (__u16)token;
+	p->flags &= (__u8)~HTTP_F_MESSAGE;
+	p->body_left = 0;
+	p->phase = HTTP_HEADER;
+	return HTTP_MORE;
+}
+
+/*
+ * What the start of a request line, of which [at, end) is there, says of it: its method, and
+ * whether it is one of HTTP should no version follow. Servers take blanks for a space (RFC 9112,
+ * 3), and skip some before the line.
+ */
+static __always_inline int http_odd_start(struct http_parser *p, const struct cursor *cur, __u32 at,
+					  __u32 end)
+{
+	__u64 v = cursor_load(cur, at), tab;
+
+	p->flags &= (__u8) ~(HTTP_F_ODD | HTTP_F_SIMPLE);
+	if (end - at >= 5 && (v & 0xffffffffffULL) == CHARS('G', 'E', 'T', ' ', '/', 0, 0, 0))
+		p->flags |= HTTP_F_SIMPLE;
+	if (!http_usual(cur, at, end))
+		p->flags |= HTTP_F_ODD;
+	for (int i = 0; i < HTTP_BLANKS && http_is_blank((__u8)v); i++)
+		v = cursor_load(cur, ++at);
+	/* the first tab as a space */
+	tab = cursor_bytes_equal(v, '\t');
+	v ^= ((tab & -tab) >> 7) * ('\t' ^ ' ');
+	return http_method_of(v);
+}
+
+/*
+ * A request line that is not as most are: a method that is not known, or written in another way,
+ * blanks where none should be, no version or another one. Servers serve some of these, and answer
+ * the others: with its header section it is a request as any other. Alone, because it is rare.
+ */
+VERIFIED_ALONE int http_odd_line(struct http_parser *p, const struct cursor *cur, __u32 at,
+				 __u32 end)
+{
+	__u8 flags;
+	int method;
+
+	if (!p || !cur)
+		return HTTP_BAD;
+	method = p->token;
+	if (p->line_kind == HTTP_LINE_WHOLE) {
+		if (end - at == 14 &&
+		    cursor_load(cur, at) == CHARS('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') &&
+		    cursor_load(cur, at + 6) == CHARS('H', 'T', 'T', 'P', '/', '2', '.', '0'))
+			return HTTP_PREFACE;
+		if (!http_is_text(cursor_byte(cur, at)))
+			return HTTP_NOT;
+		method = http_odd_start(p, cur, at, end);
+	}
+	flags = p->flags;
+	for (int i = 0; i < HTTP_BLANKS && end > at && http_is_blank(cursor_byte(cur, end - 1));
+	     i++)
+		end--;
+	if (end - at >= 10 && http_is_version(cursor_load(cur, end - 8)) &&
+	    http_is_blank(cursor_byte(cur, end - 9))) {
+		if ((flags & HTTP_F_STRICT) && (flags & HTTP_F_ODD))
+			return HTTP_NOT;
+		return http_begun(p, method < 0 ? METHOD_OTHER : method);
+	}
+	if (flags & HTTP_F_STRICT)
+		return HTTP_NOT;
+	http_begun(p, METHOD_OTHER);
+	p->flags |= flags & HTTP_F_SIMPLE ? HTTP_F_SIMPLE : HTTP_F_ODD;
+	return HTTP_MORE;
+}
+
 /* The start line [at, end) is complete; of a long one `at` is the start of its tail. */
 static __always_inline int http_start_line(struct http_parser *p, const struct cursor *cur,
 					   __u32 at, __u32 end)
 {
 	int token = p->token;
 
+	if (p->flags & HTTP_F_RESPONSE) {
+		if (p->line_kind == HTTP_LINE_WHOLE)
+			token = http_status(cur, at, end);
+		return token < 0 ? HTTP_NOT : http_begun(p, token);
+	}
 	if (p->line_kind == HTTP_LINE_WHOLE) {
-		if (end == at && !(p->flags & HTTP_F_RESPONSE))
+		if (end == at)
 			return HTTP_MORE; /* RFC 9112, 2.2: ignore an empty line before a request */
-		token = p->flags & HTTP_F_RESPONSE ? http_status(cur, at, end)
-						   : http_method(cur, at, end);
-		if (token < 0)
-			return HTTP_NOT;
+		token = http_method_of(cursor_load(cur, at));
 	}
-	if (!(p->flags & HTTP_F_RESPONSE)) {
-		__u64 version;
-
-		if (end - at < 10)
-			return HTTP_NOT;
-		version = cursor_load(cur, end - 8);
-		if (end - at == 14 && p->line_kind == HTTP_LINE_WHOLE &&
-		    version == CHARS('H', 'T', 'T', 'P', '/', '2', '.', '0') &&
-		    (cursor_load(cur, at) & 0xffffffffffffULL) ==
-			    CHARS('P', 'R', 'I', ' ', '*', ' ', 0, 0))
-			return HTTP_PREFACE;
-		if ((version & 0xffffffffffffffULL) !=
-			    CHARS('H', 'T', 'T', 'P', '/', '1', '.', 0) ||
-		    (version >> 56) - '0' > 9 || cursor_byte(cur, end - 9) != ' ')
-			return HTTP_NOT;
-	}
-	p->token = (__u16)token;
-	p->flags &= (__u8)~HTTP_F_MESSAGE;
-	p->body_left = 0;
-	p->phase = HTTP_HEADER;
-	return HTTP_MORE;
+	if (token < 0 || end - at < 10 || !http_is_version(cursor_load(cur, end - 8)) ||
+	    cursor_byte(cur, end - 9) != ' ')
+		return http_odd_line(p, cur, at, end);
+	return http_begun(p, token);
 }
 
 /* A Content-Length line begins; its value is to follow. */
@@ -296,11 +371,6 @@ static __always_inline int http_length_part(struct http_parser *p, const struct 
 	if (ends_with_return)
 		p->value_state |= HTTP_VALUE_RETURN;
 	return HTTP_MORE;
-}
-
-static __always_inline bool http_is_blank(__u8 c)
-{
-	return c == ' ' || c == '\t';
 }
 
 /* The end of a line that ends in blanks, without them. Rare, so that a call costs nothing. */
@@ -467,34 +537,51 @@ static __always_inline void http_keep(struct http_parser *p, const struct cursor
 	p->carry_bytes = (__u8)bytes;
 }
 
+/* The window ends inside a start line: could it be one, and of what? */
+static __always_inline int http_start_begins(struct http_parser *p, const struct cursor *cur,
+					     __u32 at, __u32 end)
+{
+	__u8 first = cursor_byte(cur, at);
+	int token;
+
+	if (first == '\r' && end - at <= HTTP_CARRY)
+		return HTTP_MORE;
+	if (p->flags & HTTP_F_RESPONSE) {
+		token = end - at > HTTP_CARRY ? http_status(cur, at, end) : first == 'H' ? 0 : -1;
+		if (token < 0)
+			return HTTP_NOT;
+	} else {
+		if (!http_is_text(first))
+			return HTTP_NOT;
+		token = http_odd_start(p, cur, at, end);
+		if ((p->flags & HTTP_F_STRICT) && (p->flags & HTTP_F_ODD))
+			return HTTP_NOT;
+		if (token < 0)
+			token = METHOD_OTHER;
+	}
+	p->token = (__u16)token;
+	return HTTP_MORE;
+}
+
 /* The window ends inside a line that starts at `at`: keep what the rest will need. */
 VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct cursor *cur, __u32 at,
 				   __u32 end)
 {
 	__u32 bytes = end - at;
 	__s64 size;
-	int token;
 
 	if (!p || !cur)
 		return HTTP_BAD;
+	if (p->line_kind == HTTP_LINE_WHOLE && p->phase == HTTP_START &&
+	    http_start_begins(p, cur, at, end) == HTTP_NOT)
+		return HTTP_NOT;
 	if (p->line_kind == HTTP_LINE_WHOLE && bytes <= HTTP_CARRY) {
-		__u8 first = cursor_byte(cur, at);
-
-		/* other protocols are told by their first byte; a letter may yet start a method */
-		if (p->phase == HTTP_START && first != '\r' &&
-		    (p->flags & HTTP_F_RESPONSE ? first != 'H' : (first < 'A' || first > 'Z')))
-			return HTTP_NOT;
 		http_keep(p, cur, at, bytes);
 		return HTTP_MORE;
 	}
 	if (p->line_kind == HTTP_LINE_WHOLE) {
 		switch (p->phase) {
 		case HTTP_START:
-			token = p->flags & HTTP_F_RESPONSE ? http_status(cur, at, end)
-							   : http_method(cur, at, end);
-			if (token < 0)
-				return HTTP_NOT;
-			p->token = (__u16)token;
 			p->line_kind = HTTP_LINE_START;
 			break;
 		case HTTP_CHUNK_SIZE:
@@ -522,9 +609,9 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct cursor *c
 		return http_length_part(p, cur, at, end);
 	}
 	if (p->line_kind != HTTP_LINE_SKIP) {
-		if (bytes > HTTP_TAIL) {
-			at = end - HTTP_TAIL;
-			bytes = HTTP_TAIL;
+		if (bytes > HTTP_CARRY) {
+			at = end - HTTP_CARRY;
+			bytes = HTTP_CARRY;
 		}
 		http_keep(p, cur, at, bytes);
 	}

@@ -26,7 +26,12 @@ static const char *const script_request[] = {
 	"no request\r\n",
 	"POST / HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n",
 	"GET / HTTP/1.1\r\nX: a header line that is longer than what the parser carries along\r\n\r\n",
+	"get / HTTP/1.1\r\n\r\n",
+	"neither\r\n\r\n",
+	"GET /\r\n",
+	"\x01\r\n",
 };
+#define SCRIPT_REQUESTS (sizeof(script_request) / sizeof(script_request[0]))
 
 static const char *const script_response[] = {
 	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -128,10 +133,10 @@ static inline void script_step(struct script *s)
 	switch (op / SCRIPT_CONNECTIONS % 20) {
 	case 0:
 	case 1:
-		script_append(e->in, &e->in_bytes, script_request[amount % 10]);
+		script_append(e->in, &e->in_bytes, script_request[amount % SCRIPT_REQUESTS]);
 		break;
 	case 2:
-		script_append(e->in, &e->in_bytes, script_request[amount % 10]);
+		script_append(e->in, &e->in_bytes, script_request[amount % SCRIPT_REQUESTS]);
 		/* fall through */
 	case 3:
 	case 4:

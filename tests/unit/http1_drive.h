@@ -227,6 +227,7 @@ static inline bool naive_field(const struct naive *n, const char *name, const ch
 	return true;
 }
 
+/* The method that a request line names, behind no more blanks than the parser skips. */
 static inline int naive_method(const struct naive *n)
 {
 	static const struct {
@@ -237,20 +238,34 @@ static inline int naive_method(const struct naive *n)
 			{ "DELETE", METHOD_DELETE },   { "CONNECT", METHOD_CONNECT },
 			{ "OPTIONS", METHOD_OPTIONS }, { "TRACE", METHOD_TRACE },
 			{ "PATCH", METHOD_PATCH } };
-	size_t token = 0;
+	size_t at = 0;
 
-	while (token < n->length && ((n->line[token] >= 'A' && n->line[token] <= 'Z') ||
-				     (token && strchr("-_", n->line[token]) && n->line[token])))
-		token++;
-	/* a limit of the parser: methods of up to 19 characters */
-	if (!token || token > 19 || token == n->length || n->line[token] != ' ')
-		return -1;
-	if (n->length < token + 9 || memcmp(n->line + n->length - 9, " HTTP/1.", 8) ||
-	    !naive_digit(n->line[n->length - 1]))
-		return -1;
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (strlen(methods[i].name) == token && !memcmp(methods[i].name, n->line, token))
+	while (at < n->length && at < HTTP_BLANKS && naive_blank(n->line[at]))
+		at++;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		size_t named = strlen(methods[i].name);
+
+		if (n->length > at + named && naive_blank(n->line[at + named]) &&
+		    !memcmp(methods[i].name, n->line + at, named))
 			return methods[i].method;
+	}
+	return METHOD_OTHER;
+}
+
+/* The method of a request line, or -1 if it is none; and what else is known of it. */
+static inline int naive_request(const struct naive *n, uint8_t *flags)
+{
+	size_t end = n->length;
+
+	*flags = 0;
+	if ((uint8_t)n->line[0] < ' ' && n->line[0] != '\t')
+		return -1;
+	while (end && n->length - end < HTTP_BLANKS && naive_blank(n->line[end - 1]))
+		end--;
+	if (end >= 10 && naive_blank(n->line[end - 9]) &&
+	    !memcmp(n->line + end - 8, "HTTP/1.", 7) && naive_digit(n->line[end - 1]))
+		return naive_method(n);
+	*flags = end >= 5 && !memcmp(n->line, "GET /", 5) ? HTTP_F_SIMPLE : HTTP_F_ODD;
 	return METHOD_OTHER;
 }
 
@@ -379,7 +394,6 @@ static inline uint8_t naive_upgrade(const struct naive *n)
 /* The header section at hand: HTTP_HEAD, HTTP_BAD, or HTTP_MORE at the end of the stream. */
 static inline int naive_header(struct naive *n, int token, uint8_t *flags, uint64_t *length)
 {
-	*flags = 0;
 	*length = 0;
 	while (naive_line(n)) {
 		const char *value;
@@ -422,12 +436,13 @@ static inline void naive_parse(struct drive_trace *t, bool response, const uint8
 			t->verdict = HTTP_PREFACE;
 			return;
 		}
-		token = response ? naive_status(&n) : naive_method(&n);
+		head = (struct drive_event){ .result = HTTP_HEAD };
+		token = response ? naive_status(&n) : naive_request(&n, &head.flags);
 		if (token < 0) {
 			t->verdict = HTTP_NOT;
 			return;
 		}
-		head = (struct drive_event){ .result = HTTP_HEAD, .token = (uint16_t)token };
+		head.token = (uint16_t)token;
 		result = naive_header(&n, token, &head.flags, &length);
 		if (result == HTTP_BAD)
 			t->verdict = HTTP_BAD;

@@ -121,26 +121,77 @@ START_TEST(methods)
 }
 END_TEST
 
+/* Lines that are not as most are: requests all the same, and the next one is right. */
+START_TEST(odd_requests)
+{
+	static const struct {
+		const char *line;
+		int method;
+		uint8_t flags;
+	} rows[] = {
+		{ "get / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "Get / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "GeT /a/path/that/is/longer/than/what/is/carried HTTP/1.0", METHOD_OTHER, 0 },
+		{ "AMETHODOFTWENTYCHARS / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "A-METHOD-THAT-IS-LONGER-THAN-WHAT-IS-CARRIED / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "!#$%&'*+-.^_`|~09az / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "-GET / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "GE(T) / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "G\x01T / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "G\xc3\x84T / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "\xff\xfe / HTTP/1.1", METHOD_OTHER, 0 },
+		{ "GET/ HTTP/1.1", METHOD_OTHER, 0 },
+		{ "GET   /   HTTP/1.1", METHOD_GET, 0 },
+		{ "HEAD\t/\tHTTP/1.1", METHOD_HEAD, 0 },
+		{ "DELETE\t/ HTTP/1.1", METHOD_DELETE, 0 },
+		{ "CONNECT\ta:80\tHTTP/1.1", METHOD_CONNECT, 0 },
+		{ "GET / HTTP/1.1 ", METHOD_GET, 0 },
+		{ "HEAD / HTTP/1.1 \t \t", METHOD_HEAD, 0 },
+		{ "HEAD /a/path/that/is/longer/than/what/is/carried HTTP/1.1       ", METHOD_HEAD,
+		  0 },
+		{ "HEAD / HTTP/1.1        ", METHOD_OTHER, HTTP_F_ODD },
+		{ " GET / HTTP/1.1", METHOD_GET, 0 },
+		{ "  \tHEAD\t/ HTTP/1.1", METHOD_HEAD, 0 },
+		{ "GET HTTP/1.1", METHOD_GET, 0 },
+		{ "GET /", METHOD_OTHER, HTTP_F_SIMPLE },
+		{ "GET /a/path/that/is/longer/than/what/is/carried", METHOD_OTHER, HTTP_F_SIMPLE },
+		{ "GET / HTTP/2.0", METHOD_OTHER, HTTP_F_SIMPLE },
+		{ "GET / HTTP/1.", METHOD_OTHER, HTTP_F_SIMPLE },
+		{ "GET / HTTP/1.10", METHOD_OTHER, HTTP_F_SIMPLE },
+		{ "GET / http/1.1", METHOD_OTHER, HTTP_F_SIMPLE },
+		{ "GET", METHOD_OTHER, HTTP_F_ODD },
+		{ "GET ", METHOD_OTHER, HTTP_F_ODD },
+		{ "GET a", METHOD_OTHER, HTTP_F_ODD },
+		{ " ", METHOD_OTHER, HTTP_F_ODD },
+		{ " HTTP/1.1", METHOD_OTHER, HTTP_F_ODD },
+		{ "HTTP/1.1", METHOD_OTHER, HTTP_F_ODD },
+		{ "POST / http/1.1", METHOD_OTHER, HTTP_F_ODD },
+		{ "OPTIONS rtsp://example.org/a RTSP/1.0", METHOD_OTHER, HTTP_F_ODD },
+		{ "SSH-2.0-OpenSSH_9.2", METHOD_OTHER, HTTP_F_ODD },
+		{ "HTTP/1.1 200 OK", METHOD_OTHER, HTTP_F_ODD },
+	};
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "%s\r\nContent-Length: 2\r\n\r\nokPUT / HTTP/1.1\r\n\r\n", rows[i].line);
+		request(text);
+		ck_assert_msg(trace.events == 3 && trace.verdict == HTTP_MORE &&
+				      trace.event[0].token == rows[i].method &&
+				      trace.event[0].flags == (rows[i].flags | HTTP_F_LENGTH) &&
+				      trace.event[2].token == METHOD_PUT && !trace.event[2].flags,
+			      "%s", rows[i].line);
+	}
+}
+END_TEST
+
 START_TEST(not_requests)
 {
 	static const char *const text[] = {
-		"get / HTTP/1.1\r\n\r\n",
-		"Get / HTTP/1.1\r\n\r\n",
-		"GET / HTTP/2.0\r\n\r\n",
-		"GET / HTTP/1.\r\n\r\n",
-		"GET / HTTP/1.1 \r\n\r\n",
-		"GET / http/1.1\r\n\r\n",
-		"GET /\r\n\r\n",
-		"GET\r\n",
-		" GET / HTTP/1.1\r\n\r\n",
-		"GET/ HTTP/1.1\r\n\r\n",
-		"G\x01T / HTTP/1.1\r\n\r\n",
-		"-GET / HTTP/1.1\r\n\r\n",
-		"SSH-2.0-OpenSSH_9.2\r\n",
-		"*1\r\n$4\r\nPING\r\n",
 		"\x16\x03\x01\x02\x01\x01\xfc\x03\x03",
-		"AMETHODOFTWENTYCHARS / HTTP/1.1\r\n\r\n",
-		"HTTP/1.1 200 OK\r\n\r\n",
+		"\x01GET / HTTP/1.1\r\n\r\n",
+		"\rGET / HTTP/1.1\r\n\r\n",
+		"\x1b[A\r\n",
 	};
 
 	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
@@ -150,6 +201,43 @@ START_TEST(not_requests)
 	request("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 	ck_assert_int_eq(trace.verdict, HTTP_PREFACE);
 	ck_assert_uint_eq(trace.events, 0);
+}
+END_TEST
+
+/* Where the position was lost only what is certainly a request starts one, however it is cut. */
+START_TEST(strict_requests)
+{
+	static const struct {
+		const char *text;
+		int verdict;
+	} rows[] = {
+		{ "GET / HTTP/1.1\r\n\r\n", HTTP_MORE },
+		{ "BREW /a/path/that/is/longer/than/what/is/carried HTTP/1.1\r\n\r\n", HTTP_MORE },
+		{ "VERSION-CONTROL / HTTP/1.1\r\n\r\n", HTTP_MORE },
+		{ "get / HTTP/1.1\r\n\r\n", HTTP_NOT },
+		{ "lower case and longer than what is carried HTTP/1.1\r\n\r\n", HTTP_NOT },
+		{ "GET /\r\n\r\n", HTTP_NOT },
+		{ "GET / HTTP/2.0\r\n\r\n", HTTP_NOT },
+		{ "POST x\r\n\r\n", HTTP_NOT },
+		{ "A line of text that is longer than what is carried\r\n\r\n", HTTP_NOT },
+		{ "{\"a\": 1}\r\n", HTTP_NOT },
+	};
+	static struct drive d;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint8_t *data = (const uint8_t *)rows[i].text;
+		size_t n = strlen(rows[i].text);
+
+		for (size_t cut = 0; cut < n; cut++) {
+			drive_begin(&d, false, stale[cut % sizeof(stale)]);
+			d.parser.flags |= HTTP_F_STRICT;
+			drive_piece(&d, data, cut);
+			drive_piece(&d, data + cut, n - cut);
+			ck_assert_msg(d.trace.verdict == rows[i].verdict &&
+					      d.trace.events == (rows[i].verdict == HTTP_MORE),
+				      "%s cut at %zu", rows[i].text, cut);
+		}
+	}
 }
 END_TEST
 
@@ -711,7 +799,9 @@ Suite *http1_suite(void)
 	tcase_set_timeout(lines, 120);
 	tcase_set_timeout(streams, 120);
 	tcase_add_test(lines, methods);
+	tcase_add_test(lines, odd_requests);
 	tcase_add_test(lines, not_requests);
+	tcase_add_test(lines, strict_requests);
 	tcase_add_test(lines, versions_and_targets);
 	tcase_add_test(lines, nul_bytes);
 	tcase_add_test(lines, content_length);
