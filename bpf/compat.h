@@ -96,6 +96,23 @@ static __always_inline long zero_or_one(__u64 value)
 	return value ? 1 : 0;
 }
 
+/*
+ * Makes steps until one returns non-zero, at most `most`; true if that was it. bpf_loop() is 5.17;
+ * before, so few that the verifier can walk them.
+ */
+#define STEPS_WALKED 64
+#define STEPS_END(most, step, walk)                                                                \
+	({                                                                                         \
+		__u32 steps = 0, limit = (most);                                                   \
+		if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop))                   \
+			steps = (__u32)bpf_loop(limit, step, walk, 0);                             \
+		else                                                                               \
+			for (limit = STEPS_WALKED; steps < STEPS_WALKED; steps++)                  \
+				if (step(steps, walk))                                             \
+					break;                                                     \
+		steps < limit;                                                                     \
+	})
+
 #if defined(__TARGET_ARCH_arm64)
 /* vmlinux.h is that of x86-64; the offsets are those of the kernel that loads this. */
 struct pt_regs___edgetap {

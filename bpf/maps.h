@@ -273,7 +273,6 @@ struct {
 	__uint(max_entries, DEFAULT_EVENT_RING_BYTES);
 } events SEC(".maps");
 
-#define SEGMENTS_FOLLOWED 128 /* passed over to reach the next bytes that matter */
 
 /*
  * Working memory of one read or write. A program never runs twice at once on a

@@ -293,33 +293,41 @@ static __always_inline void payload_skip(struct io *io, __u64 bytes)
 	io->at += bytes;
 }
 
-/* The same behind the first ones; alone, because the verifier walks it for each that is passed. */
-VERIFIED_ALONE int further_segments(struct io *io)
+/* Passes over the segment at hand; non-zero where io->at falls into it, or there is none. */
+VERIFIED_ALONE int next_segment(struct io *io)
 {
-	return io && next_segments(io);
+	__u32 current;
+
+	if (!io)
+		return 1;
+	current = io->current;
+	if (current >= SEGMENTS || current >= io->segments)
+		return !next_segments(io);
+	if (io->at < io->segment[current].bytes)
+		return 1;
+	io->at -= io->segment[current].bytes;
+	io->current = current + 1;
+	return 0;
 }
 
-/* Goes on to the segment that io->at falls in. False, and counted, if there are too many before it.
- */
+static long next_segment_step(__u32 i, struct io **io)
+{
+	return zero_or_one(next_segment(*io));
+}
+
+#define SEGMENTS_MOST (2 * 1024) /* UIO_MAXIOV: a call has no more, and each is passed over alone */
+
+/* Goes on to the segment that io->at falls in. False, and counted, if there is none. */
 VERIFIED_ALONE int payload_seek(struct io *io)
 {
+	__u32 current;
+
 	if (!io)
 		return 0;
-	for (int i = 0; i < SEGMENTS_FOLLOWED; i++) {
-		__u32 current = io->current;
-
-		if (current >= SEGMENTS || current >= io->segments) {
-			if (!further_segments(io))
-				return 0;
-			continue;
-		}
-		if (io->at < io->segment[current].bytes)
-			return 1;
-		io->at -= io->segment[current].bytes;
-		io->current = current + 1;
-	}
-	count_loss(LOSS_IOVEC);
-	return 0;
+	if (!STEPS_END(SEGMENTS_MOST, next_segment_step, &io))
+		count_loss(LOSS_IOVEC);
+	current = io->current;
+	return current < SEGMENTS && current < io->segments && io->at < io->segment[current].bytes;
 }
 
 /* Takes back what the last payload_skip() passed over, within the same segment. */
@@ -395,6 +403,14 @@ static __always_inline void payload_locate(struct io *io, bool sending)
 	if (sending && has_queues && io->in_order && payload_sent(io))
 		return;
 	io->source = payload_find(io, sending);
+}
+
+/* The same where a call costs little, on a stack of its own; what is known already stays. */
+VERIFIED_ALONE int payload_found(struct io *io, int sending)
+{
+	if (io && io->source == PAYLOAD_UNKNOWN)
+		payload_locate(io, sending);
+	return 0;
 }
 
 /* A buffer of plain text that a TLS library gave or took. */

@@ -130,8 +130,6 @@ struct server_state {
 	__u8 pending_head; /* counts modulo 256 */
 	__u8 pending_tail;
 	__u8 batch_last;
-	__u8 overflow_head; /* requests beyond the ring, modulo 256 */
-	__u8 overflow_tail;
 	__u8 answers;		/* a final response is being written: ANSWERS_* */
 	__u8 first_byte_unseen; /* its first byte's time is not known */
 	__u8 answers_method;
@@ -144,7 +142,8 @@ struct server_state {
 			      * Before accept: when the handshake was completed. */
 	__u64 last_write_ns;
 	__u32 connection; /* PROTOCOL_HTTP2: key of http2_by_connection, by who finds out first */
-	__u32 pad2;
+	__u32 overflow_head; /* requests beyond the ring, modulo 2^32 */
+	__u32 overflow_tail;
 	union {
 		struct {
 			struct http_parser request; /* PROTOCOL_HTTP1 */

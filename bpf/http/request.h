@@ -11,8 +11,8 @@
 #include "../proto/http1_glance.h"
 #include "protocol.h"
 
-#define STEPS 64  /* pieces of one read or write that are followed */
-#define TRIALS 16 /* reads in which a connection of unknown state may start to speak HTTP */
+#define STEPS 16384 /* pieces of one read or write that are followed; some milliseconds */
+#define TRIALS 16   /* reads in which a connection of unknown state may start to speak HTTP */
 #define REQUEST_OPEN 1
 #define REQUEST_OPEN_BEYOND 2 /* its batch could not be remembered */
 
@@ -133,13 +133,7 @@ static __always_inline void request_head(struct server_state *s)
 	if (batch == BATCH_NONE || waiting >= PENDING || s->overflow_head != s->overflow_tail)
 		count_loss(LOSS_PIPELINE_FULL);
 	if (waiting >= PENDING || s->overflow_head != s->overflow_tail) {
-		if ((__u8)(s->overflow_head - s->overflow_tail) < 255) {
-			s->overflow_head++;
-		} else {
-			if (slot)
-				count_add(slot, COUNT_HTTP_LOST, 1);
-			s->desync = DESYNC_LOST; /* nor is its response one of the others' */
-		}
+		s->overflow_head++;
 	} else {
 		s->pending[s->pending_head % PENDING] = (p->token & 15) | batch << 4;
 		s->pending_head++;
@@ -311,10 +305,10 @@ static __always_inline void request_refused(struct server_state *s, int result)
 }
 
 /*
- * Follows one piece of what was read. Returns non-zero when nothing more of
+ * Follows one piece of what was read, its first or another. Returns non-zero when nothing more of
  * this read is to be followed.
  */
-static __always_inline int request_step(struct server_state *s, struct io *io)
+static __always_inline int request_step(struct server_state *s, struct io *io, bool first)
 {
 	struct http_parser *p;
 	__u32 carry;
@@ -323,9 +317,9 @@ static __always_inline int request_step(struct server_state *s, struct io *io)
 	p = &s->request;
 	switch (p->phase) {
 	case HTTP_BODY_CLOSE:
-		return s->early_answer ? request_trial(s, io) : 1; /* answered in HTTP */
+		return first && s->early_answer ? request_trial(s, io) : 1; /* answered in HTTP */
 	case HTTP_RESYNC:
-		return request_trial(s, io);
+		return first ? request_trial(s, io) : 1;
 	case HTTP_BODY_LENGTH:
 	case HTTP_CHUNK_DATA: {
 		__u64 n = io->left < p->body_left ? io->left : p->body_left;
@@ -337,7 +331,7 @@ static __always_inline int request_step(struct server_state *s, struct io *io)
 		return 0;
 	}
 	case HTTP_HEADER:
-		if ((p->flags & (HTTP_F_ODD | HTTP_F_SIMPLE)) && !request_odd_reads(s, io))
+		if (first && (p->flags & (HTTP_F_ODD | HTTP_F_SIMPLE)) && !request_odd_reads(s, io))
 			return request_trial(s, io);
 		break;
 	}
@@ -413,24 +407,36 @@ VERIFIED_ALONE int request_step_alone(struct server_state *s, struct io *io)
 	if (!s || !io)
 		return 1;
 	if (io->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->request))
-		payload_locate(io, false);
-	return request_step(s, io);
+		payload_found(io, false);
+	return request_step(s, io, false);
+}
+
+/* And for the first where a call costs little. */
+VERIFIED_ALONE int request_first_alone(struct server_state *s, struct io *io)
+{
+	return s && io ? request_step(s, io, true) : 1;
+}
+
+/* A read or write of HTTP/1.x that is followed piece by piece. */
+struct walk {
+	struct server_state *s;
+	struct io *io;
+};
+
+static long request_piece(__u32 i, struct walk *walk)
+{
+	return zero_or_one(request_step_alone(walk->s, walk->io) || !walk->io->left);
 }
 
 /* Follows the pieces behind the first. */
-VERIFIED_ALONE int request_follow(struct server_state *s, struct io *io)
+static __always_inline void request_follow(struct server_state *s, struct io *io)
 {
-	if (!s || !io)
-		return 0;
-	for (int i = 1; i < STEPS && io->left; i++) {
-		if (request_step_alone(s, io))
-			return 0;
-	}
-	if (io->left) {
-		count_loss(LOSS_BUDGET);
-		request_lost(s);
-	}
-	return 0;
+	struct walk walk = { .s = s, .io = io };
+
+	if (STEPS_END(STEPS, request_piece, &walk))
+		return;
+	count_loss(LOSS_BUDGET);
+	request_lost(s);
 }
 
 /*
@@ -449,7 +455,7 @@ static __always_inline void request_read(struct sock *sk, struct server_state *s
 	if (io->left) {
 		if (io->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->request))
 			payload_locate(io, false);
-		if (!request_step(s, io) && io->left)
+		if (!request_first_alone(s, io) && io->left)
 			request_follow(s, io);
 	}
 	request_over(s, io);

@@ -186,7 +186,7 @@ static __always_inline bool answered_without_status(const struct server_state *s
 static __always_inline void response_lost(struct server_state *s)
 {
 	__u32 waiting = requests_waiting(s);
-	__u8 beyond = s->overflow_head - s->overflow_tail;
+	__u32 beyond = s->overflow_head - s->overflow_tail;
 	struct instance_slot *slot = server_slot(s);
 
 	/* an answer without a request in the ring began its own count */
@@ -461,7 +461,7 @@ VERIFIED_ALONE int response_step_alone(struct server_state *s, struct io *io)
 	if (!s || !io)
 		return 1;
 	if (io->source == PAYLOAD_UNKNOWN && http_wants_bytes(&s->response))
-		payload_locate(io, true);
+		payload_found(io, true);
 	return response_step(s, io);
 }
 
@@ -485,20 +485,20 @@ static __always_inline void write_begin(const struct sock *sk, struct server_sta
 	io->plain = 0;
 }
 
-/* As request_follow. */
-VERIFIED_ALONE int response_follow(struct server_state *s, struct io *io)
+static long response_piece(__u32 i, struct walk *walk)
 {
-	if (!s || !io)
-		return 0;
-	for (int i = 1; i < STEPS && io->left; i++) {
-		if (response_step_alone(s, io))
-			return 0;
-	}
-	if (io->left) {
-		count_loss(LOSS_BUDGET);
-		response_lost(s);
-	}
-	return 0;
+	return zero_or_one(response_step_alone(walk->s, walk->io) || !walk->io->left);
+}
+
+/* As request_follow. */
+static __always_inline void response_follow(struct server_state *s, struct io *io)
+{
+	struct walk walk = { .s = s, .io = io };
+
+	if (STEPS_END(STEPS, response_piece, &walk))
+		return;
+	count_loss(LOSS_BUDGET);
+	response_lost(s);
 }
 
 /*

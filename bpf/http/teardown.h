@@ -17,6 +17,32 @@ VERIFIED_ALONE int response_closed(struct server_state *s)
 }
 
 /*
+ * The oldest request that waits will not be answered; `begun`: not completely. Alone, because the
+ * verifier walks it for each.
+ */
+VERIFIED_ALONE int pending_abort(struct server_state *s, int by, int begun)
+{
+	const struct batch *batch;
+	struct instance_slot *slot;
+	__u8 request;
+
+	if (!s)
+		return 0;
+	request = s->pending[s->pending_tail % PENDING];
+	s->pending_tail++;
+	slot = server_slot(s);
+	if (PENDING_METHOD(request) == METHOD_DOUBTFUL || !slot)
+		return 0;
+	abort_count(slot, by == ABORT_BY_SERVER ? ABORT_BY_SERVER : ABORT_BY_CLIENT,
+		    begun ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
+	batch = batch_at(s, PENDING_BATCH(request));
+	if (PENDING_BATCH(request) != BATCH_NONE && batch->arrived_ns)
+		connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
+				   time_between(batch->arrived_ns, batch->read_ns));
+	return 0;
+}
+
+/*
  * Nothing more will be written: what was not answered completely never will be.
  * Called when the server sends its FIN, else when the socket is destroyed.
  */
@@ -24,7 +50,7 @@ VERIFIED_ALONE int http_teardown(struct server_state *s, __u32 client_left, __u3
 {
 	enum abort_by by = client_left ? ABORT_BY_CLIENT : ABORT_BY_SERVER;
 	struct instance_slot *slot;
-	bool spoken;
+	bool spoken, begun;
 
 	if (!s || s->torn_down)
 		return 0;
@@ -43,23 +69,12 @@ VERIFIED_ALONE int http_teardown(struct server_state *s, __u32 client_left, __u3
 	spoken = !(s->request.flags & HTTP_F_ODD) || http_spoken(s);
 	if (s->answers == ANSWERS_EARLY || s->answers == ANSWERS_ALONE)
 		abort_count(slot, by, ABORT_IN_RESPONSE);
-	for (int i = 0; i < PENDING && s->pending_tail != s->pending_head; i++) {
-		__u8 request = s->pending[s->pending_tail % PENDING];
-		const struct batch *batch = batch_at(s, PENDING_BATCH(request));
-		bool begun = i == 0 &&
-			     (s->answers == ANSWERS_REQUEST || s->response.phase == HTTP_HEADER ||
-			      (s->response.phase == HTTP_START && !http_at_start(&s->response)));
-
-		s->pending_tail++;
-		if (PENDING_METHOD(request) == METHOD_DOUBTFUL)
-			continue;
-		abort_count(slot, by, begun ? ABORT_IN_RESPONSE : ABORT_IN_WAIT);
-		if (PENDING_BATCH(request) != BATCH_NONE && batch->arrived_ns)
-			connection_row_add(slot_current(s->slot, s->generation), ROW_ABORTED_QUEUE,
-					   time_between(batch->arrived_ns, batch->read_ns));
-	}
+	begun = s->answers == ANSWERS_REQUEST || s->response.phase == HTTP_HEADER ||
+		(s->response.phase == HTTP_START && !http_at_start(&s->response));
+	for (int i = 0; i < PENDING && s->pending_tail != s->pending_head; i++)
+		pending_abort(s, by, i == 0 && begun);
 	if (s->overflow_head != s->overflow_tail)
-		count_add(slot, COUNT_HTTP_LOST, (__u8)(s->overflow_head - s->overflow_tail));
+		count_add(slot, COUNT_HTTP_LOST, s->overflow_head - s->overflow_tail);
 	s->overflow_tail = s->overflow_head;
 	if (s->request_open && !s->early_answer && s->request.phase <= HTTP_HEADER && spoken)
 		abort_count(slot, by, ABORT_IN_REQUEST);

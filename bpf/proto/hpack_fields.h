@@ -28,19 +28,20 @@ static __always_inline __u16 hpack_type_at(const struct cursor *cur, __u32 at, _
 /*
  * Follows the fields of a header block, n bytes of which stand at cur->pos, as hpack_step() does,
  * but each of them whole, with nothing kept in between: those that most blocks consist of. Returns
- * the bytes of the fields before the first that is none of these; hpack_step() takes that.
+ * the bytes of the fields before the first that is none of these, behind which cur->pos is;
+ * hpack_step() takes that.
  */
-VERIFIED_ALONE int hpack_fields(struct hpack *h, struct h2_block *b, const struct cursor *cur,
-				__u32 n)
+VERIFIED_ALONE int hpack_fields(struct hpack *h, struct h2_block *b, struct cursor *cur, __u32 n)
 {
-	__u32 at, end, begin;
+	__u32 end, begin;
 
 	if (!h || !b || !cur || h->phase != HPACK_FIELD)
 		return 0;
-	at = begin = cur->pos;
-	end = at + n;
+	begin = cur->pos;
+	end = begin + n;
 	for (int i = 0; i < HPACK_FIELDS; i++) {
-		__u32 next = at + 1, index, most, found = HPACK_OTHER, bytes;
+		/* in memory between two fields: a register's history the verifier would follow */
+		__u32 at = cur->pos, next = at + 1, index, most, found = HPACK_OTHER, bytes;
 		__u8 c = cursor_byte(cur, at);
 		__u16 value = 0;
 
@@ -54,7 +55,7 @@ VERIFIED_ALONE int hpack_fields(struct hpack *h, struct h2_block *b, const struc
 			if ((__u8)found == HPACK_PATH)
 				break;
 			hpack_field(b, (__u8)found, (__u16)(found >> 8));
-			at = next;
+			cur->pos = next;
 			continue;
 		}
 		most = c & 0x40 ? 0x3f : 0x0f;
@@ -89,9 +90,9 @@ VERIFIED_ALONE int hpack_fields(struct hpack *h, struct h2_block *b, const struc
 		hpack_field(b, (__u8)found, value);
 		if (most == 0x3f)
 			hpack_insert(h, b, (__u8)found, value);
-		at = next + bytes;
+		cur->pos = next + bytes;
 	}
-	return (int)(at - begin);
+	return (int)(cur->pos - begin);
 }
 
 #endif

@@ -112,19 +112,17 @@ static __always_inline __u32 http_line_end(const struct cursor *cur, __u32 at, _
  * True if the bytes begin as usual methods do, with upper-case letters, and '-' and '_' behind the
  * first, up to a space or to where they end.
  */
-VERIFIED_ALONE int http_usual(const struct cursor *cur, __u32 at, __u32 end)
+static __always_inline bool http_usual(const struct cursor *cur, __u32 at, __u32 end)
 {
-	if (!cur)
-		return 0;
 	for (__u32 i = 0; i < 20; i++) {
 		__u8 c = cursor_byte(cur, at + i);
 
 		if (at + i >= end || c == ' ')
 			return i > 0;
 		if (!((c >= 'A' && c <= 'Z') || (i > 0 && (c == '-' || c == '_'))))
-			return 0;
+			return false;
 	}
-	return 0;
+	return false;
 }
 
 /* The method that eight bytes begin with, and a space behind it; -1 if that is none of the known.

@@ -164,7 +164,7 @@ static __always_inline bool plain_read(struct plain *plain, struct io *io)
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, io->bytes, true);
 	if (s->protocol == PROTOCOL_HTTP1) {
-		if (!request_step_alone(s, io) && io->left)
+		if (!request_first_alone(s, io) && io->left)
 			request_follow(s, io);
 		request_over(s, io);
 	}

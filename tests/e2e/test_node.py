@@ -41,5 +41,21 @@ def test_node(env):
     exercise(env, node(env, "e2e-node"))
 
 
+def test_many_writes(env):
+    """A stream piped to the response, and many writes in one turn: each is a chunk, of a few segments of a writev."""
+    agent = env.shared_agent()
+    server = node(env, "e2e-node-writes")
+    count = 0
+    with Connection(server.port) as c:
+        for kind in ("rows", "writes"):
+            for n in (1, 20, 21, 22, 100, 340, 341, 342, 1000, 5000):
+                status, body = c.get(f"/{kind}/{n}")
+                lines = body.count(b"\n") if kind == "rows" else len(body)
+                equal((status, lines), (200, n), f"{n} {kind}")
+                equal(c.get("/missing", "HEAD")[0], 404, "the next one")
+                count += 2
+    expect_http(agent, server.name, settled(server, count))
+
+
 if __name__ == "__main__":
     lib.main(globals())

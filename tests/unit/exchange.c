@@ -46,7 +46,8 @@
 #include "metrics/grid.h"
 
 #define EAGAIN_RET (-11)
-#define CALL_SEGMENTS 3
+#define CALL_SEGMENTS 1024 /* UIO_MAXIOV */
+#define PIECE 7		   /* bytes of a segment of CALL_PIECES, at least */
 
 struct connection {
 	struct tcp_sock tp; /* first: a struct sock is its start */
@@ -635,6 +636,12 @@ static void memory_make(struct memory *m, size_t n, enum call call)
 	size_t share = n / 4;
 
 	m->segments = call == CALL_VECTOR ? 3 : call == CALL_MESSAGE ? 2 : 1;
+	if (call == CALL_PIECES) {
+		share = n / CALL_SEGMENTS < PIECE ? PIECE : n / CALL_SEGMENTS;
+		m->segments = n / share ? n / share : 1;
+		if (m->segments > CALL_SEGMENTS)
+			m->segments = CALL_SEGMENTS;
+	}
 	for (size_t i = 0; i < m->segments; i++) {
 		m->segment[i].iov_len = i + 1 == m->segments ? n : share;
 		n -= m->segment[i].iov_len;
@@ -686,6 +693,7 @@ static void enter(struct memory *m, enum call call, bool sending)
 		regs->orig_ax = sending ? NR_SENDTO : NR_RECVFROM;
 		break;
 	case CALL_VECTOR:
+	case CALL_PIECES:
 		regs->orig_ax = sending ? NR_WRITEV : NR_READV;
 		regs->si = (unsigned long)m->segment;
 		regs->dx = m->segments;

@@ -27,6 +27,7 @@ enum call {
 	CALL_FILE = CALL_N, /* splice, sendfile */
 	CALL_RING,	    /* a completion of io_uring inside io_uring_enter */
 	CALL_FAULT,	    /* memory that cannot be read */
+	CALL_PIECES,	    /* readv, writev: a segment for every few bytes */
 };
 
 struct connection;

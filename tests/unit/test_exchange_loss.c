@@ -6,6 +6,7 @@
  */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "exchange.h"
@@ -437,23 +438,98 @@ START_TEST(slot_retired)
 }
 END_TEST
 
-/* More messages in one call than are followed. */
+/* So many requests in one read: sixteen are remembered, the others counted as lost, every one. */
+START_TEST(many_at_once)
+{
+	static const int depths[] = { 64, 200, 255, 256, 257, 272, 273, 5000 };
+	uint64_t lost = 0;
+	char *text = malloc(5000 * strlen(GET) + 1);
+
+	ck_assert_ptr_nonnull(text);
+	for (size_t d = 0; d < sizeof(depths) / sizeof(depths[0]); d++) {
+		struct connection *c = connection__open(7);
+		char *end = text;
+
+		for (int i = 0; i < depths[d]; i++)
+			end = stpcpy(end, GET);
+		connection__arrive(c, text, (size_t)(end - text));
+		connection__read(c, (size_t)(end - text), d % 2 ? CALL_PLAIN : CALL_PIECES);
+		lost += (uint64_t)depths[d] - 16;
+		ck_assert_uint_eq(world__lost(LOSS_PIPELINE_FULL), lost);
+		for (int i = 0; i < depths[d]; i++)
+			write_by(c, OK, CALL_PLAIN);
+		ck_assert_uint_eq(world__count(COUNT_HTTP_LOST), lost);
+		exchange(c, POST BODY, OK);
+		finish(c);
+	}
+	free(text);
+	ck_assert_uint_eq(world__responses(200, METHOD_GET), 8 * 16);
+	ck_assert_uint_eq(world__responses(200, METHOD_POST), 8);
+	outcome(8 * 17, LOSS_PIPELINE_FULL, lost);
+}
+END_TEST
+
+/* The same, and the connection ends before they are answered. */
+START_TEST(many_at_the_end)
+{
+	struct connection *c = connection__open(7);
+	static char text[600 * sizeof(GET)];
+	char *end = text;
+
+	for (int i = 0; i < 600; i++)
+		end = stpcpy(end, GET);
+	connection__arrive(c, text, (size_t)(end - text));
+	connection__read(c, sizeof(text), CALL_PLAIN);
+	finish(c);
+	ck_assert_uint_eq(world__count(COUNT_HTTP_LOST), 584);
+	ck_assert_uint_eq(world__aborted(ABORT_BY_CLIENT, ABORT_IN_WAIT), 16);
+}
+END_TEST
+
+/* Thousands of chunks in one write, also one of many segments. */
+START_TEST(many_chunks)
+{
+	static char text[40000];
+	struct connection *c = connection__open(7);
+
+	for (int chunks = 1; chunks <= 3300; chunks = chunks * 3 + 1) {
+		char *end = stpcpy(text, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+
+		for (int i = 0; i < chunks; i++)
+			end = stpcpy(end, i % 7 ? "3\r\nabc\r\n" : "c;x\r\nHTTP/1.1 500\r\n");
+		end = stpcpy(end, "0\r\n\r\n");
+		for (int pieces = 0; pieces < 2; pieces++) {
+			arrive(c, GET);
+			connection__read(c, LARGE, CALL_PLAIN);
+			connection__write(c, text, (size_t)(end - text),
+					  pieces ? CALL_PIECES : CALL_PLAIN);
+			exchange(c, POST BODY, OK);
+		}
+	}
+	finish(c);
+	outcome(32, LOSS_N, 0);
+	ck_assert_uint_eq(world__responses(200, METHOD_GET), 16);
+}
+END_TEST
+
+/* More than is followed in one call: counted, and understood again later. */
 START_TEST(too_much_at_once)
 {
 	struct connection *c = connection__open(7);
-	static char text[16384];
+	size_t n = 17000 * strlen(OK);
+	char *text = malloc(n + 1), *end = text;
 
-	for (int i = 0; i < 200; i++)
-		strcat(text, GET);
-	arrive(c, text);
+	ck_assert_ptr_nonnull(text);
+	for (int i = 0; i < 17000; i++)
+		end = stpcpy(end, OK);
+	arrive(c, GET);
 	connection__read(c, LARGE, CALL_PLAIN);
+	connection__write(c, text, n, CALL_PLAIN);
+	free(text);
 	ck_assert_uint_eq(world__lost(LOSS_BUDGET), 1);
-	for (int i = 0; i < 200; i++)
-		write_by(c, OK, CALL_PLAIN);
 	exchange(c, POST BODY, OK);
 	finish(c);
 	ck_assert_uint_eq(world__responses(200, METHOD_POST), 1);
-	ck_assert_uint_eq(world__count(COUNT_HTTP_LOST), world__lost(LOSS_PIPELINE_FULL));
 }
 END_TEST
 
@@ -497,6 +573,9 @@ static void add_tests(Suite *suite, const char *name, SFun begin)
 	tcase_add_test(core, many_arrivals);
 	tcase_add_test(core, older);
 	tcase_add_test(core, slot_retired);
+	tcase_add_test(core, many_at_once);
+	tcase_add_test(core, many_at_the_end);
+	tcase_add_test(core, many_chunks);
 	tcase_add_test(core, too_much_at_once);
 	if (begin == setup)
 		tcase_add_test(core, unreadable);

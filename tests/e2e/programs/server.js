@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's http module, or https where CERT and KEY name files: GET / -> 200, /chunked, /empty (204), /missing (404), /error (500), /slow, POST -> 201.
+// Node's http module, or https where CERT and KEY name files: GET / -> 200, /chunked, /rows/N (a stream of N rows), /writes/N, /empty (204), /missing (404), /error (500), /slow, POST -> 201.
 "use strict";
 const fs = require("fs");
 const http = require("http");
 const https = require("https");
+const { Readable } = require("stream");
 
 const log = fs.openSync(process.env.ACCESS_LOG, "a");
 let lines = "";
@@ -16,6 +17,11 @@ function flush() {
 }
 setInterval(flush, 50);
 
+function* rows(n) {
+	for (let i = 0; i < n; i++)
+		yield `row ${i}\n`;
+}
+
 function answer(request, response) {
 	response.on("finish", () => {
 		lines += `${response.statusCode} ${request.method}\n`;
@@ -25,6 +31,12 @@ function answer(request, response) {
 		if (path === "/chunked") {
 			response.write("a".repeat(10));
 			response.write("b".repeat(20000));
+			response.end();
+		} else if (path.startsWith("/rows/")) {
+			Readable.from(rows(+path.slice(6))).pipe(response);
+		} else if (path.startsWith("/writes/")) {
+			for (let i = +path.slice(8); i > 0; i--)
+				response.write("w");
 			response.end();
 		} else if (path === "/empty") {
 			response.writeHead(204);

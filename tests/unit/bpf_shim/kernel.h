@@ -270,6 +270,7 @@ struct bpf_iter__task_file {
 #define bpf_core_field_exists(field) 1
 #define bpf_core_field_offset(type, field) offsetof(type, field)
 #define bpf_core_enum_value(type, value) (value)
+#define bpf_core_enum_value_exists(type, value) 1
 #define bpf_core_type_id_kernel(type) 0
 
 /* ---- what the simulation sets and looks at ---- */
