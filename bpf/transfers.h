@@ -61,7 +61,8 @@ static __always_inline int handle_arrival(const struct sock *sk, const struct tc
 		return 0;
 	if (s->role == ROLE_LISTENER)
 		listener_ready(sk, s);
-	else if (s->protocol == PROTOCOL_HTTP1 || s->protocol == PROTOCOL_TLS_HANDSHAKE)
+	else if (s->protocol == PROTOCOL_HTTP1 || s->protocol == PROTOCOL_TLS_HANDSHAKE ||
+		 tls_may_begin(s))
 		arrival_add(s, end, tp->copied_seq, now_ns);
 	else if (s->protocol == PROTOCOL_HTTP2 || s->protocol == PROTOCOL_TLS_DATA)
 		frames_arrival(s, end, tp->copied_seq, now_ns);
@@ -166,8 +167,12 @@ static __always_inline bool server_read(struct sock *sk, struct server_state *s,
 {
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, io->bytes, true);
-	if (s->protocol == PROTOCOL_OTHER || s->protocol == PROTOCOL_TUNNEL)
+	if (s->protocol == PROTOCOL_TUNNEL || (s->protocol == PROTOCOL_OTHER && !tls_may_begin(s)))
 		return false;
+	if (s->protocol == PROTOCOL_OTHER && !tls_begins_late(s, io)) {
+		read_finish(s, io);
+		return false;
+	}
 	if (s->protocol == PROTOCOL_HTTP1) {
 		request_read(sk, s, io, gap, flags);
 		if (s->protocol != PROTOCOL_TLS_DATA)

@@ -348,6 +348,7 @@ static __always_inline void child_init(const struct sock *sk)
 	s->generation = generation;
 	s->listener = listener;
 	s->role = ROLE_SERVER;
+	s->request.flags = HTTP_F_FIRST;
 	s->response.flags = HTTP_F_RESPONSE;
 	if (has_accept)
 		s->first_byte_ns = bpf_ktime_get_ns();
@@ -369,6 +370,7 @@ static __always_inline bool server_begin(const struct sock *sk, struct server_st
 		return false;
 	}
 	s->tcp |= TCP_LIVE;
+	s->begin = start;
 	s->read_next = start;
 	s->written = tp->write_seq;
 	s->in_counted = start;

@@ -17,6 +17,7 @@
 
 #include "../proto/http1.h"
 #include "../proto/http2.h"
+#include "../proto/prefix.h"
 #include "../proto/tls.h"
 #include "../proto/websocket.h"
 
@@ -115,6 +116,7 @@ struct server_state {
 	__u32 in_counted;  /* sequence number up to which bytes are added to the instance */
 	__u32 out_counted; /* bytes_acked up to which they are, modulo 2^32 */
 
+	__u32 begin;	    /* sequence number of the first byte */
 	__u32 read_next;    /* sequence number of the next byte to be read */
 	__u32 written;	    /* what the socket had taken (write_seq) at the last write */
 	__u32 arrival_seen; /* end of what has arrived */
@@ -133,7 +135,7 @@ struct server_state {
 	__u8 answers;		/* a final response is being written: ANSWERS_* */
 	__u8 first_byte_unseen; /* its first byte's time is not known */
 	__u8 answers_method;
-	__u8 unclear;	     /* reads of what may be HTTP or something else */
+	__u8 unclear;	     /* reads while it is not clear what is spoken */
 	__u16 status_cached; /* status of status_index; 0: none */
 	struct batch batch[BATCHES];
 	__u8 pending[PENDING];
@@ -144,6 +146,7 @@ struct server_state {
 	__u32 connection; /* PROTOCOL_HTTP2: key of http2_by_connection, by who finds out first */
 	__u32 overflow_head; /* requests beyond the ring, modulo 2^32 */
 	__u32 overflow_tail;
+	struct prefix prefix; /* what the PROXY protocol says of the client */
 	union {
 		struct {
 			struct http_parser request; /* PROTOCOL_HTTP1 */

@@ -46,6 +46,25 @@ static __always_inline bool tls_starts(const struct cursor *cur, bool older)
 	return type == 22 && (cur->bytes < 2 || cursor_byte(cur, 1) == 3);
 }
 
+#define TRIALS 16	  /* reads in which it may turn out what a connection speaks */
+#define TRIAL_BYTES 16384 /* and bytes, for TLS that begins late */
+
+/* Whether TLS may yet begin on a connection that is not known to speak anything (STARTTLS). */
+static __always_inline bool tls_may_begin(const struct server_state *s)
+{
+	return s->protocol == PROTOCOL_OTHER && s->unclear < TRIALS && s->role == ROLE_SERVER &&
+	       s->desync != DESYNC_OLDER;
+}
+
+/* Whether the bytes begin with a ClientHello, or as much of it as there is; not the first byte
+ * alone, by which few protocols would be told from it. */
+static __always_inline bool tls_hello_starts(const struct cursor *cur)
+{
+	return cur->bytes >= 2 && tls_starts(cur, false) &&
+	       (cur->bytes < 3 || cursor_byte(cur, 2) <= 4) &&
+	       (cur->bytes < 6 || cursor_byte(cur, 5) == 1);
+}
+
 /* Tells the agent how a handshake ended. */
 static __always_inline void emit_tls_end(const struct server_state *s, const struct tls_state *t)
 {

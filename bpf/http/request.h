@@ -12,7 +12,6 @@
 #include "protocol.h"
 
 #define STEPS 16384 /* pieces of one read or write that are followed; some milliseconds */
-#define TRIALS 16   /* reads in which a connection of unknown state may start to speak HTTP */
 #define REQUEST_OPEN 1
 #define REQUEST_OPEN_BEYOND 2 /* its batch could not be remembered */
 
@@ -162,22 +161,26 @@ static __always_inline bool request_unseen(struct server_state *s, __u32 bytes)
 
 /*
  * Not HTTP/1.x: is it one of the protocols that are followed in another way?
- * Then its bytes are left to that. Only what a connection begins with may tell,
- * or what comes first on one that is older than the agent.
+ * Then its bytes are left to that. Only what a connection begins with may tell, what follows a
+ * first exchange in the clear, or what comes first on one that is older than the agent.
  */
 static __always_inline bool request_other_protocol(struct server_state *s, struct io *io,
 						   __u32 consumed, bool trial)
 {
 	const struct cursor *cur = &io->cursor;
-	bool first = io->left + consumed == io->bytes;
+	bool whole = io->left + consumed == io->bytes, older = trial && s->desync == DESYNC_OLDER;
 
-	if (io->plain || !first || (trial && s->desync != DESYNC_OLDER) || s->status_cached ||
-	    s->pending_head)
+	if (io->plain || !(whole || (s->request.flags & HTTP_F_FIRST)) || http_spoken(s))
 		return false;
-	if (!tls_starts(cur, trial))
+	if (trial && !older) {
+		if (s->unclear >= TRIALS || io->sequence - s->begin > TRIAL_BYTES ||
+		    !tls_hello_starts(cur))
+			return false;
+	} else if (!tls_starts(cur, older)) {
 		return false;
+	}
 	payload_back(io, consumed);
-	tls_begin(s, io, trial);
+	tls_begin(s, io, older);
 	return true;
 }
 
@@ -258,7 +261,7 @@ VERIFIED_ALONE int request_trial(struct server_state *s, struct io *io)
 	request_begin(s, io);
 	result = http_scan(p, &io->cursor);
 	payload_skip(io, io->cursor.pos);
-	if (result != HTTP_NOT && result != HTTP_BAD)
+	if (result < HTTP_NOT)
 		return request_goes_on(s, result);
 	if (result == HTTP_NOT && request_other_protocol(s, io, io->cursor.pos, true))
 		return 1;
@@ -287,6 +290,22 @@ VERIFIED_ALONE int request_odd_reads(struct server_state *s, const struct io *io
 	return 0;
 }
 
+/*
+ * On a connection that speaks something else so far: does TLS begin with this read? Then it is
+ * followed from here on, as if the connection had begun with it.
+ */
+VERIFIED_ALONE int tls_begins_late(struct server_state *s, struct io *io)
+{
+	if (!s || !io)
+		return 0;
+	s->unclear = io->sequence - s->begin > TRIAL_BYTES ? TRIALS : s->unclear + 1;
+	payload_found(io, false);
+	if (!payload_show(io, NULL, 8) || !tls_hello_starts(&io->cursor))
+		return 0;
+	tls_begin(s, io, false);
+	return 1;
+}
+
 /* These bytes start no request, or cannot be followed as one. */
 static __always_inline void request_refused(struct server_state *s, int result)
 {
@@ -302,6 +321,77 @@ static __always_inline void request_refused(struct server_state *s, int result)
 		s->desync = DESYNC_LOST;
 	}
 	request_astray(s);
+}
+
+/* A header of the PROXY protocol is over, or is none. */
+static __always_inline int request_prefixed(struct server_state *s, int result)
+{
+	if (result == PREFIX_DONE)
+		s->request.phase = HTTP_START;
+	if (result == PREFIX_BAD)
+		request_refused(s, HTTP_NOT);
+	return result == PREFIX_BAD;
+}
+
+/* Inside such a header. */
+VERIFIED_ALONE int request_prefix(struct server_state *s, struct io *io)
+{
+	__u32 passes;
+	int result;
+
+	if (!s || !io)
+		return 1;
+	passes = prefix_passes(&s->prefix);
+	if (passes) {
+		if (passes > io->left)
+			passes = io->left;
+		payload_skip(io, passes);
+		return request_prefixed(s, prefix_pass(&s->prefix, passes));
+	}
+	if (io->source == PAYLOAD_UNKNOWN)
+		return 1;
+	if (!payload_show(io, NULL, PREFIX_WINDOW)) {
+		request_lost(s);
+		return 1;
+	}
+	result = prefix_scan(&s->prefix, &io->cursor);
+	payload_skip(io, io->cursor.pos);
+	return request_prefixed(s, result);
+}
+
+/*
+ * One may begin with the window, of which the parser has taken all but the first `carry` bytes from
+ * io. Before the window there were as many of its bytes as the connection has had.
+ */
+VERIFIED_ALONE int request_prefix_begins(struct server_state *s, struct io *io, __u32 carry)
+{
+	struct cursor *cur;
+	__u32 before;
+	int result;
+
+	if (!s || !io)
+		return 1;
+	cur = &io->cursor;
+	payload_back(io, cur->pos - carry);
+	before = io->sequence - carry - s->begin;
+	s->request.flags &= (__u8)~HTTP_F_FIRST;
+	if (before > 4 || s->prefix.version || io->plain) {
+		payload_skip(io, cur->pos - carry);
+		request_refused(s, HTTP_NOT);
+		return 1;
+	}
+	prefix_begin(&s->prefix, (__u8)before, cursor_byte(cur, 0));
+	cur->pos = 0;
+	result = prefix_scan(&s->prefix, cur);
+	payload_skip(io, cur->pos > carry ? cur->pos - carry : 0);
+	if (result != PREFIX_BAD) {
+		s->request_open = 0;
+		s->request.phase = HTTP_PREFIX;
+		s->request.flags |= HTTP_F_FIRST;
+	} else {
+		s->prefix.version = 0;
+	}
+	return request_prefixed(s, result);
 }
 
 /*
@@ -320,6 +410,8 @@ static __always_inline int request_step(struct server_state *s, struct io *io, b
 		return first && s->early_answer ? request_trial(s, io) : 1; /* answered in HTTP */
 	case HTTP_RESYNC:
 		return first ? request_trial(s, io) : 1;
+	case HTTP_PREFIX:
+		return request_prefix(s, io);
 	case HTTP_BODY_LENGTH:
 	case HTTP_CHUNK_DATA: {
 		__u64 n = io->left < p->body_left ? io->left : p->body_left;
@@ -350,8 +442,10 @@ static __always_inline int request_step(struct server_state *s, struct io *io, b
 	if (result == HTTP_MORE)
 		result = http_scan(p, &io->cursor);
 	payload_skip(io, io->cursor.pos - carry);
-	if (result != HTTP_NOT && result != HTTP_BAD)
+	if (result < HTTP_NOT)
 		return request_goes_on(s, result);
+	if (result == HTTP_PROXY)
+		return request_prefix_begins(s, io, carry);
 	if (result == HTTP_BAD || !request_other_protocol(s, io, io->cursor.pos - carry, false))
 		request_refused(s, result);
 	return 1;

@@ -36,6 +36,7 @@ enum http_phase {
 	HTTP_CHUNK_DATA,  /* body_left bytes of chunk and its CRLF follow */
 	HTTP_TRAILER,	  /* inside the trailer section */
 	HTTP_RESYNC,	  /* position lost: a message may start with the next piece */
+	HTTP_PREFIX,	  /* inside a header of the PROXY protocol: the caller's (prefix.h) */
 };
 
 /* What is known of an unfinished line that is longer than the carry. */
@@ -53,6 +54,7 @@ enum http_line_kind {
 #define HTTP_F_CODING 0x08    /* Transfer-Encoding seen */
 #define HTTP_F_WEBSOCKET 0x10 /* response 101: Upgrade to that */
 #define HTTP_F_H2C 0x20	      /* response 101: to HTTP/2 */
+#define HTTP_F_FIRST 0x10     /* request: nothing has come before it on the connection */
 #define HTTP_F_STRICT 0x20    /* request: only a line that is certainly one starts it */
 #define HTTP_F_ODD 0x40	      /* request: nothing says that it is one of HTTP */
 #define HTTP_F_SIMPLE 0x80    /* request: begins as one of HTTP/0.9 does */
@@ -62,8 +64,9 @@ enum http_result {
 	HTTP_MORE,    /* all that was given belongs to the message, and more is to come */
 	HTTP_HEAD,    /* the header section is complete; the caller sets the next phase */
 	HTTP_DONE,    /* the message is complete */
-	HTTP_NOT,     /* this is no HTTP/1.x start line */
 	HTTP_PREFACE, /* this is the first line of an HTTP/2 connection (RFC 9113, 3.4) */
+	HTTP_NOT,     /* this is no HTTP/1.x start line; this and what follows are refusals */
+	HTTP_PROXY,   /* maybe a header of the PROXY protocol; nothing else was in this window */
 	HTTP_BAD,     /* framing that cannot be followed */
 };
 
@@ -253,6 +256,21 @@ static __always_inline int http_begun(struct http_parser *p, int token)
 }
 
 /*
+ * With these bytes, [at, end), a connection may begin that has a header of the PROXY protocol:
+ * version 1, or version 2 behind what looks like two empty lines.
+ */
+static __always_inline bool http_is_prefix(const struct http_parser *p, const struct cursor *cur,
+					   __u32 at, __u32 end)
+{
+	__u64 v = cursor_load(cur, at);
+
+	if (!(p->flags & HTTP_F_FIRST))
+		return false;
+	return !(__u8)v || (end - at >= 8 && (v == CHARS('P', 'R', 'O', 'X', 'Y', ' ', 'T', 'C') ||
+					      v == CHARS('P', 'R', 'O', 'X', 'Y', ' ', 'U', 'N')));
+}
+
+/*
  * What the start of a request line, of which [at, end) is there, says of it: its method, and
  * whether it is one of HTTP should no version follow. Servers take blanks for a space (RFC 9112,
  * 3), and skip some before the line.
@@ -294,6 +312,8 @@ VERIFIED_ALONE int http_odd_line(struct http_parser *p, const struct cursor *cur
 		    cursor_load(cur, at) == CHARS('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') &&
 		    cursor_load(cur, at + 6) == CHARS('H', 'T', 'T', 'P', '/', '2', '.', '0'))
 			return HTTP_PREFACE;
+		if (http_is_prefix(p, cur, at, end))
+			return HTTP_PROXY;
 		if (!http_is_text(cursor_byte(cur, at)))
 			return HTTP_NOT;
 		method = http_odd_start(p, cur, at, end);
@@ -549,6 +569,8 @@ static __always_inline int http_start_begins(struct http_parser *p, const struct
 		if (token < 0)
 			return HTTP_NOT;
 	} else {
+		if (http_is_prefix(p, cur, at, end))
+			return HTTP_PROXY;
 		if (!http_is_text(first))
 			return HTTP_NOT;
 		token = http_odd_start(p, cur, at, end);
@@ -567,12 +589,15 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct cursor *c
 {
 	__u32 bytes = end - at;
 	__s64 size;
+	int result;
 
 	if (!p || !cur)
 		return HTTP_BAD;
-	if (p->line_kind == HTTP_LINE_WHOLE && p->phase == HTTP_START &&
-	    http_start_begins(p, cur, at, end) == HTTP_NOT)
-		return HTTP_NOT;
+	if (p->line_kind == HTTP_LINE_WHOLE && p->phase == HTTP_START) {
+		result = http_start_begins(p, cur, at, end);
+		if (result != HTTP_MORE)
+			return result;
+	}
 	if (p->line_kind == HTTP_LINE_WHOLE && bytes <= HTTP_CARRY) {
 		http_keep(p, cur, at, bytes);
 		return HTTP_MORE;

@@ -272,6 +272,11 @@ uint64_t world__responses(unsigned int status, enum http_method method)
 	return sum;
 }
 
+uint64_t world__events(void)
+{
+	return shim_events;
+}
+
 uint64_t world__lost(enum loss_reason reason)
 {
 	uint64_t sum = 0;

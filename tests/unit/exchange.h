@@ -54,6 +54,9 @@ uint64_t world__aborted(enum abort_by by, enum abort_phase phase);
 /* Final responses with this status and method; 0 and METHOD_N stand for any. */
 uint64_t world__responses(unsigned int status, enum http_method method);
 
+/* Events sent to the agent so far, such as those of TLS handshakes. */
+uint64_t world__events(void);
+
 /* What was lost for this reason; LOSS_N: for any. */
 uint64_t world__lost(enum loss_reason reason);
 
