@@ -401,6 +401,11 @@ static __always_inline int response_step(struct server_state *s, struct io *io)
 	payload_skip(io, io->cursor.pos - carry);
 	switch (result) {
 	case HTTP_MORE:
+		if (http_at_start(p)) {
+			s->first_byte_ns = 0; /* an empty line before a response */
+			if (trial)
+				p->phase = HTTP_RESYNC;
+		}
 		return 0;
 	case HTTP_HEAD:
 		if (io->unseen)

@@ -46,6 +46,9 @@ enum http_line_kind {
 	HTTP_LINE_START,  /* start line, its first token is in `token` */
 	HTTP_LINE_LENGTH, /* Content-Length, inside the digits, value so far in body_left */
 	HTTP_LINE_CODING, /* Transfer-Encoding: its last word matters */
+	/* nothing of this line, but it may go on with the one before (RFC 9112, 5.2) */
+	HTTP_LINE_LENGTH_OVER,
+	HTTP_LINE_CODING_OVER,
 };
 
 #define HTTP_F_RESPONSE 0x01  /* parses responses; never changes */
@@ -172,9 +175,21 @@ static __always_inline int http_status(const struct cursor *cur, __u32 at, __u32
 	return (int)(a * 100 + b * 10 + c);
 }
 
+/* An element of a Content-Length is complete. RFC 9112, 6.3: differing lengths are an error. */
+static __always_inline int http_length_end(struct http_parser *p)
+{
+	if (!(p->value_state & HTTP_VALUE_BEGUN))
+		return HTTP_BAD;
+	if ((p->value_state & HTTP_VALUE_SECOND) && *(__u64 *)p->carry != p->body_left)
+		return HTTP_BAD;
+	p->value_state &= HTTP_VALUE_BEGUN;
+	p->flags |= HTTP_F_LENGTH;
+	return HTTP_MORE;
+}
+
 /*
  * Adds the digits in [at, end) to body_left, from where value_* say the last
- * piece ended. HTTP_BAD for anything but digits with padding around.
+ * piece ended. HTTP_BAD for anything but digits with padding around, or a list of such.
  */
 VERIFIED_ALONE int http_digits(struct http_parser *p, const struct cursor *cur, __u32 at, __u32 end)
 {
@@ -198,10 +213,23 @@ VERIFIED_ALONE int http_digits(struct http_parser *p, const struct cursor *cur, 
 				p->value_state |= HTTP_VALUE_ENDED;
 			continue;
 		}
-		if (c < '0' || c > '9' || (p->value_state & HTTP_VALUE_ENDED) ||
-		    p->body_left > (1ULL << 58))
+		if (c == ',') {
+			if (http_length_end(p) == HTTP_BAD)
+				return HTTP_BAD;
+			p->value_state = 0;
+			continue;
+		}
+		if (c < '0' || c > '9' || (p->value_state & HTTP_VALUE_ENDED))
 			return HTTP_BAD;
-		p->value_state |= HTTP_VALUE_BEGUN;
+		if (!(p->value_state & HTTP_VALUE_BEGUN)) {
+			p->value_state = HTTP_VALUE_BEGUN;
+			if (p->flags & HTTP_F_LENGTH)
+				p->value_state |= HTTP_VALUE_SECOND;
+			*(__u64 *)p->carry = p->body_left;
+			p->body_left = 0;
+		}
+		if (p->body_left > (1ULL << 58))
+			return HTTP_BAD;
 		p->body_left = p->body_left * 10 + (c - '0');
 	}
 	return HTTP_BAD;
@@ -341,14 +369,15 @@ static __always_inline int http_start_line(struct http_parser *p, const struct c
 {
 	int token = p->token;
 
+	/* RFC 9112, 2.2: ignore an empty line before a request; clients do so before a response */
+	if (end == at && p->line_kind == HTTP_LINE_WHOLE)
+		return HTTP_MORE;
 	if (p->flags & HTTP_F_RESPONSE) {
 		if (p->line_kind == HTTP_LINE_WHOLE)
 			token = http_status(cur, at, end);
 		return token < 0 ? HTTP_NOT : http_begun(p, token);
 	}
 	if (p->line_kind == HTTP_LINE_WHOLE) {
-		if (end == at)
-			return HTTP_MORE; /* RFC 9112, 2.2: ignore an empty line before a request */
 		token = http_method_of(cursor_load(cur, at));
 	}
 	if (token < 0 || end - at < 10 || !http_is_version(cursor_load(cur, end - 8)) ||
@@ -357,24 +386,32 @@ static __always_inline int http_start_line(struct http_parser *p, const struct c
 	return http_begun(p, token);
 }
 
-/* A Content-Length line begins; its value is to follow. */
-static __always_inline void http_length_begin(struct http_parser *p)
+/*
+ * The line of a field is complete, of which the next one may be a part: `kind` says which field.
+ * Mostly it is there, and is none.
+ */
+static __always_inline int http_field_over(struct http_parser *p, const struct cursor *cur,
+					   __u32 newline, __u8 kind)
 {
-	*(__u64 *)p->carry = p->body_left;
-	p->body_left = 0;
-	p->value_bytes = 0;
-	p->value_state = p->flags & HTTP_F_LENGTH ? HTTP_VALUE_SECOND : 0;
+	p->line_kind = kind;
+	if (newline + 1 >= cur->bytes || http_is_blank(cursor_byte(cur, newline + 1)))
+		return HTTP_MORE;
+	p->line_kind = HTTP_LINE_WHOLE;
+	return kind == HTTP_LINE_LENGTH_OVER && !(p->value_state & HTTP_VALUE_BEGUN) ? HTTP_BAD
+										     : HTTP_MORE;
 }
 
-/* Its value is complete. RFC 9112, 6.3: differing lengths are an error. */
-static __always_inline int http_length_end(struct http_parser *p)
+/* The line of a Content-Length is complete with its digits in [at, end). */
+static __always_inline int http_length_line(struct http_parser *p, const struct cursor *cur,
+					    __u32 at, __u32 end, __u32 newline)
 {
-	if (!(p->value_state & HTTP_VALUE_BEGUN))
+	if (http_digits(p, cur, at, end) == HTTP_BAD)
 		return HTTP_BAD;
-	if ((p->value_state & HTTP_VALUE_SECOND) && *(__u64 *)p->carry != p->body_left)
+	if ((p->value_state & HTTP_VALUE_BEGUN) && http_length_end(p) == HTTP_BAD)
 		return HTTP_BAD;
-	p->flags |= HTTP_F_LENGTH;
-	return HTTP_MORE;
+	p->value_state &= HTTP_VALUE_BEGUN;
+	p->value_bytes = 0;
+	return http_field_over(p, cur, newline, HTTP_LINE_LENGTH_OVER);
 }
 
 /* The window ends in a value: its part [at, end). */
@@ -401,24 +438,35 @@ VERIFIED_ALONE __u32 http_trim(const struct cursor *cur, __u32 end)
 	return end;
 }
 
-/* A Transfer-Encoding line is complete: is "chunked" its last word? */
+/* Whether a word of a list may begin behind it. */
+static __always_inline bool http_is_before_word(__u8 c)
+{
+	return c == ' ' || c == ',' || c == ':' || c == '\t';
+}
+
+/*
+ * A Transfer-Encoding line is complete: is "chunked" its last word? "identity" is no coding, and
+ * no longer in RFC 9112; who names it means that there is none.
+ */
 static __always_inline int http_coding_line(struct http_parser *p, const struct cursor *cur,
-					    __u32 end)
+					    __u32 at, __u32 end, __u32 newline)
 {
 	__u64 last;
-	__u8 before;
 
 	if (http_is_blank(cursor_byte(cur, end - 1)))
 		end = http_trim(cur, end);
 	last = cursor_load(cur, end - 8);
-	before = (__u8)last;
+	if (end <= at ||
+	    ((last | HTTP_FOLD_LETTERS) == CHARS('i', 'd', 'e', 'n', 't', 'i', 't', 'y') &&
+	     http_is_before_word(cursor_byte(cur, end - 9))))
+		return http_field_over(p, cur, newline, HTTP_LINE_CODING_OVER);
 	p->flags |= HTTP_F_CODING;
 	if (((last >> 8) | 0x20202020202020ULL) == CHARS('c', 'h', 'u', 'n', 'k', 'e', 'd', 0) &&
-	    (before == ' ' || before == ',' || before == ':' || before == '\t'))
+	    http_is_before_word((__u8)last))
 		p->flags |= HTTP_F_CHUNKED;
 	else
 		p->flags &= (__u8)~HTTP_F_CHUNKED;
-	return HTTP_MORE;
+	return http_field_over(p, cur, newline, HTTP_LINE_CODING_OVER);
 }
 
 /*
@@ -432,7 +480,7 @@ VERIFIED_ALONE __s64 http_chunk_size(const struct cursor *cur, __u32 at, __u32 e
 
 	if (!cur)
 		return -1;
-	for (i = 0; i < 16; i++) {
+	for (i = 0; i < HTTP_CARRY; i++) {
 		__u8 c = cursor_byte(cur, at + i);
 		__u8 digit;
 
@@ -446,10 +494,11 @@ VERIFIED_ALONE __s64 http_chunk_size(const struct cursor *cur, __u32 at, __u32 e
 			break;
 		else
 			return -1;
+		if (size >> 56)
+			return -1; /* so that a size is far from overflow */
 		size = size << 4 | digit;
 	}
-	/* fifteen digits at most, so that a size is far from overflow */
-	return i == 0 || i == 16 ? -1 : (__s64)size;
+	return i == 0 || i == HTTP_CARRY ? -1 : (__s64)size;
 }
 
 static __always_inline int http_chunk_line(struct http_parser *p, const struct cursor *cur,
@@ -513,12 +562,21 @@ VERIFIED_ALONE int http_line(struct http_parser *p, const struct cursor *cur, __
 	case HTTP_LINE_LENGTH:
 		if ((p->value_state & HTTP_VALUE_RETURN) && newline != at)
 			return HTTP_BAD;
-		if (http_digits(p, cur, at, end) == HTTP_BAD)
-			return HTTP_BAD;
-		return http_length_end(p);
+		return http_length_line(p, cur, at, end, newline);
 	case HTTP_LINE_CODING:
-		return http_coding_line(p, cur, end);
+		return http_coding_line(p, cur, at, end, newline);
+	case HTTP_LINE_LENGTH_OVER:
+		if (http_is_blank(cursor_byte(cur, at)))
+			return http_length_line(p, cur, at, end, newline);
+		if (!(p->value_state & HTTP_VALUE_BEGUN))
+			return HTTP_BAD;
+		break;
+	case HTTP_LINE_CODING_OVER:
+		if (http_is_blank(cursor_byte(cur, at)))
+			return http_coding_line(p, cur, at, end, newline);
+		break;
 	}
+	p->line_kind = HTTP_LINE_WHOLE;
 	if (end == at) {
 		if (p->phase == HTTP_HEADER)
 			return HTTP_HEAD;
@@ -530,14 +588,13 @@ VERIFIED_ALONE int http_line(struct http_parser *p, const struct cursor *cur, __
 	first = cursor_byte(cur, at) | 0x20;
 	if (first == 'c') {
 		if (end - at >= 15 && http_is_length(cur, at)) {
-			http_length_begin(p);
-			if (http_digits(p, cur, at + 15, end) == HTTP_BAD)
-				return HTTP_BAD;
-			return http_length_end(p);
+			p->value_bytes = 0;
+			p->value_state = 0;
+			return http_length_line(p, cur, at + 15, end, newline);
 		}
 	} else if (first == 't') {
 		if (end - at >= 18 && http_is_coding(cur, at))
-			return http_coding_line(p, cur, end);
+			return http_coding_line(p, cur, at, end, newline);
 	} else if (first == 'u' && p->token == 101) {
 		return http_upgrade_line(p, cur, at);
 	}
@@ -598,7 +655,13 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct cursor *c
 		if (result != HTTP_MORE)
 			return result;
 	}
-	if (p->line_kind == HTTP_LINE_WHOLE && bytes <= HTTP_CARRY) {
+	if (p->line_kind >= HTTP_LINE_LENGTH_OVER && !http_is_blank(cursor_byte(cur, at))) {
+		if (p->line_kind == HTTP_LINE_LENGTH_OVER && !(p->value_state & HTTP_VALUE_BEGUN))
+			return HTTP_BAD;
+		p->line_kind = HTTP_LINE_WHOLE;
+	}
+	if ((p->line_kind == HTTP_LINE_WHOLE || p->line_kind >= HTTP_LINE_LENGTH_OVER) &&
+	    bytes <= HTTP_CARRY) {
 		http_keep(p, cur, at, bytes);
 		return HTTP_MORE;
 	}
@@ -617,7 +680,8 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct cursor *c
 		default:
 			if (p->phase == HTTP_HEADER && http_is_length(cur, at)) {
 				p->line_kind = HTTP_LINE_LENGTH;
-				http_length_begin(p);
+				p->value_bytes = 0;
+				p->value_state = 0;
 				return http_length_part(p, cur, at + 15, end);
 			}
 			if (p->phase == HTTP_HEADER && p->token == 101)
@@ -626,6 +690,11 @@ VERIFIED_ALONE int http_unfinished(struct http_parser *p, const struct cursor *c
 					       ? HTTP_LINE_CODING
 					       : HTTP_LINE_SKIP;
 		}
+	} else if (p->line_kind == HTTP_LINE_LENGTH_OVER) {
+		p->line_kind = HTTP_LINE_LENGTH;
+		return http_length_part(p, cur, at, end);
+	} else if (p->line_kind == HTTP_LINE_CODING_OVER) {
+		p->line_kind = HTTP_LINE_CODING;
 	} else if (p->line_kind == HTTP_LINE_LENGTH) {
 		if (p->value_state & HTTP_VALUE_RETURN)
 			return HTTP_BAD;
@@ -710,7 +779,8 @@ VERIFIED_ALONE int http_scan(struct http_parser *p, struct cursor *cur)
 			}
 		}
 		result = http_line(p, cur, line, newline);
-		p->line_kind = HTTP_LINE_WHOLE;
+		if (p->line_kind < HTTP_LINE_LENGTH_OVER)
+			p->line_kind = HTTP_LINE_WHOLE;
 		if (p->phase == HTTP_CHUNK_DATA) {
 			__u64 skip = bytes - pos;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Request lines that are not as most are, to real servers: what they answer is counted once, and the next is right."""
+"""Requests that are not as most are, to real servers: what they answer is counted once, and the next is right."""
 from collections import Counter
 
 import lib
@@ -15,6 +15,19 @@ ODD = (
     b"GET / http/1.1", b"GET / HTTP/1.15", b"GET / HTTP/2.0", b"GET / HTTP/9.9", b"GET /a b HTTP/1.1", b"GET HTTP/1.1",
     b"GET", b"nothing", b"/", b"GET http://test/ HTTP/1.1", b"get http://test/ HTTP/1.1",
     b"\x16\x03\x05 hello", b"\x00\x01\x02", b"GET /" + b"u" * 500 + b" HTTP/1.1", b"x" * 500,
+)
+
+
+# Header sections whose framing servers understand in different ways, or refuse.
+POST = b"POST / HTTP/1.1\r\nHost: test\r\n"
+FRAMED = (
+    POST + b"Content-Length: 3, 3\r\n\r\nabc", POST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    POST + b"Content-Length:\r\n 3\r\n\r\nabc", POST + b"Content-Length: three\r\n\r\nabc",
+    POST + b"Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc",
+    POST + b"Transfer-Encoding: gzip\r\n\r\n",
+    POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    POST + b"Transfer-Encoding: chunked\r\n\r\n0000000000000003\r\nabc\r\n0000000000000000\r\n\r\n",
+    b"\r\n\r\n" + POST + b"Content-Length: 3\r\n\r\nabc",
 )
 
 
@@ -41,15 +54,15 @@ def exercise(env, server):
     agent = env.shared_agent()
     want = Counter()
     simple = 0
-    for line in ODD:
+    for message in [line + b"\r\nHost: test\r\n\r\n" for line in ODD] + list(FRAMED):
         for before in (False, True):
             with Connection(server.port) as c:
                 if before:
                     want[(str(c.get()[0]), "GET")] += 1
-                c.send(line + b"\r\nHost: test\r\n\r\n")
+                c.send(message)
                 status = answer(c)
                 if status == "raw":
-                    simple += before or line.startswith((b"GET /", b"GET HTTP/1"))
+                    simple += before or message.startswith((b"GET /", b"GET HTTP/1"))
                 elif status:
                     want[(status, "?")] += 1
                     usual(c, want)

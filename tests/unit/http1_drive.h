@@ -280,40 +280,85 @@ static inline int naive_status(const struct naive *n)
 	return (l[9] - '0') * 100 + (l[10] - '0') * 10 + l[11] - '0';
 }
 
-/* False for anything but digits that make a number that can be counted down. */
-static inline bool naive_length(const struct naive *n, const char *value, size_t length,
-				uint64_t *ret)
+/* A Content-Length, whose lines are looked at one by one. */
+struct naive_length {
+	bool named; /* the header has a value */
+	uint64_t value;
+	bool wanted; /* an element is to come */
+};
+
+/*
+ * The part [at, length) of such a line: elements between commas, all of them the same. False for
+ * anything but digits that make a number that can be counted down.
+ */
+static inline bool naive_elements(struct naive_length *l, const struct naive *n, size_t at)
 {
 	uint64_t v = 0;
+	bool digits = false, ended = false;
 
-	/* a limit of the parser: as much padding as fits 44 bytes with the digits */
-	if (!length || n->length - strlen("content-length:") > 44)
+	/* a limit of the parser: so many bytes of a line */
+	if (n->length - at > 44)
 		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (!naive_digit(value[i]) || v > 1ULL << 58)
-			return false;
-		v = v * 10 + (uint64_t)(value[i] - '0');
+	for (; at <= n->length; at++) {
+		char c = at < n->length ? n->line[at] : ',';
+
+		if (at < n->length && naive_blank(c)) {
+			ended |= digits;
+		} else if (c == ',' && digits) {
+			if (l->named && v != l->value)
+				return false;
+			l->named = true;
+			l->value = v;
+			l->wanted = at < n->length;
+			digits = ended = false;
+			v = 0;
+		} else if (at == n->length) {
+			break; /* the next line may have it */
+		} else if (c == ',' && l->named && !l->wanted) {
+			l->wanted = true; /* behind an element of the line before */
+		} else {
+			if (!naive_digit(c) || ended || !l->wanted || v > 1ULL << 58)
+				return false;
+			digits = true;
+			v = v * 10 + (uint64_t)(c - '0');
+		}
 	}
-	*ret = v;
 	return true;
 }
 
 /*
- * Is the last word of a list "chunked"? Two limits of the parser: up to 7 blanks may
+ * Is the last word of a list this one? Two limits of the parser: up to 7 blanks may
  * follow the word, and a colon before it always passes for that of the name.
  */
-static inline bool naive_chunked(const struct naive *n, const char *value, size_t length)
+static inline bool naive_last(const struct naive *n, const char *word)
 {
-	static const char word[] = "chunked";
-	const char *last = value + length - strlen(word);
+	size_t end = n->length, bytes = strlen(word);
+	const char *last;
 
-	if (length < strlen(word) || n->line + n->length - (value + length) > 7)
+	while (end && n->length - end < HTTP_BLANKS && naive_blank(n->line[end - 1]))
+		end--;
+	last = n->line + end - bytes;
+	if (end <= bytes || strncasecmp(last, word, bytes))
 		return false;
-	for (size_t i = 0; i < strlen(word); i++)
-		if ((last[i] | 0x20) != word[i])
+	return naive_blank(last[-1]) || last[-1] == ',' || last[-1] == ':';
+}
+
+static inline bool naive_is_blank(const struct naive *n)
+{
+	for (size_t i = 0; i < n->length; i++)
+		if (!naive_blank(n->line[i]))
 			return false;
-	return length == strlen(word) || naive_blank(last[-1]) || last[-1] == ',' ||
-	       last[-1] == ':';
+	return n->length <= HTTP_BLANKS; /* a limit of the parser */
+}
+
+/* A line of a Transfer-Encoding. */
+static inline void naive_coding(const struct naive *n, uint8_t *flags)
+{
+	if (naive_last(n, "identity"))
+		return;
+	*flags |= HTTP_F_CODING | HTTP_F_CHUNKED;
+	if (!naive_last(n, "chunked"))
+		*flags &= (uint8_t)~HTTP_F_CHUNKED;
 }
 
 /* Size of the chunk whose line this is, or -1. */
@@ -335,7 +380,7 @@ static inline int64_t naive_chunk(const struct naive *n)
 			digit = (char)(c - 'A' + 10);
 		else
 			return -1;
-		if (i == 15) /* a limit of the parser */
+		if (i == 23 || size >> 56) /* a limit of the parser */
 			return -1;
 		size = size << 4 | (uint64_t)digit;
 	}
@@ -394,24 +439,37 @@ static inline uint8_t naive_upgrade(const struct naive *n)
 /* The header section at hand: HTTP_HEAD, HTTP_BAD, or HTTP_MORE at the end of the stream. */
 static inline int naive_header(struct naive *n, int token, uint8_t *flags, uint64_t *length)
 {
+	enum { OTHER, LENGTH, CODING } field = OTHER;
+	struct naive_length l = { 0 };
+
 	*length = 0;
 	while (naive_line(n)) {
 		const char *value;
-		uint64_t number;
 		size_t bytes;
 
+		if (n->length && naive_blank(n->line[0]) && field != OTHER) {
+			if (field == LENGTH && !naive_elements(&l, n, 0))
+				return HTTP_BAD;
+			if (field == CODING && !naive_is_blank(n))
+				naive_coding(n, flags);
+			continue;
+		}
+		if (field == LENGTH && l.wanted)
+			return HTTP_BAD;
+		field = OTHER;
+		if (l.named)
+			*flags |= HTTP_F_LENGTH;
+		*length = l.value;
 		if (!n->length)
 			return HTTP_HEAD;
 		if (naive_field(n, "content-length", &value, &bytes)) {
-			if (!naive_length(n, value, bytes, &number) ||
-			    ((*flags & HTTP_F_LENGTH) && number != *length))
+			l.wanted = true;
+			if (!naive_elements(&l, n, strlen("content-length:")))
 				return HTTP_BAD;
-			*flags |= HTTP_F_LENGTH;
-			*length = number;
+			field = LENGTH;
 		} else if (naive_field(n, "transfer-encoding", &value, &bytes)) {
-			*flags |= HTTP_F_CODING | HTTP_F_CHUNKED;
-			if (!naive_chunked(n, value, bytes))
-				*flags &= (uint8_t)~HTTP_F_CHUNKED;
+			naive_coding(n, flags);
+			field = CODING;
 		} else if (token == 101) {
 			*flags |= naive_upgrade(n);
 		}
@@ -430,7 +488,7 @@ static inline void naive_parse(struct drive_trace *t, bool response, const uint8
 	t->events = 0;
 	t->verdict = HTTP_MORE;
 	while (naive_line(&n)) {
-		if (!n.length && !response)
+		if (!n.length)
 			continue;
 		if (!response && n.length == 14 && !memcmp(n.line, "PRI * HTTP/2.0", 14)) {
 			t->verdict = HTTP_PREFACE;

@@ -333,7 +333,7 @@ START_TEST(invalid_messages)
 {
 	struct connection *c = connection__open(7);
 
-	exchange(c, "POST / HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\n",
+	exchange(c, "POST / HTTP/1.1\r\nContent-Length: 5, 6\r\n\r\n",
 		 "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n");
 	finish(c);
 	ck_assert_uint_eq(world__lost(LOSS_HEADER_INVALID), 1);

@@ -258,6 +258,50 @@ START_TEST(simple_requests)
 }
 END_TEST
 
+/* As RFC 9112 says: folded lines, lists of equal lengths, zeros before a size, no coding. */
+START_TEST(framing_as_specified)
+{
+	static const char *const request[] = {
+		"POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc",
+		"POST / HTTP/1.1\r\nContent-Length:\r\n 3\r\n\r\nabc",
+		"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+		"POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc",
+		"POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n",
+		"POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+		"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0000000000000003\r\nabc\r\n"
+		"0000000000000000\r\n\r\n",
+	};
+	static const char *const response[] = {
+		"\r\nHTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nContent-Length:\r\n\t2\r\n\r\nok\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip,\r\n chunked\r\n\r\n"
+		"000000000000000002\r\nok\r\n0\r\n\r\n",
+	};
+	uint64_t first_ns, n = 0;
+
+	for (size_t i = 0; i < sizeof(request) / sizeof(request[0]); i++) {
+		for (size_t k = 0; k < sizeof(response) / sizeof(response[0]); k++) {
+			struct connection *c = connection__open(7);
+
+			exchange(c, request[i], response[k]);
+			exchange(c, HEAD, HEADERS);
+			write_text(c, "\r\n");
+			world__sleep(50 * MS);
+			exchange(c, request[i], response[k]);
+			finish(c);
+			n++;
+			ck_assert_msg(world__responses(200, METHOD_POST) == 2 * n, "%s%s",
+				      request[i], response[k]);
+		}
+	}
+	clean(3 * n);
+	/* an empty line before a response is no first byte of it */
+	ck_assert_uint_eq(world__row(ROW_APP_FIRST_BYTE, &first_ns), 3 * n);
+	ck_assert_uint_eq(first_ns, 3 * n * 2 * MS);
+}
+END_TEST
+
 Suite *exchange_odd_suite(void)
 {
 	Suite *suite = suite_create("exchange_odd");
@@ -271,6 +315,7 @@ Suite *exchange_odd_suite(void)
 	tcase_add_test(lines, other_protocols);
 	tcase_add_test(lines, framing_refused);
 	tcase_add_test(lines, simple_requests);
+	tcase_add_test(lines, framing_as_specified);
 	suite_add_tcase(suite, lines);
 	return suite;
 }

@@ -308,7 +308,27 @@ START_TEST(content_length)
 		{ "Content-Length: +5", -1 },
 		{ "Content-Length: 0x5", -1 },
 		{ "Content-Length: 5.0", -1 },
-		{ "Content-Length: 5, 5", -1 },
+		{ "Content-Length: 5, 5", 5 },
+		{ "Content-Length: 5,5 , 005", 5 },
+		{ "Content-Length:            5,                   5", 5 },
+		{ "Content-Length: 5, 5\r\nContent-Length: 5", 5 },
+		{ "Content-Length:\r\n 5", 5 },
+		{ "Content-Length: \r\n\t5\t", 5 },
+		{ "Content-Length: 5\r\n ", 5 },
+		{ "Content-Length: 5\r\n \r\n\t\r\n                                   ", 5 },
+		{ "Content-Length: 5,\r\n 5", 5 },
+		{ "Content-Length: 5\r\n , 5", 5 },
+		{ "Content-Length:\r\n                                     5\r\nX: y", 5 },
+		{ "Content-Length: 5\r\nX: y\r\n 6", 5 },
+		{ "Content-Length: 5, 6", -1 },
+		{ "Content-Length: 5,", -1 },
+		{ "Content-Length: ,5", -1 },
+		{ "Content-Length: 5,,5", -1 },
+		{ "Content-Length: 5\r\n 5", -1 },
+		{ "Content-Length: 5\r\n                                       , 6", -1 },
+		{ "Content-Length: 5,\r\nX: y", -1 },
+		{ "Content-Length:\r\nX: y", -1 },
+		{ "Content-Length:\r\n ", -1 },
 		{ "Content-Length: 5 5", -1 },
 		{ "Content-Length:          12 34", -1 },
 		{ "Content-Length:          12\r34", -1 },
@@ -394,7 +414,20 @@ START_TEST(transfer_encoding)
 		  HTTP_F_CODING | HTTP_F_CHUNKED | HTTP_F_LENGTH },
 		{ "Transfer-Encoding: chunked\r\nContent-Length: 5",
 		  HTTP_F_CODING | HTTP_F_CHUNKED | HTTP_F_LENGTH },
-		{ "Transfer-Encoding: identity", HTTP_F_CODING },
+		{ "Transfer-Encoding: identity", 0 },
+		{ "Transfer-Encoding:IDENTITY  ", 0 },
+		{ "Transfer-Encoding: xidentity", HTTP_F_CODING },
+		{ "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+		  HTTP_F_CODING | HTTP_F_CHUNKED },
+		{ "Content-Length: 5\r\nTransfer-Encoding: identity", HTTP_F_LENGTH },
+		{ "Transfer-Encoding:\r\n chunked", HTTP_F_CODING | HTTP_F_CHUNKED },
+		{ "Transfer-Encoding: gzip,\r\n\tchunked \r\nX: y",
+		  HTTP_F_CODING | HTTP_F_CHUNKED },
+		{ "Transfer-Encoding: chunked\r\n ", HTTP_F_CODING | HTTP_F_CHUNKED },
+		{ "Transfer-Encoding: chunked\r\n \r\n , gzip", HTTP_F_CODING },
+		{ "Transfer-Encoding: gzip\r\n ,                              chunked",
+		  HTTP_F_CODING | HTTP_F_CHUNKED },
+		{ "Transfer-Encoding: gzip\r\nX: y\r\n chunked", HTTP_F_CODING },
 		{ "Transfer-Encoding: gzip", HTTP_F_CODING },
 		{ "Transfer-Encoding: chunked, gzip", HTTP_F_CODING },
 		{ "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip", HTTP_F_CODING },
@@ -422,6 +455,9 @@ START_TEST(chunks)
 		CHUNKED "5\r\nhello\r\n0\r\n\r\n" NEXT,
 		CHUNKED "a\r\n0123456789\r\nA\r\n012345678\n\r\n0\r\n\r\n" NEXT,
 		CHUNKED "00000000000000f\r\n0123456789abcde\r\n000\r\n\r\n" NEXT,
+		CHUNKED "0000000000000005\r\nhello\r\n0000000000000000\r\n\r\n" NEXT,
+		CHUNKED
+		"00000000000000000000005;x\r\nhello\r\n00000000000000000000000\r\n\r\n" NEXT,
 		CHUNKED "5;a=b\r\nhello\r\n0;c\r\n\r\n" NEXT,
 		CHUNKED "5 ; a=\"b; c\"\r\nhello\r\n0\t;x\r\n\r\n" NEXT,
 		CHUNKED "5;name=\"a value that is longer than any carry\"\r\nhello\r\n0;and "
@@ -442,7 +478,8 @@ START_TEST(chunks)
 		CHUNKED "5\r\nhelloX\r\n\r\n",
 		CHUNKED ";\r\n",
 		CHUNKED "5x\r\n",
-		CHUNKED "0000000000000005\r\n",
+		CHUNKED "000000000000000000000005\r\n",
+		CHUNKED "1000000000000000\r\n",
 		CHUNKED "ffffffffffffffff\r\n",
 		CHUNKED "0123456789abcdef0123456789abcdef\r\n",
 	};
@@ -474,7 +511,7 @@ START_TEST(responses)
 		"ICY 200 OK\r\n\r\n",
 		"HTTP/1.1 2000 OK\r\n\r\n",
 		"HTTP/1.1 200OK\r\n\r\n",
-		"\r\nHTTP/1.1 200 OK\r\n\r\n",
+		"\r\n HTTP/1.1 200 OK\r\n\r\n",
 		"HTTP/1.1\t200 OK\r\n\r\n",
 		"HTTP/1.1 2000 a long reason, longer than 24\r\n\r\n",
 		"<html>",
@@ -485,6 +522,10 @@ START_TEST(responses)
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.0 404\r\nContent-Length: 0\r\n\r\n");
 	ck_assert_uint_eq(trace.events, 3);
 	ck_assert_uint_eq(trace.event[0].token, 200);
+	ck_assert_uint_eq(trace.event[2].token, 404);
+	response("\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello\r\n"
+		 "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n\n");
+	ck_assert_uint_eq(trace.events, 3);
 	ck_assert_uint_eq(trace.event[2].token, 404);
 	response("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n");
 	ck_assert_uint_eq(trace.event[0].token, 200);
@@ -726,7 +767,8 @@ static size_t random_message(char *to, bool is_response)
 		random_padding(pad, ' ', 26);
 		at += (size_t)sprintf(to + at, "%s:%s%u%s%s",
 				      PICK("Content-Length", "content-length"), pad, body,
-				      PICK("", "", "", " ", ", 1", "\r", "9999999999999999999"),
+				      PICK("", "", "", " ", ", 1", "\r", "9999999999999999999",
+					   "\r\n ", "\r\n\t, 7", ",", "\n ,\n 3"),
 				      eol);
 		if (!roll(4))
 			at += (size_t)sprintf(to + at, "Content-Length:%s%u%s", pad,
@@ -735,7 +777,9 @@ static size_t random_message(char *to, bool is_response)
 		at += (size_t)sprintf(to + at, "%s:%s%s%s%s",
 				      PICK("Transfer-Encoding", "transfer-encoding"),
 				      PICK(" ", "", "  "), PICK("", "", "gzip,", "x"),
-				      PICK("chunked", "chunked", "Chunked ", "gzip"), eol);
+				      PICK("chunked", "chunked", "Chunked ", "gzip", "identity",
+					   "\r\n chunked", "chunked\n ", "chunked,\r\n\tgzip"),
+				      eol);
 	}
 	at += (size_t)sprintf(to + at, "%s", eol);
 	if (kind < 3) {
