@@ -500,11 +500,8 @@ static __always_inline __u32 payload_show_once(struct io *io, const struct http_
 	return (__u32)n;
 }
 
-/*
- * What was found in the queue of a write is not there any more: the same, and what follows, where
- * the task has it. Alone, because it is rare.
- */
-VERIFIED_ALONE int payload_show_again(struct io *io, const struct http_parser *p, __u32 most)
+/* What was found in the queue of a write is not there any more: it is read where the task has it. */
+VERIFIED_ALONE int payload_fall_back(struct io *io)
 {
 	if (!io)
 		return 0;
@@ -512,7 +509,7 @@ VERIFIED_ALONE int payload_show_again(struct io *io, const struct http_parser *p
 	io->source = payload_find(io, true);
 	io->current = 0;
 	io->at = io->bytes - io->left;
-	return (int)payload_show_once(io, p, most);
+	return 0;
 }
 
 /*
@@ -521,11 +518,16 @@ VERIFIED_ALONE int payload_show_again(struct io *io, const struct http_parser *p
  */
 static __always_inline __u32 payload_show(struct io *io, const struct http_parser *p, __u32 most)
 {
-	__u32 n = payload_show_once(io, p, most);
+	__u32 n = 0;
 
-	if (!has_queues || io->source != PAYLOAD_QUEUE || !io->buffer || (n && queue_holds(io)))
-		return n;
-	return (__u32)payload_show_again(io, p, most);
+	for (int i = 0; i < 2; i++) {
+		n = payload_show_once(io, p, most);
+		if (!has_queues || io->source != PAYLOAD_QUEUE || !io->buffer ||
+		    (n && queue_holds(io)))
+			break;
+		payload_fall_back(io);
+	}
+	return n;
 }
 
 #endif
