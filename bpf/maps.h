@@ -273,7 +273,6 @@ struct {
 	__uint(max_entries, DEFAULT_EVENT_RING_BYTES);
 } events SEC(".maps");
 
-
 /*
  * Working memory of one read or write. A program never runs twice at once on a
  * CPU, but behind fexit a reader may be preempted by a writer: one for each.

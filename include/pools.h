@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
  * Everything that is counted by instance and something else. A line here makes its maps in the
- * kernel and each owner's share of them (bpf/conn/share.h), and in user space its size, reading, fill
- * and deletion with the instance; of a count by key also its series (enum series_kind), whose
+ * kernel and each owner's share of them (bpf/conn/share.h), and in user space its size, reading,
+ * fill and deletion with the instance; of a count by key also its series (enum series_kind), whose
  * total outlives the instance.
  */
 #ifndef EDGETAP_POOLS_H

@@ -187,19 +187,19 @@ static void want_field(struct want *cur, const char *name, const char *value)
 
 	if (!strcmp(name, ":status"))
 		cur->status = digits && strlen(value) == 3 && number >= 100 ? (uint16_t)number
-									  : H2_STATUS_UNKNOWN;
+									    : H2_STATUS_UNKNOWN;
 	else if (!strcmp(name, ":method"))
 		cur->method = method_of(value);
 	else if (!strcmp(name, ":path"))
 		strcpy(cur->path, value);
 	else if (!strcmp(name, "content-type"))
 		cur->grpc = !strncmp(value, "application/grpc", 16) && strchr("+;", value[16])
-				  ? H2_GRPC_YES
-				  : H2_GRPC_NO;
+				    ? H2_GRPC_YES
+				    : H2_GRPC_NO;
 	else if (!strcmp(name, "grpc-status"))
 		cur->grpc_status = digits && strlen(value) <= 2 && number <= 16
-					 ? (uint8_t)number
-					 : H2_GRPC_STATUS_UNKNOWN;
+					   ? (uint8_t)number
+					   : H2_GRPC_STATUS_UNKNOWN;
 }
 
 /* Bytes of a block, through the inflater: they must give just this field, or none. */
