@@ -135,19 +135,23 @@ static __always_inline void to_client(struct sock *sk, struct server_state *s)
 	bpf_sk_storage_delete(&server_by_socket, sk);
 }
 
+#define CLIENT_BYTES_WRITTEN                                                                       \
+	65536 /* of a client, that a write alone adds: reads add what there is */
+
 /*
- * A socket that carries no state yet, in a read or write: null if it is a known client's, or
- * one that there was no memory for when it began, which is counted, and is none yet.
+ * A socket that carries no state yet, in a read or write: null if it is a known client's, to which
+ * at least `least` bytes are added; or one that there was no memory for when it began, which is
+ * counted, and is none yet. The last `just_read` bytes are to be followed.
  */
 static __always_inline struct server_state *unknown_socket(struct sock *sk, struct tcp_sock *tp,
-							   __u32 just_read)
+							   __u32 just_read, __u32 least)
 {
 	struct client_state *c = bpf_sk_storage_get(&client_by_socket, sk, 0, 0);
 	struct owner owner;
 	__u64 current;
 
 	if (c) {
-		client_bytes(c, tp, read_end(sk, tp), just_read ? 1 : 65536);
+		client_bytes(c, tp, read_end(sk, tp), least);
 		return NULL;
 	}
 	if (!BPF_CORE_READ(sk, sk_socket, file))
@@ -166,9 +170,11 @@ static __always_inline bool server_read(struct sock *sk, struct server_state *s,
 					struct tcp_sock *tp, struct io *io, __s32 gap, int flags)
 {
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
-		upgraded_bytes(s, io->bytes, true);
-	if (s->protocol == PROTOCOL_TUNNEL || (s->protocol == PROTOCOL_OTHER && !tls_may_begin(s)))
+		upgraded_bytes(s, io->bytes + (gap > 0 ? gap : 0), true);
+	if (s->protocol == PROTOCOL_TUNNEL || (s->protocol == PROTOCOL_OTHER && !tls_may_begin(s))) {
+		s->read_next = io->end;
 		return false;
+	}
 	if (s->protocol == PROTOCOL_OTHER && !tls_begins_late(s, io)) {
 		read_finish(s, io);
 		return false;
@@ -272,7 +278,7 @@ static __always_inline bool handle_read(struct sock *sk, int ret, int flags)
 		return false;
 	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
 	if (!s) {
-		s = unknown_socket(sk, tp, ret);
+		s = unknown_socket(sk, tp, ret, 1);
 		if (!s)
 			return false;
 	}
@@ -311,7 +317,7 @@ static __always_inline bool handle_taken(struct sock *sk)
 		return false;
 	s = bpf_sk_storage_get(&server_by_socket, sk, 0, 0);
 	if (!s) {
-		unknown_socket(sk, tp, 0);
+		unknown_socket(sk, tp, 0, 1);
 		return false;
 	}
 	skb = skb_cast(sk->sk_receive_queue.next);
@@ -356,7 +362,7 @@ static __always_inline bool handle_write(struct sock *sk, int ret)
 	if (!tp)
 		return false;
 	if (!s) {
-		s = unknown_socket(sk, tp, 0);
+		s = unknown_socket(sk, tp, 0, CLIENT_BYTES_WRITTEN);
 		if (!s)
 			return false;
 	}

@@ -731,10 +731,18 @@ static void take(struct connection *c, size_t n)
 /* Of the bytes that are unread, `got` are taken, from one buffer that has `n` of them. */
 static void take_from_buffer(struct connection *c, size_t n, size_t got, bool peek)
 {
+	/* what is in front of them in the buffer has been read before */
+	uint32_t before = c->tp.copied_seq % 3 * 5;
 	struct sock *sk = &c->tp.sk;
+	uint8_t *all = malloc(before + n);
 	struct buffer b;
 
-	buffer_make(&b, c->queue, n, c->tp.copied_seq, c->tp.copied_seq + (uint32_t)n);
+	if (!all)
+		abort();
+	memset(all, '\n', before);
+	memcpy(all + before, c->queue, n);
+	buffer_make(&b, all, before + n, c->tp.copied_seq - before, c->tp.copied_seq + (uint32_t)n);
+	free(all);
 	sk->sk_receive_queue.next = &b.skb[0];
 	if (!peek)
 		take(c, got);

@@ -353,6 +353,33 @@ START_TEST(websocket)
 END_TEST
 
 /* What a client sends through a tunnel before it is open is no request of the proxy's. */
+/* Bytes behind CONNECT, whatever piece of a buffer a read takes. */
+START_TEST(tunnel_bytes)
+{
+	struct connection *c = connection__open(8);
+	char bytes[150];
+
+	memset(bytes, 'x', sizeof(bytes));
+	exchange(c, "CONNECT a:80 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n");
+	for (int i = 0; i < 2; i++) {
+		connection__arrive(c, bytes, 100);
+		connection__read(c, 30, CALL_PLAIN);
+		connection__read(c, 31, CALL_PLAIN);
+		connection__read(c, 100, CALL_PLAIN);
+	}
+	ck_assert_uint_eq(world__count(COUNT_UPGRADED_BYTES_IN), 200);
+	connection__arrive(c, bytes, 150);
+	connection__splice(c, 150);
+	connection__arrive(c, bytes, 10);
+	connection__read(c, 100, CALL_PLAIN);
+	finish(c);
+	/* of splice nothing is told but that it was, and what comes behind tells how much */
+	ck_assert_uint_eq(world__count(COUNT_UPGRADED_BYTES_IN), 360);
+	ck_assert_uint_eq(world__count(COUNT_BYTES_IN),
+			  strlen("CONNECT a:80 HTTP/1.1\r\n\r\n") + 360);
+}
+END_TEST
+
 START_TEST(tunnel)
 {
 	struct connection *c = connection__open(7);
@@ -554,6 +581,7 @@ static void add_tests(Suite *suite, const char *order_name, const char *ends_nam
 	tcase_add_test(order, without_content);
 	tcase_add_test(order, large_writes);
 	tcase_add_test(ends, websocket);
+	tcase_add_test(ends, tunnel_bytes);
 	tcase_add_test(ends, tunnel);
 	tcase_add_test(ends, until_close);
 	tcase_add_test(ends, aborts_by_client);
