@@ -300,6 +300,7 @@ struct io {
 	__u32 read;	/* of a write: behind what was read before */
 	__u32 plain;	/* the bytes are plain text inside TLS */
 	__u32 sent;	/* HTTP/2: what the socket had taken (write_seq) when they were moved */
+	__u32 offset;	/* of a read: where it began in the first buffer of the queue */
 	__u32 in_order; /* of a write: it follows the one that was seen before */
 	__u32 unseen;	/* of a write: nobody waits, and not all that was read has been seen */
 };

@@ -171,7 +171,8 @@ static __always_inline bool server_read(struct sock *sk, struct server_state *s,
 {
 	if (s->protocol == PROTOCOL_TUNNEL || s->protocol == PROTOCOL_WEBSOCKET)
 		upgraded_bytes(s, io->bytes + (gap > 0 ? gap : 0), true);
-	if (s->protocol == PROTOCOL_TUNNEL || (s->protocol == PROTOCOL_OTHER && !tls_may_begin(s))) {
+	if (s->protocol == PROTOCOL_TUNNEL ||
+	    (s->protocol == PROTOCOL_OTHER && !tls_may_begin(s))) {
 		s->read_next = io->end;
 		return false;
 	}
@@ -332,8 +333,9 @@ static __always_inline bool handle_taken(struct sock *sk)
 		return false;
 	if (!s->torn_down) {
 		read_begin(sk, io, part.end, part.bytes, bpf_ktime_get_ns());
-		if (part.bytes)
-			payload_queued(io, skb, part.offset);
+		io->offset = part.offset;
+		if (!part.bytes)
+			io->source = PAYLOAD_NONE;
 		more = server_read(sk, s, tp, io, part.gap, 0);
 	}
 	return server_has_read(sk, s, tp, slot, part.end) && more;

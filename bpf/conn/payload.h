@@ -400,7 +400,12 @@ static __always_inline bool queue_holds(const struct io *io)
 /* Finds the bytes of a read or write, for the first time. */
 static __always_inline void payload_locate(struct io *io, bool sending)
 {
-	if (sending && has_queues && io->in_order && payload_sent(io))
+	if (has_queues && !sending) {
+		/* under the socket's lock, from tcp_rcv_space_adjust on */
+		payload_queued(io, skb_cast(sock_of(io)->sk_receive_queue.next), io->offset);
+		return;
+	}
+	if (has_queues && io->in_order && payload_sent(io))
 		return;
 	io->source = payload_find(io, sending);
 }
