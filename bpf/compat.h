@@ -41,7 +41,19 @@ enum {
 	NR_SENDMSG = 46,
 	NR_RECVMSG = 47,
 	NR_SPLICE = 275,
+	NR_SENDMMSG = 307,
+	NR_PWRITEV2 = 328,
 	NR_IO_URING_ENTER = 426
+};
+
+/* Of 32-bit tasks (arch/x86/entry/syscalls/syscall_32.tbl). */
+enum {
+	NR_COMPAT_WRITE = 4,
+	NR_COMPAT_SOCKETCALL = 102,
+	NR_COMPAT_WRITEV = 146,
+	NR_COMPAT_SENDMMSG = 345,
+	NR_COMPAT_SENDTO = 369,
+	NR_COMPAT_SENDMSG = 370,
 };
 #elif defined(__TARGET_ARCH_arm64)
 enum {
@@ -55,7 +67,19 @@ enum {
 	NR_SENDMSG = 211,
 	NR_RECVMSG = 212,
 	NR_SPLICE = 76,
+	NR_SENDMMSG = 269,
+	NR_PWRITEV2 = 287,
 	NR_IO_URING_ENTER = 426
+};
+
+/* Of 32-bit tasks (arch/arm64/tools/syscall_32.tbl). */
+enum {
+	NR_COMPAT_WRITE = 4,
+	NR_COMPAT_SOCKETCALL = 102,
+	NR_COMPAT_WRITEV = 146,
+	NR_COMPAT_SENDMMSG = 374,
+	NR_COMPAT_SENDTO = 290,
+	NR_COMPAT_SENDMSG = 296,
 };
 #else
 #error "system call numbers of this architecture are not known"

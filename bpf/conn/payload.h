@@ -216,6 +216,65 @@ static __always_inline struct queued queued_part(const struct sock *sk, const st
 	return part;
 }
 
+static __always_inline const struct sock *sock_of(const struct io *io)
+{
+	return bpf_rdonly_cast((const void *)io->socket, bpf_core_type_id_kernel(struct sock));
+}
+
+/*
+ * Where the task's last write was copied to: the kernel fills pages of the task's, from which
+ * buffers take their fragments (sk_page_frag()), and the task has written nothing since. Only for
+ * calls that copy, and sockets that use these pages. False if it is not all there.
+ */
+static __always_inline bool payload_copied(struct io *io, struct task_struct *task)
+{
+	const struct iovec *words =
+		bpf_rdonly_cast(&task->task_frag, bpf_core_type_id_kernel(struct iovec));
+	const struct sock *sk = sock_of(io);
+	__u64 rest = words->iov_len; /* of a struct page_frag: offset, size */
+	struct fragment f = { .page = (__u64)words->iov_base, .offset = (__u32)rest };
+
+	if (!bpf_core_field_exists(sk->sk_use_task_frag) || !sk->sk_use_task_frag ||
+	    sk->__sk_common.skc_flags &
+		    (1UL << bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY)) ||
+	    f.offset < io->bytes)
+		return false;
+	f.offset -= io->bytes;
+	io->segment[0].base = fragment_address(&f);
+	io->segment[0].bytes = io->bytes;
+	io->segments = 1;
+	io->more = 0;
+	io->list = 0;
+	return true;
+}
+
+/* A call whose buffers are not known where they are in the task: whether it copies all the same. */
+static __always_inline bool call_copies(const struct syscall *call)
+{
+	if (!call->compat)
+		return call->number == NR_SENDMMSG || call->number == NR_PWRITEV2;
+	switch (call->number) {
+	case NR_COMPAT_WRITE:
+	case NR_COMPAT_WRITEV:
+	case NR_COMPAT_SOCKETCALL:
+	case NR_COMPAT_SENDTO:
+	case NR_COMPAT_SENDMSG:
+	case NR_COMPAT_SENDMMSG:
+		return true;
+	}
+	return false;
+}
+
+/* The same: its bytes in the kernel, or a loss. */
+static __always_inline int payload_elsewhere(struct io *io, struct task_struct *task,
+					     const struct syscall *call, bool sending)
+{
+	if (has_queues && sending && call_copies(call) && payload_copied(io, task))
+		return PAYLOAD_QUEUE;
+	count_loss(call->compat ? LOSS_COMPAT : LOSS_SYSCALL);
+	return PAYLOAD_NONE;
+}
+
 /* Fills segment[] for a call of io->bytes bytes. Returns enum payload_source. */
 static __always_inline int payload_find(struct io *io, bool sending)
 {
@@ -228,10 +287,8 @@ static __always_inline int payload_find(struct io *io, bool sending)
 		return PAYLOAD_NONE;
 	}
 	syscall_read(task, &call);
-	if (call.compat) {
-		count_loss(LOSS_COMPAT);
-		return PAYLOAD_NONE;
-	}
+	if (call.compat)
+		return payload_elsewhere(io, task, &call, sending);
 	if (call.number == NR_IO_URING_ENTER) {
 		count_loss(LOSS_IO_URING);
 		return PAYLOAD_NONE;
@@ -257,8 +314,7 @@ static __always_inline int payload_find(struct io *io, bool sending)
 		case NR_SENDMSG:
 			break;
 		default:
-			count_loss(LOSS_SYSCALL);
-			return PAYLOAD_NONE;
+			return payload_elsewhere(io, task, &call, sending);
 		}
 	} else {
 		switch (call.number) {
@@ -355,11 +411,6 @@ static __always_inline const struct sk_buff *queue_tail(const struct sock *sk)
 		node = right;
 	}
 	return NULL;
-}
-
-static __always_inline const struct sock *sock_of(const struct io *io)
-{
-	return bpf_rdonly_cast((const void *)io->socket, bpf_core_type_id_kernel(struct sock));
 }
 
 /*

@@ -51,7 +51,7 @@ enum {
 	TCP_CLOSING,
 	TCP_NEW_SYN_RECV
 };
-enum sock_flags { SOCK_DEAD, SOCK_DONE };
+enum sock_flags { SOCK_DEAD, SOCK_DONE, SOCK_ZEROCOPY };
 
 struct iovec {
 	void *iov_base;
@@ -140,6 +140,7 @@ struct task_struct {
 	struct cred *real_cred;
 	struct signal_struct *signal;
 	struct pt_regs regs;
+	struct iovec task_frag; /* as two words */
 	char comm[16];
 	void *storage[2]; /* the shim's: library calls, what was counted */
 };
@@ -188,6 +189,7 @@ struct tcp_skb_cb {
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue, sk_write_queue;
+	bool sk_use_task_frag;
 	struct {
 		struct rb_node *rb_node;
 	} tcp_rtx_queue;
