@@ -207,7 +207,7 @@ def test_uring_inside_writes(env):
             c.send(request("/x", "PUT"))
             equal(c.response()[0], 200, "status")
     equal(process.wait(), 0, "exit of the server")
-    between(int(process.output().split()[1]), 5, 10**6, "completions inside other calls")
+    between(int(process.output().split()[1]), 1, 10**6, "completions inside other calls")
     expect_lost(agent, before, "e2e-uring-write", {("200", "PUT"): 5}, ("io_uring",), 1)
     expect_accounted(env, "e2e-uring-write", {("200", "PUT"): 5}, 5)
 
