@@ -158,7 +158,7 @@ static __always_inline bool next_buffer(struct io *io)
 
 static __always_inline bool next_segments(struct io *io)
 {
-	if (io->source != PAYLOAD_QUEUE)
+	if (!has_queues || io->source != PAYLOAD_QUEUE)
 		return next_vector(io);
 	return io->more ? next_fragments(io) : next_buffer(io);
 }
@@ -574,16 +574,13 @@ VERIFIED_ALONE int payload_fall_back(struct io *io)
  */
 static __always_inline __u32 payload_show(struct io *io, const struct http_parser *p, __u32 most)
 {
-	__u32 n = 0;
+	__u32 n = payload_show_once(io, p, most);
 
-	for (int i = 0; i < 2; i++) {
-		n = payload_show_once(io, p, most);
-		if (!has_queues || io->source != PAYLOAD_QUEUE || !io->buffer ||
-		    (n && queue_holds(io)))
-			break;
-		payload_fall_back(io);
-	}
-	return n;
+	if (!has_queues || io->source != PAYLOAD_QUEUE || !io->buffer || (n && queue_holds(io)))
+		return n;
+	payload_fall_back(io);
+	return payload_show_once(io, p,
+				 most); /* no loop: 6.1 knows the jump back in some forms only */
 }
 
 #endif

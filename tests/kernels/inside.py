@@ -5,6 +5,7 @@ What a kernel is expected to do with the agent; runs inside a guest that booted
 it (boot.sh), where everything is some ten times slower than outside.
 """
 import os
+import platform
 import shutil
 import socket
 import ssl
@@ -34,7 +35,8 @@ lib.eventually = lambda check, seconds=10, what="": _eventually(check, seconds *
 def hooks_expected():
     """Of the hooks that differ between kernels, those that this one must be observed through."""
     if RELEASE >= (6, 3):
-        hooks = {"tp_btf/sock_recv_length", "tp_btf/sock_send_length", "tp_btf/sk_data_ready"}
+        reads = "tcp_rcv_space_adjust" if platform.machine() == "x86_64" else "sock_recv_length"
+        hooks = {f"tp_btf/{reads}", "tp_btf/sock_send_length", "tp_btf/sk_data_ready"}
     else:
         reads = "fexit/tcp_recvmsg of 5" if RELEASE >= (5, 19) else "fexit/tcp_recvmsg of 6"
         hooks = {reads, "fexit/tcp_sendmsg of 3", "fexit/tcp_sendpage of 5", "tp_btf/tcp_probe"}
