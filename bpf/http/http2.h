@@ -152,6 +152,13 @@ static __always_inline bool write_not_over(const struct http2 *h, const struct i
 }
 
 /*
+ * One call may read many buffers, each of which is followed by itself (tcp_rcv_space_adjust): what
+ * is read so soon after something may be of the same call. If it is not, it is decided later all
+ * the same.
+ */
+#define SAME_CALL_NS 200000
+
+/*
  * The request was read in the same call as its reset. Some servers answer it all the same
  * (nginx), and log that, others do not: the next read tells.
  */
@@ -161,7 +168,9 @@ static __always_inline bool reset_with_request(struct server_state *s, struct ht
 	struct stream_key key = { .connection = s->connection, .stream = h->request.stream };
 	struct stream *stream = stream_find(s, h, &key);
 
-	if (!stream || stream->read_ns != io->now_ns || (stream->flags & STREAM_ANSWERED))
+	if (!stream ||
+	    time_between(stream->read_ns, io->now_ns) > (has_queues ? SAME_CALL_NS : 0) ||
+	    (stream->flags & STREAM_ANSWERED))
 		return false;
 	stream->reset = 1;
 	if (!h->reset_from)
@@ -216,12 +225,21 @@ static long reset_decide_next(__u32 i, struct stream_walk *walk)
 	return 0;
 }
 
-/* The server comes back to read: what it read with its reset before has had its chance. */
-static __always_inline void resets_decide_read(struct server_state *s, struct http2 *h)
+/*
+ * The server comes back to read: what it read with its reset before has had its chance. now_ns: of
+ * the read; 0: there will be none.
+ */
+static __always_inline void resets_decide_read(struct server_state *s, struct http2 *h,
+					       __u64 now_ns)
 {
+	struct stream_key key = { .connection = s->connection, .stream = h->reset_from };
 	struct stream_walk walk = { .s = s, .h = h, .stream = h->reset_from };
+	struct stream *first;
 
 	if (!walk.stream)
+		return;
+	first = now_ns && has_queues ? stream_find(s, h, &key) : NULL;
+	if (first && time_between(first->read_ns, now_ns) <= SAME_CALL_NS)
 		return;
 	h->reset_from = 0;
 	walk.left = h->last_stream;
@@ -437,7 +455,7 @@ static __always_inline void http2_follow(struct server_state *s, struct io *io, 
 		return;
 	if (!from_server) {
 		http2_begin_reading(s, walk.h, false);
-		resets_decide_read(s, walk.h);
+		resets_decide_read(s, walk.h, io->now_ns);
 		if (gap > 0 && io->left == io->bytes)
 			http2_gap(s, walk.h, io, gap, false);
 	}
@@ -484,7 +502,7 @@ VERIFIED_ALONE int http2_teardown(struct server_state *s, __u32 by)
 	if (!h)
 		return 0;
 	resets_decide(s, h);
-	resets_decide_read(s, h);
+	resets_decide_read(s, h, 0);
 	unseen_over(s, h);
 	waiting = streams_open(h->waiting);
 	answering = streams_open(h->answering);
