@@ -225,6 +225,20 @@ static long reset_decide_next(__u32 i, struct stream_walk *walk)
 	return 0;
 }
 
+/* Whether what was read with its reset may have been read in the call at hand. Alone: its stack. */
+VERIFIED_ALONE int reset_is_new(struct server_state *s, struct http2 *h, __u64 now_ns)
+{
+	struct stream_key key = {};
+	struct stream *first;
+
+	if (!s || !h || !now_ns || !has_queues)
+		return false;
+	key.connection = s->connection;
+	key.stream = h->reset_from;
+	first = stream_find(s, h, &key);
+	return first && time_between(first->read_ns, now_ns) <= SAME_CALL_NS;
+}
+
 /*
  * The server comes back to read: what it read with its reset before has had its chance. now_ns: of
  * the read; 0: there will be none.
@@ -232,14 +246,9 @@ static long reset_decide_next(__u32 i, struct stream_walk *walk)
 static __always_inline void resets_decide_read(struct server_state *s, struct http2 *h,
 					       __u64 now_ns)
 {
-	struct stream_key key = { .connection = s->connection, .stream = h->reset_from };
 	struct stream_walk walk = { .s = s, .h = h, .stream = h->reset_from };
-	struct stream *first;
 
-	if (!walk.stream)
-		return;
-	first = now_ns && has_queues ? stream_find(s, h, &key) : NULL;
-	if (first && time_between(first->read_ns, now_ns) <= SAME_CALL_NS)
+	if (!walk.stream || reset_is_new(s, h, now_ns))
 		return;
 	h->reset_from = 0;
 	walk.left = h->last_stream;
