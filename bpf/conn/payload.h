@@ -125,6 +125,7 @@ static __always_inline void buffer_begin(struct io *io, const struct sk_buff *sk
 	skb_look(skb, &view);
 	io->vector = view.fragment;
 	io->more = view.fragments;
+	io->list = view.list;
 	io->current = 0;
 	io->segments = 0;
 	if (view.linear) {
@@ -152,7 +153,7 @@ static __always_inline bool next_buffer(struct io *io)
 		return false;
 	}
 	buffer_begin(io, skb);
-	io->list = (__u64)skb->next;
+	io->list = (__u64)skb->next; /* one of a list has none of its own */
 	return true;
 }
 
@@ -168,10 +169,6 @@ static __always_inline void payload_queued(struct io *io, const struct sk_buff *
 {
 	buffer_begin(io, skb);
 	io->at += offset; /* some may have been passed over */
-	io->list = (__u64)((struct skb_shared_info *)bpf_rdonly_cast(
-				   skb->head + skb->end,
-				   bpf_core_type_id_kernel(struct skb_shared_info)))
-			   ->frag_list;
 	io->source = PAYLOAD_QUEUE;
 }
 
